@@ -69,17 +69,19 @@ struct opt_group {
 #define OPT_LIST(s, f, text, ...) \
     {.name = #f, .type = OPT_TYPE_LIST, .offset = OPT_FIELD(s, f, struct opt_list), .help = text, __VA_ARGS__}
 
-/* Fills every struct with its defaults, then reads argv[0..argc). Arguments that are not flags go to
- * *rest (NULL: they are errors). Strings point into argv. An unknown flag names the nearest one.
- * A boolean takes --x, --no_x, --x=true|false|1|0 and, as the Python tools do, "--x true".
- * Values that opts_parse allocates live until opts_clear. */
+/* Fills every struct (zeroed by the caller) with its defaults, then reads argv[0..argc). Arguments that
+ * are not flags go to *rest (NULL: they are errors). An unknown flag names the nearest one. A boolean
+ * takes --x, --no_x, --x=true|false|1|0 and, as the Python tools do, "--x true". Strings and lists are
+ * copies that live until opts_clear. */
 bool opts_parse(int argc, char **argv, const struct opt_group *groups, int n_groups,
                 struct opt_list *rest, struct err *e) MUST_CHECK;
 bool opts_set(const struct opt_group *groups, int n_groups, struct str name, struct str value,
               struct err *e) MUST_CHECK; /* YAML comes this way; value is copied */
 void opts_defaults(const struct opt_group *groups, int n_groups);
 void opts_clear(const struct opt_group *groups, int n_groups, struct opt_list *rest);
-bool opts_given(const struct opt_group *groups, int n_groups, const char *name, int argc, char **argv);
+bool opts_asks_help(int argc, char **argv); /* -h or --help stands among the arguments */
+/* Whether the command line named this option (by name or alias, in either spelling). */
+bool opts_given(const struct opt *o, int argc, char **argv);
 
 void opts_help(const struct opt_group *groups, int n_groups, struct buf *out);
 

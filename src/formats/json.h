@@ -3,7 +3,8 @@
  * A tree is owned by whoever parsed or made it and is freed as a whole with json_close. Objects keep
  * the order of their keys. A reader gets borrowed pointers that live as long as the tree. Reading a
  * NULL or a value of another type gives the neutral answer (NULL, "", 0, false), so that paths into
- * a document chain without checks; json_type tells what is there. Depth is limited to 512 levels. */
+ * a document chain without checks; json_type tells what is there. Depth is limited to 2,048 levels.
+ * (No function here carries a name that libjansson exports: json_real, json_copy, json_equal, ...) */
 #pragma once
 
 #include <stdbool.h>
@@ -21,16 +22,16 @@ enum json_type { JSON_ABSENT, JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_ST
  * beyond 64 bits become reals. The message names line and column within the text. */
 struct json *json_parse(struct str text, struct err *e) MUST_CHECK;
 struct json *json_parse_file(const char *path, size_t max_bytes, struct err *e) MUST_CHECK;
-struct json *json_copy(const struct json *v) MUST_CHECK; /* deep */
+struct json *json_clone(const struct json *v) MUST_CHECK; /* deep */
 void json_close(struct json *v);                         /* NULL is fine */
 
 enum json_type json_type(const struct json *v); /* JSON_ABSENT for NULL */
 const char *json_type_name(enum json_type t);   /* "a string", "an object", ... */
-bool json_equal(const struct json *a, const struct json *b);
+bool json_same(const struct json *a, const struct json *b); /* deep; the order of keys is free */
 
 bool json_bool(const struct json *v, bool otherwise);
 int64_t json_int(const struct json *v, int64_t otherwise); /* a real without fraction is taken */
-double json_real(const struct json *v, double otherwise);  /* an integer is taken */
+double json_num(const struct json *v, double otherwise);   /* an integer is taken */
 struct str json_str(const struct json *v);                 /* "" unless a string; NUL-terminated */
 
 size_t json_len(const struct json *v); /* items of an array, keys of an object, else 0 */
