@@ -30,11 +30,16 @@ struct grade {
     bool nothing_extracted, gold_unreadable;
 };
 
+/* What a grader keeps on one thread to be fast (contexts of libraries) is its state. It never changes a
+ * grade. Strings in a grade live in the arena. */
 struct grader {
     const char *name; /* "math", "exact", "choice": the value of `grader:` in a task file */
-    bool (*grade)(const struct grade_input *in, struct arena *a, struct grade *out, struct err *e);
+    void *(*open)(void);        /* a state for one thread; NULL when the grader keeps none */
+    void (*close)(void *state); /* NULL is fine */
+    bool (*grade)(void *state, const struct grade_input *in, struct arena *a, struct grade *out,
+                  struct err *e);
     /* Whether two extracted answers of one problem are the same answer; keys decide the common case. */
-    bool (*same)(struct str extracted_a, struct str extracted_b, struct arena *a);
+    bool (*same)(void *state, struct str extracted_a, struct str extracted_b, struct arena *a);
 };
 
 extern const struct grader *const graders[]; /* ends with NULL */
