@@ -20,7 +20,11 @@ struct str {
     size_t len;
 };
 
-#define STR(z) ((struct str){(z), strlen(z)})
+static inline struct str str_of(const char *z)
+{
+    return (struct str){z, strlen(z)};
+}
+#define STR(z) str_of(z)
 #define STR_LIT(z) {(z), sizeof(z) - 1} /* an initialiser for static tables */
 #define STR_FMT "%.*s"
 #define STR_ARG(s) (int)(s).len, (s).ptr

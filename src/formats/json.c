@@ -1,5 +1,6 @@
 /* json.c - a thin skin over jansson. A struct json is a json_t under another name; jansson's own type
- * names collide with ours, so they are renamed while its header is read. */
+ * names collide with ours, so they are renamed while its header is read. Its json_is_* macros would
+ * then compare with our names: json_type takes their place. */
 #define json_type jansson_type
 #define JSON_OBJECT JANSSON_OBJECT
 #define JSON_ARRAY JANSSON_ARRAY
@@ -142,16 +143,16 @@ bool json_same(const struct json *a, const struct json *b)
 
 bool json_bool(const struct json *v, bool otherwise)
 {
-    return json_is_boolean(j(v)) ? json_is_true(j(v)) : otherwise;
+    return json_type(v) == JSON_BOOL ? json_typeof(j(v)) == JSON_TRUE : otherwise;
 }
 
 int64_t json_int(const struct json *v, int64_t otherwise)
 {
     double x;
 
-    if (json_is_integer(j(v)))
+    if (json_type(v) == JSON_INT)
         return json_integer_value(j(v));
-    if (!json_is_real(j(v)))
+    if (json_type(v) != JSON_REAL)
         return otherwise;
     x = json_real_value(j(v));
     return x == trunc(x) && fabs(x) < 9007199254740992.0 ? (int64_t)x : otherwise;
@@ -159,19 +160,19 @@ int64_t json_int(const struct json *v, int64_t otherwise)
 
 double json_num(const struct json *v, double otherwise)
 {
-    return json_is_number(j(v)) ? json_number_value(j(v)) : otherwise;
+    return json_type(v) == JSON_INT || json_type(v) == JSON_REAL ? json_number_value(j(v)) : otherwise;
 }
 
 struct str json_str(const struct json *v)
 {
-    if (!json_is_string(j(v)))
+    if (json_type(v) != JSON_STRING)
         return (struct str){"", 0};
     return (struct str){json_string_value(j(v)), json_string_length(j(v))};
 }
 
 size_t json_len(const struct json *v)
 {
-    return json_is_array(j(v)) ? json_array_size(j(v)) : json_object_size(j(v));
+    return json_type(v) == JSON_ARRAY ? json_array_size(j(v)) : json_object_size(j(v));
 }
 
 struct json *json_at(const struct json *array, size_t i)
@@ -193,14 +194,14 @@ struct json_iter json_iter(const struct json *v)
 {
     struct json_iter it = {.in = v};
 
-    if (json_is_object(j(v)))
+    if (json_type(v) == JSON_OBJECT)
         it.at = json_object_iter(j(v));
     return it;
 }
 
 bool json_next(struct json_iter *it)
 {
-    if (json_is_array(j(it->in))) {
+    if (json_type(it->in) == JSON_ARRAY) {
         it->value = json_at(it->in, it->i++);
         return it->value != NULL;
     }
