@@ -418,6 +418,7 @@ void sampler_logprobs(struct sampler *s, const float *logits, int32_t token_id, 
     if (best < 0) {
         out->logprob = NAN;
         out->rank = 0;
+        out->is_best = false;
         return;
     }
     lse = (double)logits[best] + log(sum_exp(logits, s->vocab_size, logits[best]));
@@ -425,6 +426,7 @@ void sampler_logprobs(struct sampler *s, const float *logits, int32_t token_id, 
         rank += logits[i] >= logits[token_id];
     out->logprob = (float)((double)logits[token_id] - lse);
     out->rank = rank;
+    out->is_best = best == token_id;
     out->n_top = MIN(n_top, s->vocab_size);
     if (out->n_top <= 0)
         return;

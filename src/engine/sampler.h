@@ -8,6 +8,7 @@
  * A sampler is scratch memory for one thread; rows are independent, and no call but open allocates. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/macros.h"
@@ -62,6 +63,7 @@ int sampler_survivors(struct sampler *s, const struct sample_params *p, const st
 struct row_logprobs {
     float logprob;
     int rank; /* 1: the likeliest */
+    bool is_best; /* the likeliest, of equal ones the lowest id */
     int n_top;
     int32_t *top_ids; /* [n_top], the caller's */
     float *top_logprobs;

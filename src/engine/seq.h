@@ -16,7 +16,7 @@ enum seq_state {
     SEQ_FINISHED, /* the scheduler has let go of it */
 };
 
-struct seq_request; /* the engine's part: sampling parameters, wishes, results */
+struct engine_seq; /* the engine's part: sampling parameters, wishes, results */
 
 struct seq {
     uint64_t id;
@@ -44,7 +44,7 @@ struct seq {
 
     uint64_t arrival, admission; /* scheduler's clocks */
     struct seq *prev, *next;     /* the scheduler's queue */
-    struct seq_request *request;
+    struct engine_seq *owner;    /* the engine's; NULL in tests of the scheduler */
 };
 
 /* A sequence of a copied prompt with room for max_tokens tokens in all. */
