@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/str.h"
@@ -32,12 +33,22 @@ int answer_find(struct str response, struct arena *a, struct answer_candidate *o
  * text without its math delimiters. A gold is never searched like a response. */
 struct str answer_gold(struct str gold, struct arena *a);
 
+/* A bare answer made ready for comparison: cleaned, without emphasis and delimiters. */
+struct str answer_bared(struct str text, struct arena *a);
+
+/* A response after its last closing think tag, cleaned: where answer_find looks. */
+struct str answer_region(struct str response, struct arena *a);
+
 /* Text that looks like a program; never taken for an answer. */
 bool answer_is_code(struct str text);
 
 /* The option letters that a text names, as bits (A is bit 0), among n_labels letters from A on;
  * 0: none. "(C)", "C. 24 cm", "Option C", "A and C", "AC" count; words that begin with a letter do not. */
 uint32_t answer_choice(struct str text, int n_labels);
+
+/* The letters of a gold that is a choice and nothing else: "B", "(E)", "\text{(C)}", "A, C", "C. x = 42";
+ * 0: the gold is no choice. *option_text is what stands behind a letter, else "". */
+uint32_t answer_choice_gold(struct str gold, int n_labels, struct str *option_text);
 
 /* The letter that prose settles on: the last one standing alone in the last sentence that has one,
  * without those that the sentence rejects ("not A", "A is wrong"). 0: none. */

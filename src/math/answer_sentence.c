@@ -1,0 +1,408 @@
+/* answer_sentence.c - the value of a sentence, and the last sentence that has one.
+ *
+ * In a sentence the last emphasised value is taken first, then the last value that is not subordinate
+ * ("attained at x = 3", "not 17", a remark in parentheses): formulas, displays, plain runs of
+ * mathematics and numbers with their sign, currency and unit alike. Of a display of several lines the
+ * right side of the last line counts. */
+#include "math/answer_internal.h"
+
+/* --- sentences --------------------------------------------------------------------------------- */
+
+static bool ends_cjk(struct str s, size_t i)
+{
+    return at_text(s, i, "。") || at_text(s, i, "।") || at_text(s, i, "؟") || at_text(s, i, "！");
+}
+
+static bool is_abbreviation(struct str s, size_t dot)
+{
+    static const char *const words[] = {"i.e", "e.g", "resp", "approx", "vs", "cf", "Eq", "eq", "Fig", "no", "No", "etc", "z.B", "d.h"};
+
+    for (size_t i = 0; i < LEN(words); i++) {
+        size_t n = strlen(words[i]);
+
+        if (dot >= n && memcmp(s.ptr + dot - n, words[i], n) == 0 && (dot == n || !is_alpha(s.ptr[dot - n - 1])))
+            return strcmp(words[i], "no") != 0 && strcmp(words[i], "No") != 0;
+    }
+    return false;
+}
+
+/* Whether the '.', '!' or '?' at i ends a sentence: a blank and no lower-case letter follow. */
+static bool is_full_stop(struct str s, size_t i)
+{
+    size_t next = i + 1;
+
+    if (s.ptr[i] != '.' && s.ptr[i] != '?' && s.ptr[i] != '!')
+        return false;
+    while (next < s.len && strchr("*_\"')]", s.ptr[next]))
+        next++;
+    if (next >= s.len)
+        return true;
+    if (!is_blank(s.ptr[next]))
+        return is_upper(s.ptr[next]) && i > 0 && is_digit(s.ptr[i - 1]); /* "is 5.So" */
+    while (next < s.len && is_blank(s.ptr[next]))
+        next++;
+    if (next >= s.len)
+        return true;
+    if (s.ptr[i] == '.' && is_abbreviation(s, i))
+        return false;
+    if (s.ptr[i] == '!' && i > 0 && is_digit(s.ptr[i - 1]) && !is_upper(s.ptr[next]))
+        return false; /* a factorial */
+    return !is_lower(s.ptr[next]);
+}
+
+size_t answer_sentence_end(struct str text, size_t from, const struct span *spans, int n)
+{
+    size_t i = from;
+    int k = 0;
+
+    while (i < text.len) {
+        while (k < n && spans[k].to <= i)
+            k++;
+        if (k < n && spans[k].from <= i && spans[k].kind != SPAN_RUN) {
+            i = spans[k].to;
+            continue;
+        }
+        if (text.ptr[i] == '\n' || ends_cjk(text, i) || is_full_stop(text, i))
+            return i;
+        i++;
+    }
+    return i;
+}
+
+/* --- which values count ------------------------------------------------------------------------ */
+
+static bool has_latex_value(struct str s)
+{
+    return str_find(s, STR("\\infty"), 0) >= 0 || str_find(s, STR("\\emptyset"), 0) >= 0 ||
+           str_find(s, STR("\\varnothing"), 0) >= 0 || str_find(s, STR("\\pi"), 0) >= 0 ||
+           str_find(s, STR("\\text"), 0) >= 0 || str_find(s, STR("\\mathbb"), 0) >= 0 ||
+           str_find(s, STR("="), 0) >= 0 || str_find(s, STR("+"), 0) >= 0;
+}
+
+/* A formula that only names something: "n", "ABCD", "f(x)", "\triangle ABC". */
+static bool is_bare_name(struct str s)
+{
+    s = str_trim(s);
+    return !span_has_digit(s) && !has_latex_value(s);
+}
+
+static size_t word_before(struct str s, size_t i, struct str *word)
+{
+    size_t end;
+
+    while (i > 0 && (is_blank(s.ptr[i - 1]) || strchr("($*:", s.ptr[i - 1])))
+        i--;
+    end = i;
+    while (i > 0 && is_word(s.ptr[i - 1]))
+        i--;
+    *word = str_slice(s, i, end);
+    return i;
+}
+
+/* Whether the value at `from` is said of something else: a condition, a source, a rejected value. */
+static bool is_subordinate(struct str s, size_t from)
+{
+    static const char *const words[] = {"at", "when", "for", "if", "not", "than", "where", "since", "because", "using",
+                                        "step", "case", "equation", "eq", "figure", "theorem", "lemma", "page", "question",
+                                        "problem", "unlike", "without", "while", "modulo", "mod", "part", "chapter"};
+    struct str word;
+    size_t at = word_before(s, from, &word);
+
+    for (size_t i = 0; i < LEN(words); i++) {
+        if (str_eq_nocase(word, STR(words[i])))
+            return true;
+    }
+    if (str_eq_nocase(word, STR("of")) && at > 0) {
+        word_before(s, at, &word);
+        return str_eq_nocase(word, STR("instead"));
+    }
+    return false;
+}
+
+static bool in_remark(struct str s, const struct span *v)
+{
+    int depth = 0;
+
+    for (size_t i = 0; i < v->from; i++) {
+        if (s.ptr[i] == '(' && (i == 0 || s.ptr[i - 1] != '\\'))
+            depth++;
+        else if (s.ptr[i] == ')' && depth > 0 && s.ptr[i - 1] != '\\')
+            depth--;
+    }
+    return depth > 0;
+}
+
+/* "1. ", "(2) ", "Step 3:", "[1]": numbers that count things in the text. */
+static bool is_list_number(struct str s, const struct span *v)
+{
+    size_t digits = 0, i = v->from;
+
+    if (v->kind != SPAN_RUN)
+        return false;
+    if (i < s.len && s.ptr[i] == '[') {
+        for (i++; i < s.len && is_digit(s.ptr[i]); i++)
+            digits++;
+        return digits > 0 && i < s.len && s.ptr[i] == ']' && i + 1 >= v->to;
+    }
+    if (str_trim(str_slice(s, 0, v->from)).len > 0)
+        return false;
+    while (i < s.len && is_digit(s.ptr[i])) {
+        i++;
+        digits++;
+    }
+    return digits > 0 && digits <= 2 && i + 1 < s.len && (s.ptr[i] == '.' || s.ptr[i] == ')') && s.ptr[i + 1] == ' ' &&
+           v->to <= i + 1;
+}
+
+/* --- the text of a value ----------------------------------------------------------------------- */
+
+/* The unit behind a plain number, at most one word from a short list or a sign. */
+static size_t unit_end(struct str s, size_t i)
+{
+    static const char *const units[] = {"cm", "mm", "km", "m", "kg", "g", "mg", "lb", "lbs", "ft", "inches", "inch", "feet", "foot",
+                                        "yards", "miles", "meters", "metres", "meter", "metre", "grams", "kilograms", "pounds",
+                                        "ounces", "liters", "litres", "seconds", "second", "minutes", "minute", "hours", "hour",
+                                        "days", "day", "weeks", "months", "years", "dollars", "cents", "euros", "percent", "degrees",
+                                        "pct", "million", "billion", "thousand", "dozen", "千克", "公斤", "米", "厘米", "元", "分钟",
+                                        "小时", "秒"};
+    size_t at = i;
+
+    while (at < s.len && s.ptr[at] == ' ')
+        at++;
+    for (size_t k = 0; k < LEN(units); k++) {
+        size_t end = at + strlen(units[k]);
+
+        if (!at_text(s, at, units[k]) || (is_alpha(units[k][0]) && end < s.len && is_alpha(s.ptr[end])))
+            continue;
+        if (at_text(s, end, "²") || at_text(s, end, "³") || at_text(s, end, "^2") || at_text(s, end, "^3"))
+            return end + 2;
+        return end;
+    }
+    return i;
+}
+
+/* The last line of an alignment, from its last top-level relation when it begins with one. */
+static struct str last_row(struct str s)
+{
+    ptrdiff_t at;
+    struct str row;
+
+    s = str_trim(s);
+    if (str_find(s, STR("\\begin{"), 0) >= 0 && !str_starts(s, "\\begin{align") && !str_starts(s, "\\begin{gather") &&
+        !str_starts(s, "\\begin{split"))
+        return s;
+    while (str_starts(s, "\\begin{")) {
+        ptrdiff_t close = str_find_char(s, '}', 0), end = str_rfind(s, STR("\\end{"));
+
+        if (close < 0 || end < close)
+            break;
+        s = str_trim(str_slice(s, (size_t)close + 1, (size_t)end));
+    }
+    while (str_ends(s, "\\\\"))
+        s = str_trim(str_slice(s, 0, s.len - 2));
+    at = str_rfind(s, STR("\\\\"));
+    row = at >= 0 ? str_trim(str_slice(s, (size_t)at + 2, s.len)) : s;
+    while (row.len > 0 && strchr("&= ", row.ptr[0]))
+        row = str_slice(row, 1, row.len);
+    return row;
+}
+
+/* The right side of the last equality of a plain run: "9 * 2 = $18" gives "$18". */
+static struct str right_side(struct str run)
+{
+    ptrdiff_t at = str_rfind(run, STR("="));
+    struct str right;
+
+    if (at <= 0 || strchr("<>!:", run.ptr[at - 1]))
+        return run;
+    right = str_trim(str_slice(run, (size_t)at + 1, run.len));
+    while (right.len > 0 && strchr(")]", right.ptr[right.len - 1]) && str_find(right, STR("("), 0) < 0 &&
+           str_find(right, STR("["), 0) < 0)
+        right.len--;
+    return right.len > 0 && span_has_digit(str_slice(run, 0, (size_t)at)) ? right : run;
+}
+
+static struct str value_text(struct str sentence, const struct span *v)
+{
+    struct str inner = str_trim(v->inner);
+    size_t end = (size_t)(v->inner.ptr - sentence.ptr) + v->inner.len;
+
+    if (v->kind == SPAN_DISPLAY)
+        return last_row(inner);
+    if (v->kind != SPAN_RUN)
+        return inner;
+    inner = right_side(inner);
+    if (inner.len > 0 && is_digit(inner.ptr[inner.len - 1]))
+        return str_slice(sentence, (size_t)(inner.ptr - sentence.ptr), unit_end(sentence, end));
+    return inner;
+}
+
+static const char *value_rule(enum span_kind k)
+{
+    switch (k) {
+    case SPAN_BOLD: return "last emphasised value";
+    case SPAN_CODE: return "last code span";
+    case SPAN_DISPLAY: return "last display";
+    case SPAN_MATH: return "last formula";
+    default: return "last number";
+    }
+}
+
+/* A heading or label in bold: "Final Answer", "Step 3:". */
+static bool is_label(struct str inner)
+{
+    return inner.len == 0 || str_ends(inner, ":") || at_nocase(inner, 0, "step ") || at_nocase(inner, 0, "final answer") ||
+           at_nocase(inner, 0, "answer") || at_nocase(inner, 0, "conclusion") || at_nocase(inner, 0, "solution") ||
+           at_nocase(inner, 0, "therefore") || at_nocase(inner, 0, "thus");
+}
+
+static bool is_value(struct str s, const struct span *v)
+{
+    if (v->kind == SPAN_FENCE || is_list_number(s, v))
+        return false;
+    if (v->kind == SPAN_BOLD || v->kind == SPAN_CODE)
+        return !is_label(v->inner);
+    return v->kind == SPAN_RUN || !is_bare_name(v->inner);
+}
+
+/* The best value among spans [0, n): see the head of this file. -1: none. */
+static int best_value(struct str s, const struct span *v, int n)
+{
+    int last = -1, best = -1, bold = -1;
+
+    for (int i = 0; i < n; i++) {
+        bool subordinate;
+
+        if (!is_value(s, &v[i]))
+            continue;
+        last = i;
+        subordinate = is_subordinate(s, v[i].from) || in_remark(s, &v[i]);
+        if (!subordinate)
+            best = i;
+        if (!subordinate && (v[i].kind == SPAN_BOLD || v[i].kind == SPAN_CODE))
+            bold = i;
+    }
+    return bold >= 0 ? bold : best >= 0 ? best : last;
+}
+
+void answer_sentence(struct str sentence, const char *rule, struct answer_list *l, int rank)
+{
+    struct span *v = arena_array(l->a, SPAN_MAX, sizeof(*v));
+    struct str s = str_slice(sentence, 0, SPAN_MAX_TEXT);
+    int n, best;
+
+    if (answer_is_code(s))
+        return;
+    n = span_find(s, true, v, SPAN_MAX);
+    best = best_value(s, v, n);
+    if (best < 0)
+        return;
+    answer_add(l, value_text(s, &v[best]), rule ? rule : value_rule(v[best].kind), rank);
+    if (v[best].kind == SPAN_BOLD && span_is_prose(v[best].inner))
+        answer_sentence(v[best].inner, rule ? rule : "last emphasised value", l, rank);
+}
+
+/* --- the end of a text ------------------------------------------------------------------------- */
+
+/* A line that begins what comes after the answer: checks, notes, references, courtesies. */
+static bool is_afterword(struct str line)
+{
+    static const char *const heads[] = {"check", "verification", "verify", "note", "remark", "reference", "let me know",
+                                        "if you have", "feel free", "i hope", "sanity check", "please let", "hope this",
+                                        "source", "vérification", "remarque", "probe", "verificación", "проверка", "замечание",
+                                        "验证", "检验", "注意", "注：", "注:", "検算", "확인", "검산", "التحقق", "ملاحظة"};
+    size_t i = 0;
+
+    while (i < line.len && (strchr(" \t#*_[(>-", line.ptr[i])))
+        i++;
+    if (i > 0 && i < line.len && line.ptr[i - 1] == '(' && str_ends(str_trim(line), ")") && is_alpha(line.ptr[i]) &&
+        span_is_prose(line))
+        return true;
+    for (size_t k = 0; k < LEN(heads); k++) {
+        size_t end = i + strlen(heads[k]);
+
+        if (at_nocase(line, i, heads[k]) && (end >= line.len || !is_lower(line.ptr[end]) || line.ptr[end] == 's' || line.ptr[end] == 'i'))
+            return true;
+    }
+    return false;
+}
+
+static bool is_conclusion(struct str line)
+{
+    static const char *const heads[] = {"therefore", "thus", "hence", "so ", "so,", "in conclusion", "conclusion", "finally",
+                                        "final", "in total", "donc", "поэтому", "因此", "所以", "したがって", "따라서"};
+    size_t i = 0;
+
+    while (i < line.len && strchr(" \t#*_>-", line.ptr[i]))
+        i++;
+    for (size_t k = 0; k < LEN(heads); k++) {
+        if (at_nocase(line, i, heads[k]))
+            return true;
+    }
+    return false;
+}
+
+/* Text without the paragraphs behind the last heading of a check or note, unless they conclude again. */
+static struct str without_afterwords(struct str text)
+{
+    size_t from = 0, cut = text.len;
+    bool is_cut = false;
+
+    while (from < text.len) {
+        ptrdiff_t newline = str_find_char(text, '\n', from);
+        size_t to = newline < 0 ? text.len : (size_t)newline;
+        struct str line = str_slice(text, from, to);
+
+        if (!is_cut && from > 0 && is_afterword(line)) {
+            cut = from;
+            is_cut = true;
+        } else if (is_cut && is_conclusion(line)) {
+            is_cut = false;
+        }
+        from = to + 1;
+    }
+    return is_cut && str_trim(str_slice(text, 0, cut)).len > 0 ? str_slice(text, 0, cut) : text;
+}
+
+static struct str last_part(struct str text)
+{
+    size_t from = text.len > SPAN_MAX_TEXT ? text.len - SPAN_MAX_TEXT : 0;
+
+    if (from > 0) {
+        ptrdiff_t newline = str_find_char(text, '\n', from);
+
+        if (newline >= 0 && (size_t)newline + 200 < text.len)
+            from = (size_t)newline;
+    }
+    return str_slice(text, from, text.len);
+}
+
+void answer_last_sentence(struct str text, struct answer_list *l)
+{
+    enum { MAX_SENTENCES = 4096 };
+    struct str s = last_part(without_afterwords(str_trim(text)));
+    struct span *spans = arena_array(l->a, SPAN_MAX, sizeof(*spans));
+    size_t *starts = arena_array(l->a, MAX_SENTENCES + 1, sizeof(*starts)), at = 0;
+    int n_spans = span_find(s, false, spans, SPAN_MAX), n = 0, before = l->n;
+
+    while (at < s.len) {
+        if (n == MAX_SENTENCES) {
+            memmove(starts, starts + 1, (MAX_SENTENCES - 1) * sizeof(*starts));
+            n--;
+        }
+        starts[n++] = at;
+        at = answer_sentence_end(s, at, spans, n_spans) + 1;
+    }
+    starts[n] = s.len;
+    for (int i = n - 1; i >= 0 && i > n - 64; i--) {
+        struct str sentence = str_trim(str_slice(s, starts[i], starts[i + 1]));
+
+        if (sentence.len == 0 || (i > 0 && is_afterword(sentence)))
+            continue;
+        if (answer_is_code(sentence))
+            return;
+        answer_sentence(sentence, NULL, l, RANK_SENTENCE);
+        if (l->n > before)
+            return;
+    }
+}
