@@ -121,6 +121,9 @@ struct device_ops {
     size_t (*weight_bytes)(const struct weight *w);
     size_t (*kv_bytes)(struct device *d, int n_kv_heads, int head_dim); /* of K, or V, of one block */
 
+    /* Plans the work of a step; before its verbs. The step's arrays stay as they are until sync. */
+    bool (*begin_step)(struct device *d, const struct qkv_spec *s, const struct step *step, struct err *e);
+
     /* arithmetic; queued in order */
     void (*embed)(struct device *d, struct tensor *y, const struct weight *table, const int32_t *ids);
     void (*gather_rows)(struct device *d, struct tensor *y, const struct tensor *x, const int32_t *rows);

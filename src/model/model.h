@@ -40,7 +40,8 @@ struct model_config {
     int max_position_embeddings;
     double rms_norm_eps;
     struct rope_config rope;
-    bool has_qkv_bias, has_head_norm, tie_word_embeddings;
+    bool has_qkv_bias, has_o_bias, has_mlp_bias, has_head_norm, tie_word_embeddings;
+    int sliding_window; /* 0: none; else no context may be longer, so that it never slides */
     int n_axes; /* of positions: 1, or 3 with M-RoPE */
     int bos_token_id; /* -1: none */
     int eos_token_ids[MAX_EOS_IDS], n_eos_token_ids; /* config.json and generation_config.json together */
@@ -75,8 +76,11 @@ struct model_opts model_opts_default(void);
 struct model *model_open(const char *dir, const struct model_opts *o, struct err *e) MUST_CHECK;
 void model_close(struct model *m); /* NULL is fine; releases followers */
 
-/* Reads the two configuration files alone. */
-bool model_config_read(const char *dir, struct model_config *c, struct err *e) MUST_CHECK;
+/* Reads the two configuration files alone. rope_scaling: JSON that replaces what they say; NULL or "". */
+bool model_config_read(const char *dir, const char *rope_scaling, struct model_config *c,
+                       struct err *e) MUST_CHECK;
+/* The longest context that the positions allow: with YaRN factor * original. */
+int model_config_max_len(const struct model_config *c);
 
 const struct model_config *model_config(const struct model *m);
 int model_max_model_len(const struct model *m);
