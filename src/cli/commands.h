@@ -17,3 +17,5 @@ int command_failed(const struct err *e);
 
 /* Prints usage and the options of the groups to stdout; EXIT_OK. */
 int command_help(const char *text, const struct opt_group *groups, int n_groups);
+
+int cmd_serve(int argc, char **argv);

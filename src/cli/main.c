@@ -12,6 +12,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    {"serve", cmd_serve, "answers the OpenAI-compatible API over a model, a script or another server"},
     {0},
 };
 
