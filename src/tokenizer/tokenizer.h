@@ -45,7 +45,7 @@ enum encode_flags {
 };
 
 /* Appends the ids of text to out. Added tokens that are not special are recognised in any case, as the
- * published stack does. Fails, and leaves out as it was, when the text is not UTF-8, is over 256 MiB, or
+ * published stack does. Fails, and leaves out as it was, when the text is not UTF-8, is over 32 MiB, or
  * drives a regex over its limits. */
 bool tokenizer_encode(const struct tokenizer *t, struct str text, unsigned flags, struct token_buf *out,
                       struct err *e) MUST_CHECK;
