@@ -478,10 +478,16 @@ void engine_release(struct engine *g, struct engine_seq *s)
     free(s);
 }
 
-void engine_preempt(struct engine *g, struct engine_seq *s)
+void engine_preempt_any(struct engine *g, uint32_t which)
 {
-    if (s->seq->state == SEQ_RUNNING)
-        scheduler_preempt(g->sched, s->seq);
+    struct seq *q = scheduler_running(g->sched);
+    struct sched_stats st;
+
+    scheduler_stats(g->sched, &st);
+    for (int i = st.n_running > 0 ? (int)(which % (uint32_t)st.n_running) : 0; q && i > 0; i--)
+        q = q->next;
+    if (q)
+        scheduler_preempt(g->sched, q);
 }
 
 int engine_max_model_len(const struct engine *g)

@@ -110,8 +110,8 @@ bool engine_is_idle(const struct engine *g);
 void engine_stop(struct engine *g, struct engine_seq *s, enum engine_finish why); /* no effect once finished */
 void engine_release(struct engine *g, struct engine_seq *s); /* finished or not; frees it */
 
-/* As want of blocks would; for tests. */
-void engine_preempt(struct engine *g, struct engine_seq *s);
+/* Takes the blocks of a running sequence away, as want of blocks would: number `which`, counted around. For tests. */
+void engine_preempt_any(struct engine *g, uint32_t which);
 
 int engine_max_model_len(const struct engine *g);
 void engine_stats(const struct engine *g, struct engine_stats *out);
