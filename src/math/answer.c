@@ -99,7 +99,7 @@ static struct str without_delimiters(struct str s)
 struct str answer_gold(struct str gold, struct arena *a)
 {
     struct str s = answer_clean(gold, a), box;
-    ptrdiff_t at = str_rfind(s, STR("####"));
+    ptrdiff_t at = last_text(s, "####");
     size_t after;
 
     if (at >= 0)

@@ -224,8 +224,11 @@ static void find_hits(struct str s, struct hits *h)
         if (!begins[(unsigned char)s.ptr[i]] || (i > 0 && is_alpha(s.ptr[i]) && is_alpha(s.ptr[i - 1])))
             continue;
         for (size_t k = 0; k < LEN(anchors); k++) {
-            size_t after = i + strlen(anchors[k].word), text;
+            size_t after, text;
 
+            if (anchors[k].word[0] != to_lower(s.ptr[i]))
+                continue;
+            after = i + strlen(anchors[k].word);
             if (!at_nocase(s, i, anchors[k].word) || !word_ends(s, after, anchors[k].word) ||
                 !read_announcement(s, after, &text))
                 continue;
@@ -421,9 +424,9 @@ static bool inverted(struct str s, struct answer_list *l)
 
         text = str_slice(s, MAX(from, line > 2000 ? line - 2000 : 0), line);
         for (size_t i = text.len; i-- > 0;) {
-            for (size_t k = 0; text.ptr[i] == ' ' && k < LEN(phrases); k++) {
+            for (size_t k = 0; text.ptr[i] == ' ' && (at_nocase(text, i + 1, "is ") || at_nocase(text, i + 1, "are ")) && k < LEN(phrases); k++) {
                 struct str head = str_slice(text, 0, i);
-                ptrdiff_t stop = str_rfind(head, STR(". "));
+                ptrdiff_t stop = last_text(head, ". ");
 
                 if (!at_nocase(text, i, phrases[k]))
                     continue;
@@ -443,7 +446,7 @@ static bool inverted(struct str s, struct answer_list *l)
 
 static bool hashes(struct str s, struct answer_list *l)
 {
-    ptrdiff_t at = str_rfind(s, STR("####"));
+    ptrdiff_t at = last_text(s, "####");
     struct str line;
     ptrdiff_t newline;
 

@@ -8,7 +8,7 @@
 
 static bool is_plain(unsigned char c)
 {
-    return (c >= 0x20 && c < 0x7F) || c == '\n' || c == '\t';
+    return (c >= 0x20 && c < 0x7F) || c == '\n';
 }
 
 static bool is_tab_command(struct str s, size_t i)
@@ -93,7 +93,7 @@ struct str answer_clean(struct str raw, struct arena *a)
     size_t i = 0, n = 0;
     char *out;
 
-    while (i < s.len && is_plain((unsigned char)s.ptr[i]) && s.ptr[i] != '\t')
+    while (i < s.len && is_plain((unsigned char)s.ptr[i]))
         i++;
     if (i == s.len)
         return s;
@@ -103,7 +103,7 @@ struct str answer_clean(struct str raw, struct arena *a)
     while (i < s.len) {
         unsigned char c = (unsigned char)s.ptr[i];
 
-        if (is_plain(c) && c != '\t') {
+        if (is_plain(c)) {
             out[n++] = s.ptr[i++];
         } else if (c < 0x80) {
             const char *z = mended_control(s, i++);
@@ -195,7 +195,7 @@ static size_t after_last_think(struct str s)
         }
     }
     for (size_t i = 0; i < LEN(tokens); i++) {
-        ptrdiff_t at = str_rfind(s, STR(tokens[i]));
+        ptrdiff_t at = last_text(s, tokens[i]);
 
         if (at >= 0 && (size_t)at + strlen(tokens[i]) > after)
             after = (size_t)at + strlen(tokens[i]);
@@ -267,7 +267,7 @@ static struct str without_end_tokens(struct str s)
             }
         }
         if (str_ends(s, "|>")) {
-            ptrdiff_t open = str_rfind(s, STR("<|"));
+            ptrdiff_t open = last_text(s, "<|");
 
             if (open >= 0 && s.len - (size_t)open < 40) {
                 s = str_slice(s, 0, (size_t)open);

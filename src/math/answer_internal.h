@@ -122,3 +122,17 @@ static inline const char *last_char(struct str s, char c, size_t end)
     }
     return NULL;
 }
+
+/* The last z in s, or -1; fast where z's first byte is rare. */
+static inline ptrdiff_t last_text(struct str s, const char *z)
+{
+    size_t end = s.len;
+    const char *at;
+
+    while ((at = last_char(s, z[0], end)) != NULL) {
+        end = (size_t)(at - s.ptr);
+        if (at_text(s, end, z))
+            return (ptrdiff_t)end;
+    }
+    return -1;
+}

@@ -10,7 +10,8 @@
 
 static bool ends_cjk(struct str s, size_t i)
 {
-    return at_text(s, i, "。") || at_text(s, i, "।") || at_text(s, i, "؟") || at_text(s, i, "！");
+    return (unsigned char)s.ptr[i] >= 0x80 &&
+           (at_text(s, i, "。") || at_text(s, i, "।") || at_text(s, i, "؟") || at_text(s, i, "！"));
 }
 
 static bool is_abbreviation(struct str s, size_t dot)
@@ -192,7 +193,7 @@ static struct str last_row(struct str s)
         !str_starts(s, "\\begin{split"))
         return s;
     while (str_starts(s, "\\begin{")) {
-        ptrdiff_t close = str_find_char(s, '}', 0), end = str_rfind(s, STR("\\end{"));
+        ptrdiff_t close = str_find_char(s, '}', 0), end = last_text(s, "\\end{");
 
         if (close < 0 || end < close)
             break;
@@ -200,7 +201,7 @@ static struct str last_row(struct str s)
     }
     while (str_ends(s, "\\\\"))
         s = str_trim(str_slice(s, 0, s.len - 2));
-    at = str_rfind(s, STR("\\\\"));
+    at = last_text(s, "\\\\");
     row = at >= 0 ? str_trim(str_slice(s, (size_t)at + 2, s.len)) : s;
     while (row.len > 0 && strchr("&= ", row.ptr[0]))
         row = str_slice(row, 1, row.len);
@@ -210,7 +211,7 @@ static struct str last_row(struct str s)
 /* The right side of the last equality of a plain run: "9 * 2 = $18" gives "$18". */
 static struct str right_side(struct str run)
 {
-    ptrdiff_t at = str_rfind(run, STR("="));
+    ptrdiff_t at = last_text(run, "=");
     struct str right;
 
     if (at <= 0 || strchr("<>!:", run.ptr[at - 1]))
