@@ -13,6 +13,7 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"serve", cmd_serve, "answers the OpenAI-compatible API over a model, a script or another server"},
+    {"online", cmd_online, "sample a benchmark from an OpenAI-compatible server"},
     {0},
 };
 
