@@ -9,6 +9,8 @@ enum exit_code {
     EXIT_INTERRUPTED = 130 /* Ctrl-C; the same command goes on */
 };
 
+int cmd_inspect_logits(int argc, char **argv);
+
 struct err;
 struct opt_group;
 
