@@ -9,8 +9,6 @@ enum exit_code {
     EXIT_INTERRUPTED = 130 /* Ctrl-C; the same command goes on */
 };
 
-int cmd_inspect_logits(int argc, char **argv);
-
 struct err;
 struct opt_group;
 
@@ -20,5 +18,5 @@ int command_failed(const struct err *e);
 /* Prints usage and the options of the groups to stdout; EXIT_OK. */
 int command_help(const char *text, const struct opt_group *groups, int n_groups);
 
+int cmd_inspect(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
-int cmd_online(int argc, char **argv);

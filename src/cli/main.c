@@ -12,8 +12,8 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    {"inspect", cmd_inspect, "shows what a model really sees: its prompt"},
     {"serve", cmd_serve, "answers the OpenAI-compatible API over a model, a script or another server"},
-    {"online", cmd_online, "sample a benchmark from an OpenAI-compatible server"},
     {0},
 };
 
