@@ -34,6 +34,7 @@
 #define STREAM_BLOCK      8192 /* bytes that one write of a stream takes from its output */
 #define LISTEN_BACKLOG    4096
 #define DEADLINE_CHECK_MS 500
+#define WRITE_COST_US     20
 #define DISCARD_FACTOR                                                                             \
     4 /* so many times max_body_bytes are read and dropped, to answer in good order */
 
@@ -44,6 +45,13 @@ struct http_conn {
     int64_t deadline_ms;     /* for the request under way; 0: none */
     struct http_exchange *x; /* the request under way or being answered */
     struct http_conn *prev, *next;
+};
+
+/* The ready lists. */
+enum ready_kind {
+    READY_NOW,  /* an answer begins or ends */
+    READY_SOON, /* a stream has more to send */
+    N_READY,
 };
 
 enum answer_state { ANSWER_NONE, ANSWER_WHOLE, ANSWER_STREAM };
@@ -86,8 +94,9 @@ struct http_exchange {
     size_t trickle_bytes;
     int trickle_ms;
 
-    struct http_exchange *ready_next; /* guarded by the server's lock */
-    bool is_ready;                    /* the same */
+    /* guarded by the server's lock: */
+    struct http_exchange *ready_next[N_READY];
+    bool is_ready[N_READY];
 };
 
 struct http_server {
@@ -103,7 +112,7 @@ struct http_server {
 
     pthread_mutex_t lock;
     /* guarded by lock: */
-    struct http_exchange *ready;
+    struct http_exchange *ready[N_READY];
 };
 
 /* --- Wake-ups and life of an exchange. -----------------------------------------------------------
@@ -132,22 +141,24 @@ static void exchange_drop(struct http_exchange *x)
 }
 
 /* Has the loop look at x again. Called with x's lock held. */
-static void make_ready(struct http_exchange *x)
+static void make_ready(struct http_exchange *x, enum ready_kind kind)
 {
     struct http_server *s = x->s;
+    bool is_news = false;
 
     if (!x->is_waiting)
         return;
-    x->is_waiting = false;
     pthread_mutex_lock(&s->lock);
-    if (!x->is_ready) {
-        x->is_ready = true;
-        x->ready_next = s->ready;
-        s->ready = x;
+    if (!x->is_ready[kind]) {
+        is_news = kind == READY_NOW || !s->ready[kind];
+        x->is_ready[kind] = true;
+        x->ready_next[kind] = s->ready[kind];
+        s->ready[kind] = x;
         atomic_fetch_add(&x->n_holders, 1);
     }
     pthread_mutex_unlock(&s->lock);
-    wake(s);
+    if (is_news)
+        wake(s);
 }
 
 static void suspend(struct http_exchange *x)
@@ -583,21 +594,43 @@ int http_server_port(const struct http_server *s)
     return s->port;
 }
 
-static void take_ready(struct http_server *s)
+/* Resumes what is on a ready list; how many there were. */
+static int take_ready(struct http_server *s, enum ready_kind kind)
 {
     struct http_exchange *x, *next;
+    int n = 0;
 
     pthread_mutex_lock(&s->lock);
-    x = s->ready;
-    s->ready = NULL;
-    for (struct http_exchange *i = x; i; i = i->ready_next)
-        i->is_ready = false;
+    x = s->ready[kind];
+    s->ready[kind] = NULL;
     pthread_mutex_unlock(&s->lock);
-    for (; x; x = next) {
-        next = x->ready_next;
+    for (; x; x = next, n++) {
+        pthread_mutex_lock(&x->lock);
+        x->is_waiting = false;
+        pthread_mutex_unlock(&x->lock);
+        pthread_mutex_lock(&s->lock);
+        next = x->ready_next[kind];
+        x->is_ready[kind] = false; /* from here on it may stand on the next list */
+        pthread_mutex_unlock(&s->lock);
         resume(x);
         exchange_drop(x);
     }
+    return n;
+}
+
+/* A round of streams, if the rest after the last one is over; the milliseconds until the next, or
+ * -1. */
+static int64_t take_soon(struct http_server *s, int64_t *next_us)
+{
+    int64_t now = clock_us();
+    bool is_empty;
+
+    if (now >= *next_us)
+        *next_us = now + (int64_t)take_ready(s, READY_SOON) * WRITE_COST_US;
+    pthread_mutex_lock(&s->lock);
+    is_empty = !s->ready[READY_SOON];
+    pthread_mutex_unlock(&s->lock);
+    return is_empty ? -1 : (MAX(*next_us - now, 0) + 999) / 1000;
 }
 
 /* A connection's other side has closed. What MHD still reads itself it finds by itself. */
@@ -675,7 +708,7 @@ static void take_events(struct http_server *s, const struct epoll_event *ev, int
 bool http_server_run(struct http_server *s, struct err *e)
 {
     struct epoll_event ev[256];
-    int64_t next_check = 0, timed_ms = -1;
+    int64_t next_check = 0, timed_ms = -1, soon_ms = -1, soon_us = 0;
     bool is_draining = false;
 
     for (;;) {
@@ -687,6 +720,8 @@ bool http_server_run(struct http_server *s, struct err *e)
             timeout = (int64_t)mhd_ms;
         if (timed_ms >= 0)
             timeout = MIN(timeout, timed_ms);
+        if (soon_ms >= 0)
+            timeout = MIN(timeout, soon_ms);
         n = epoll_wait(s->epoll_fd, ev, LEN(ev), (int)timeout);
         if (n < 0 && errno != EINTR)
             return err_set_errno(e, "epoll_wait");
@@ -697,7 +732,8 @@ bool http_server_run(struct http_server *s, struct err *e)
             begin_drain(s);
             is_draining = true;
         }
-        take_ready(s);
+        take_ready(s, READY_NOW);
+        soon_ms = take_soon(s, &soon_us);
         timed_ms = take_timed(s);
         if (clock_ms() >= next_check) {
             check_deadlines(s);
@@ -739,7 +775,8 @@ void http_server_close(struct http_server *s)
         MHD_stop_daemon(s->daemon);
         s->listen_fd = -1;
     }
-    take_ready(s);
+    take_ready(s, READY_NOW);
+    take_ready(s, READY_SOON);
     take_timed(s);
     if (s->listen_fd >= 0)
         close(s->listen_fd);
@@ -810,7 +847,7 @@ static void begin_answer(struct http_exchange *x, enum answer_state state, int s
     x->state = state;
     x->status = status;
     x->content_type = arena_strndup(&x->headers_arena, content_type, strlen(content_type));
-    make_ready(x);
+    make_ready(x, READY_NOW);
 }
 
 void http_answer(struct http_exchange *x, int status, const char *content_type, struct str body)
@@ -839,7 +876,7 @@ bool http_send(struct http_exchange *x, struct str bytes)
     is_gone = x->is_gone;
     if (!is_gone) {
         buf_add_str(&x->out, bytes);
-        make_ready(x);
+        make_ready(x, READY_SOON);
     }
     pthread_mutex_unlock(&x->lock);
     return !is_gone;
@@ -849,7 +886,7 @@ void http_end(struct http_exchange *x)
 {
     pthread_mutex_lock(&x->lock);
     x->is_ended = true;
-    make_ready(x);
+    make_ready(x, READY_NOW);
     pthread_mutex_unlock(&x->lock);
 }
 

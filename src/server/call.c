@@ -75,6 +75,9 @@ void call_close(struct call *c)
     free(c->subs);
     buf_clear(&c->extras);
     buf_clear(&c->scratch);
+    buf_clear(&c->prefix);
+    buf_clear(&c->content);
+    buf_clear(&c->reasoning);
     api_request_clear(&c->req);
     free(c);
 }
@@ -106,9 +109,12 @@ static void send_chunk(struct call *c, const struct render_choice *choice,
 {
     struct buf *b = &c->scratch;
 
+    if (c->prefix.len == 0) {
+        buf_add(&c->prefix, "data: ", 6);
+        render_begin(&c->prefix, &c->head);
+    }
     buf_reset(b);
-    buf_add(b, "data: ", 6);
-    render_begin(b, &c->head);
+    buf_add_str(b, buf_str(&c->prefix));
     if (choice)
         render_choice(b, &c->head, &c->req, choice);
     render_end(b, &c->head, usage, STR(""));
@@ -184,17 +190,19 @@ static void begin_choice(struct call *c, struct sub *s)
 static void stream_text(struct call *c, struct sub *s, const struct gen_event *ev, struct str text,
                         const struct token_logprob *logprobs, int n_logprobs, bool is_last)
 {
-    struct buf reasoning = {0}, content = {0};
+    struct buf *reasoning = &c->reasoning, *content = &c->content;
     bool is_first = !s->has_role;
     struct render_choice choice = {
         .index = s->index, .ev = ev, .has_finish = is_last, .text_offset = s->n_chars};
     struct render_usage usage = {ev->n_prompt_tokens, ev->n_completion_tokens, -1, -1};
 
+    buf_reset(reasoning);
+    buf_reset(content);
     begin_choice(c, s);
     if (is_first)
-        buf_add_str(&content, echo_text(c, s));
+        buf_add_str(content, echo_text(c, s));
     if (!c->req.drops_generated)
-        split_text(c, s, ev, text, is_last, &reasoning, &content);
+        split_text(c, s, ev, text, is_last, reasoning, content);
     if (c->req.has_logprobs && !c->req.drops_generated) {
         choice.logprobs = logprobs;
         choice.n_logprobs = n_logprobs;
@@ -204,14 +212,12 @@ static void stream_text(struct call *c, struct sub *s, const struct gen_event *e
         choice.prompt_logprobs = ev->prompt_logprobs;
         choice.n_prompt_logprobs = ev->n_prompt_logprobs;
     }
-    choice.content = (struct str){buf_z(&content), content.len};
-    choice.reasoning = (struct str){buf_z(&reasoning), reasoning.len};
+    choice.content = (struct str){buf_z(content), content->len};
+    choice.reasoning = (struct str){buf_z(reasoning), reasoning->len};
     if (c->req.kind == API_COMPLETIONS && c->req.has_logprobs)
         s->n_chars += render_text_length(&c->req, choice.logprobs, choice.n_logprobs);
-    if (content.len + reasoning.len > 0 || choice.n_logprobs > 0 || is_last)
+    if (content->len + reasoning->len > 0 || choice.n_logprobs > 0 || is_last)
         send_chunk(c, &choice, c->req.continuous_usage ? &usage : NULL);
-    buf_clear(&reasoning);
-    buf_clear(&content);
 }
 
 static void take_delta(struct call *c, struct sub *s, const struct gen_event *ev)

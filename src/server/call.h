@@ -39,8 +39,9 @@ struct call {
     bool has_begun;          /* the stream's headers are out */
     bool is_settled;         /* the answer is complete or hopeless; events are only counted */
     struct render_usage usage;
-    struct buf extras; /* fields beside the choices */
-    struct buf scratch;
+    struct buf extras;                      /* fields beside the choices */
+    struct buf scratch, content, reasoning; /* kept for their memory */
+    struct buf prefix;                      /* what every chunk begins with */
     int64_t started_us;
     struct metrics *metrics;
     const struct generator *text; /* for token ids to text; NULL: none */
