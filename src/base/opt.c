@@ -338,20 +338,19 @@ bool opts_given(const struct opt *o, int argc, char **argv)
 /* Words of text from column `at` on, broken before HELP_WIDTH. */
 static void wrap(struct buf *out, struct str text, size_t at)
 {
-    size_t column = at;
+    size_t column = at; /* behind the last word and the blank that would follow it */
     struct str word;
 
     while (str_cut(&text, ' ', &word)) {
-        if (column + word.len + 1 > HELP_WIDTH && column > HELP_COLUMN) {
-            buf_addf(out, "\n%*s", HELP_COLUMN, "");
-            column = HELP_COLUMN;
+        if (column > at && column + 1 + word.len > HELP_WIDTH) {
+            buf_addf(out, "\n%*s", (int)at, "");
+            column = at;
         }
+        if (column > at)
+            buf_addc(out, ' ');
         buf_add_str(out, word);
-        buf_addc(out, ' ');
         column += word.len + 1;
     }
-    while (out->len && out->ptr[out->len - 1] == ' ')
-        out->ptr[--out->len] = '\0';
     buf_addc(out, '\n');
 }
 
