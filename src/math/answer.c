@@ -49,13 +49,14 @@ static void search(struct str s, struct answer_list *l)
     size_t after;
     struct str box = answer_boxes(s, l->a, &after);
     struct span f;
+    int before = l->n;
 
     if (box.len > 0) {
         answer_add(l, box, "boxed", RANK_BOX);
         return;
     }
     answer_anchored(s, l);
-    if (l->n > 0)
+    if (l->n > before)
         return;
     if (is_single_line(s) && (!span_formula(s, 0, &f) || f.to == s.len))
         answer_add(l, s, "whole response", RANK_WHOLE);

@@ -50,6 +50,10 @@ uint32_t answer_choice(struct str text, int n_labels);
  * 0: the gold is no choice. *option_text is what stands behind a letter, else "". */
 uint32_t answer_choice_gold(struct str gold, int n_labels, struct str *option_text);
 
+/* The option letters of a candidate. In free prose a text that merely begins with a letter settles
+ * nothing, so a candidate of the whole response or its last sentence must be letters alone. */
+uint32_t answer_candidate_choice(const struct answer_candidate *c, int n_labels);
+
 /* The letter that prose settles on: the last one standing alone in the last sentence that has one,
  * without those that the sentence rejects ("not A", "A is wrong"). 0: none. */
 uint32_t answer_choice_in_prose(struct str text, int n_labels);

@@ -24,6 +24,7 @@ static const struct {
     {"correct choice", ANCHOR_ANSWER},
     {"correct answer", ANCHOR_ANSWER},
     {"réponse finale", ANCHOR_FINAL},
+    {"réponse correcte", ANCHOR_ANSWER},
     {"réponse", ANCHOR_ANSWER},
     {"Réponse", ANCHOR_ANSWER},
     {"reponse", ANCHOR_ANSWER},
@@ -32,6 +33,7 @@ static const struct {
     {"ergebnis", ANCHOR_RESULT},
     {"lösung", ANCHOR_RESULT},
     {"respuesta final", ANCHOR_FINAL},
+    {"respuesta correcta", ANCHOR_ANSWER},
     {"respuesta", ANCHOR_ANSWER},
     {"resposta", ANCHOR_ANSWER},
     {"risposta", ANCHOR_ANSWER},
@@ -205,6 +207,15 @@ static bool read_announcement(struct str s, size_t after, size_t *text)
     return false;
 }
 
+/* "I don't think the answer is": what follows is not the answer. */
+static bool is_doubted(struct str s, size_t i)
+{
+    struct str head = str_slice(s, i > 24 ? i - 24 : 0, i);
+
+    return str_find(head, STR("n't think"), 0) >= 0 || str_find(head, STR("not think"), 0) >= 0 ||
+           str_find(head, STR("doubt"), 0) >= 0;
+}
+
 struct hits {
     struct hit ring[N_ANCHOR_KINDS][MAX_HITS];
     int n[N_ANCHOR_KINDS];
@@ -229,7 +240,7 @@ static void find_hits(struct str s, struct hits *h)
             if (anchors[k].word[0] != to_lower(s.ptr[i]))
                 continue;
             after = i + strlen(anchors[k].word);
-            if (!at_nocase(s, i, anchors[k].word) || !word_ends(s, after, anchors[k].word) ||
+            if (!at_nocase(s, i, anchors[k].word) || !word_ends(s, after, anchors[k].word) || is_doubted(s, i) ||
                 !read_announcement(s, after, &text))
                 continue;
             h->ring[anchors[k].kind][h->n[anchors[k].kind]++ % MAX_HITS] =
@@ -338,8 +349,8 @@ static struct str without_remark(struct str s, const struct span *spans, int n)
             return str_slice(s, 0, i);
     }
     for (size_t i = 1; i + 3 < s.len; i++) {
-        if (s.ptr[i] == '(' && s.ptr[i - 1] == ' ' && span_at(spans, n, i) == NULL && is_alpha(s.ptr[i + 1]) &&
-            span_is_prose(str_slice(s, i, s.len)))
+        if (s.ptr[i] == '(' && s.ptr[i - 1] == ' ' && span_at(spans, n, i) == NULL &&
+            ((is_word(s.ptr[i + 1]) && is_word(s.ptr[i + 2])) || s.ptr[i + 1] == '$') && !at_nocase(s, i, "(mod"))
             return str_slice(s, 0, i);
     }
     return s;

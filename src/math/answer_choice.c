@@ -193,6 +193,15 @@ uint32_t answer_choice_gold(struct str gold, int n_labels, struct str *option_te
     return 1u << letter;
 }
 
+uint32_t answer_candidate_choice(const struct answer_candidate *c, int n_labels)
+{
+    struct str option_text;
+
+    if (strcmp(c->rule, "whole response") == 0 || strncmp(c->rule, "last ", 5) == 0 || strcmp(c->rule, "bare answer") == 0)
+        return answer_choice_gold(c->text, n_labels, &option_text);
+    return answer_choice(c->text, n_labels);
+}
+
 /* --- prose ------------------------------------------------------------------------------------- */
 
 static bool ends_with_word(struct str s, const char *word)

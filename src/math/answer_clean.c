@@ -311,7 +311,9 @@ static struct str without_final_marks(struct str s)
         size_t before = s.len;
 
         s = str_trim(s);
-        if (s.len > 1 && (strchr(",;:", s.ptr[s.len - 1]) ||
+        if (s.len > 1 && (strchr(",;:", s.ptr[s.len - 1]) || (s.ptr[s.len - 1] == '\\' && s.ptr[s.len - 2] != '\\') ||
+                          (s.ptr[s.len - 1] == ')' && str_find_char(s, '(', 0) < 0 && str_find_char(s, '[', 0) < 0 &&
+                           str_find_char(s, ']', 0) < 0) ||
                           (s.ptr[s.len - 1] == '.' && s.ptr[s.len - 2] != '.')))
             s.len--;
         for (size_t i = 0; i < LEN(marks); i++) {

@@ -140,10 +140,10 @@ static bool is_list_number(struct str s, const struct span *v)
 
     if (v->kind != SPAN_RUN)
         return false;
-    if (i < s.len && s.ptr[i] == '[') {
-        for (i++; i < s.len && is_digit(s.ptr[i]); i++)
+    if (v->inner.len > 2 && v->inner.ptr[0] == '[') {
+        while (digits + 2 < v->inner.len && is_digit(v->inner.ptr[digits + 1]))
             digits++;
-        return digits > 0 && i < s.len && s.ptr[i] == ']' && i + 1 >= v->to;
+        return digits + 2 == v->inner.len;
     }
     if (str_trim(str_slice(s, 0, v->from)).len > 0)
         return false;
@@ -214,7 +214,7 @@ static struct str right_side(struct str run)
     ptrdiff_t at = last_text(run, "=");
     struct str right;
 
-    if (at <= 0 || strchr("<>!:", run.ptr[at - 1]))
+    if (at <= 0 || strchr("<>!:", run.ptr[at - 1]) || str_find(run, STR(" and "), 0) >= 0)
         return run;
     right = str_trim(str_slice(run, (size_t)at + 1, run.len));
     while (right.len > 0 && strchr(")]", right.ptr[right.len - 1]) && str_find(right, STR("("), 0) < 0 &&
@@ -262,7 +262,7 @@ static bool is_value(struct str s, const struct span *v)
     if (v->kind == SPAN_FENCE || is_list_number(s, v))
         return false;
     if (v->kind == SPAN_BOLD || v->kind == SPAN_CODE)
-        return !is_label(v->inner);
+        return !is_label(v->inner) && (span_has_digit(v->inner) || v->to >= s.len || s.ptr[v->to] != ':');
     return v->kind == SPAN_RUN || !is_bare_name(v->inner);
 }
 
@@ -286,19 +286,60 @@ static int best_value(struct str s, const struct span *v, int n)
     return bold >= 0 ? bold : best >= 0 ? best : last;
 }
 
+/* Whether the text between two values makes them one list; *is_last: by "and" or "or". */
+static bool is_connector(struct str s, bool *is_last)
+{
+    static const char *const words[] = {"and", "or", "et", "ou", "und", "oder", "y", "o", "и", "или", "和", "或", "そして", "また"};
+
+    s = str_trim(s);
+    if (s.len > 0 && s.ptr[0] == ',')
+        s = str_trim(str_slice(s, 1, s.len));
+    *is_last = false;
+    for (size_t k = 0; k < LEN(words) && !*is_last; k++)
+        *is_last = str_eqz(s, words[k]);
+    return s.len == 0 || *is_last;
+}
+
+/* The first value of the list that ends with value `last`: "x = 2 and x = 3". */
+static int list_begin(struct str s, const struct span *v, int last)
+{
+    int first = last;
+    bool by_word;
+
+    while (first > 0 && v[first - 1].kind == v[last].kind && v[last].kind != SPAN_DISPLAY && is_value(s, &v[first - 1]) &&
+           is_connector(str_slice(s, v[first - 1].to, v[first].from), &by_word) && (by_word || first < last))
+        first--;
+    return first;
+}
+
+/* Sentences that say that there is no answer. */
+static bool gives_up(struct str s)
+{
+    static const char *const phrases[] = {"could not", "couldn't", "cannot determine", "can't determine", "cannot be determined", "unable to",
+                                          "not able to", "don't know", "do not know", "cannot find", "can't find", "cannot solve"};
+
+    for (size_t k = 0; k < LEN(phrases); k++) {
+        if (str_find(s, STR(phrases[k]), 0) >= 0)
+            return true;
+    }
+    return false;
+}
+
 void answer_sentence(struct str sentence, const char *rule, struct answer_list *l, int rank)
 {
     struct span *v = arena_array(l->a, SPAN_MAX, sizeof(*v));
     struct str s = str_slice(sentence, 0, SPAN_MAX_TEXT);
-    int n, best;
+    int n, best, begin;
 
-    if (answer_is_code(s))
+    if (answer_is_code(s) || gives_up(s))
         return;
     n = span_find(s, true, v, SPAN_MAX);
     best = best_value(s, v, n);
     if (best < 0)
         return;
-    answer_add(l, value_text(s, &v[best]), rule ? rule : value_rule(v[best].kind), rank);
+    begin = list_begin(s, v, best);
+    answer_add(l, begin < best ? str_slice(s, v[begin].from, v[best].to) : value_text(s, &v[best]),
+               rule ? rule : value_rule(v[best].kind), rank);
     if (v[best].kind == SPAN_BOLD && span_is_prose(v[best].inner))
         answer_sentence(v[best].inner, rule ? rule : "last emphasised value", l, rank);
 }
@@ -328,6 +369,18 @@ static bool is_afterword(struct str line)
     return false;
 }
 
+/* An explanation under an answer that stands alone. */
+static bool explains(struct str line, struct str head)
+{
+    size_t i = 0;
+
+    while (i < line.len && strchr(" \t#*_>-", line.ptr[i]))
+        i++;
+    head = str_trim(head);
+    return (at_nocase(line, i, "explanation") || at_nocase(line, i, "reasoning") || at_nocase(line, i, "justification")) &&
+           head.len <= 80 && span_has_digit(head) && !span_is_prose(head);
+}
+
 static bool is_conclusion(struct str line)
 {
     static const char *const heads[] = {"therefore", "thus", "hence", "so ", "so,", "in conclusion", "conclusion", "finally",
@@ -354,7 +407,7 @@ static struct str without_afterwords(struct str text)
         size_t to = newline < 0 ? text.len : (size_t)newline;
         struct str line = str_slice(text, from, to);
 
-        if (!is_cut && from > 0 && is_afterword(line)) {
+        if (!is_cut && from > 0 && (is_afterword(line) || explains(line, str_slice(text, 0, from)))) {
             cut = from;
             is_cut = true;
         } else if (is_cut && is_conclusion(line)) {
@@ -400,7 +453,7 @@ void answer_last_sentence(struct str text, struct answer_list *l)
 
         if (sentence.len == 0 || (i > 0 && is_afterword(sentence)))
             continue;
-        if (answer_is_code(sentence))
+        if (answer_is_code(sentence) || gives_up(sentence))
             return;
         answer_sentence(sentence, NULL, l, RANK_SENTENCE);
         if (l->n > before)

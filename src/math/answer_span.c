@@ -262,6 +262,8 @@ static size_t token_end(struct str s, size_t i)
     if (is_alpha(c)) {
         while (at < s.len && is_alpha(s.ptr[at]))
             at++;
+        if (at < s.len && (unsigned char)s.ptr[at] >= 0x80 && symbol_end(s, at) == at)
+            return i; /* a word such as "Möglichkeiten" */
         if (at - i == 1 || is_math_word(str_slice(s, i, at)) || at_text(s, i, "pi") || (at_text(s, i, "ln") && at - i == 2))
             return at;
         return i;
@@ -280,6 +282,12 @@ static bool is_word_letter(struct str s, size_t from, size_t to, size_t next)
     /* A letter that stands alone between blanks is a word ("a", "I") or a name in prose. */
     return to - from == 1 && is_alpha(s.ptr[from]) && (next >= s.len || is_blank(s.ptr[to]) || s.ptr[to] == ',' || s.ptr[to] == '.') &&
            (next >= s.len || is_word(s.ptr[next]) || is_blank(s.ptr[next]) || s.ptr[next] == ',' || s.ptr[next] == '.');
+}
+
+/* A bracket behind a blank and a finished value: "18 [2]". */
+static bool is_reference(struct str s, size_t from, size_t i)
+{
+    return s.ptr[i] == '[' && i > from + 1 && s.ptr[i - 1] == ' ' && (is_digit(s.ptr[i - 2]) || s.ptr[i - 2] == ')');
 }
 
 static struct str without_run_ends(struct str s)
@@ -330,7 +338,7 @@ static bool run(struct str s, size_t i, struct span *out, size_t *end)
         next = to;
         while (next < s.len && s.ptr[next] == ' ')
             next++;
-        if (is_word_letter(s, at, to, next))
+        if (is_word_letter(s, at, to, next) || is_reference(s, i, at))
             break;
         has_value |= is_digit(s.ptr[at]) || s.ptr[at] == '\\' || (unsigned char)s.ptr[at] >= 0x80;
         *end = to;
@@ -350,7 +358,7 @@ static bool may_begin_run(struct str s, size_t i)
     char c = s.ptr[i], before = i > 0 ? s.ptr[i - 1] : ' ';
 
     if (is_alpha(c))
-        return !is_alpha(before) && !is_digit(before) && i + 1 < s.len && !is_alpha(s.ptr[i + 1]);
+        return !is_alpha(before) && !is_digit(before) && before != '\'' && (unsigned char)before < 0x80 && i + 1 < s.len && !is_alpha(s.ptr[i + 1]);
     if (is_digit(c) && is_alpha(before))
         return false;
     return is_digit(c) || (unsigned char)c >= 0x80 || strchr("+-(<[{|\\$.√", c) != NULL;

@@ -125,7 +125,7 @@ static void score_option(struct math_ctx *c, uint32_t letters, struct str option
     uint32_t bits = 0;
 
     for (int i = 0; i < n && same_place(&cand[0], &cand[i]) && bits == 0; i++) {
-        bits = answer_choice(cand[i].text, n_labels);
+        bits = answer_candidate_choice(&cand[i], n_labels);
         out->extracted = cand[i].text;
         out->rule = cand[i].rule;
     }

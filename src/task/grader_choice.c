@@ -62,7 +62,7 @@ static uint32_t response_bits(struct str response, int n_labels, struct arena *a
     uint32_t bits = 0;
 
     for (int i = 0; i < n && bits == 0; i++) {
-        bits = answer_choice(cand[i].text, n_labels);
+        bits = answer_candidate_choice(&cand[i], n_labels);
         *how = cand[i].rule;
     }
     if (bits == 0 && (n == 0 || strcmp(cand[0].rule, "boxed") != 0)) {

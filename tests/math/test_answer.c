@@ -134,6 +134,9 @@ static const struct row anchors[] = {
     {"Die Antwort ist 3,5.", "3,5"},
     {"Die Antwort lautet 42.", "42"},
     {"Antwort: **42**", "42"},
+    {"The answer: 25 (from $5^2$).", "25"},
+    {"La respuesta correcta es 12.", "12"},
+    {"Ответ: 12 (а не 13).", "12"},
     {"La respuesta es 3,5.", "3,5"},
     {"Respuesta: $x=2$", "x=2"},
     {"Ответ: 1 234 567", "1 234 567"},
@@ -193,6 +196,11 @@ static const struct row sentences[] = {
     {"地块面积 = 72000 / 18 = 4000千克", "4000千克"},
     {"The solution is $x != 5$", "x != 5"},
     {"In step 3 we find 12 of them (see [4]).", "12"},
+    {"The number of students is 18 [2].", "18"},
+    {"The two solutions are $x = 2$ and $x = 3$.", "x = 2 and x = 3"},
+    {"The roots are $2$, $3$ and $5$.", "2, 3 and 5"},
+    {"The answer isn't 20, it's 21.", "21"},
+    {"In 2020, 15 students came.", "15"},
 };
 
 TEST(last_sentences_give_their_value)
@@ -216,6 +224,8 @@ static const struct row paragraphs[] = {
     {"The sum is 12.\n\n(Using 5 terms in the sum.)", "12"},
     {"Check: 3 + 4 = 7.\n\nTherefore the sum is 12.", "12"},
     {"1. We have 3.\n2. We get 12.", "12"},
+    {"42\n\n**Explanation:** 6 times 7 is 42 because 7 is 7.", "42"},
+    {"I don't think the answer is 3.\nIt must be 4.", "4"},
 };
 
 TEST(afterwords_are_passed_over) { check_rows(paragraphs, LEN(paragraphs), NULL); }
@@ -231,6 +241,7 @@ static const struct row nothing[] = {
     {"(1).__class__.__mro__[1].__subclasses__() or 0", ""},
     {"__import__('os').system('touch marker') or 0", ""},
     {"(lambda: open('marker', 'w'))() or 0", ""},
+    {"Sorry.\nI could not find 17 in the list.", ""},
     {"\\boxed{().__class__.__base__}", ""},
 };
 
