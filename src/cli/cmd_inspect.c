@@ -9,6 +9,7 @@ static const struct {
     const char *help;
 } subjects[] = {
     {"template", cmd_inspect_template, "renders conversations with a chat template"},
+    {"logits", cmd_inspect_logits, "what a model makes of token ids: logits, greedy tokens, log-likelihoods"},
 };
 
 static void usage(FILE *to)

@@ -3,3 +3,4 @@
 #pragma once
 
 int cmd_inspect_template(int argc, char **argv);
+int cmd_inspect_logits(int argc, char **argv);

@@ -11,7 +11,10 @@
 #include "base/num.h"
 
 const struct cpu_kernels *const cpu_kernel_sets[] = {
-    &kernels_plain,
+#if defined(__x86_64__)
+    &kernels_amx_bf16, &kernels_avx512_bf16, &kernels_avx512, &kernels_avx2,
+#endif
+    &kernels_plain, /* last: always there */
     NULL,
 };
 

@@ -1,0 +1,30 @@
+/* kernels_avx512.c - AVX-512; bf16 is widened to f32 on the fly. */
+#include "device/cpu/kernels.h"
+
+#if defined(__AVX512F__)
+
+#define VEC_LANES 16
+#define GEMM_ROWS 4
+#define GEMM_PANELS 4
+#include "device/cpu/kernels_vec.h"
+
+static bool is_supported(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+const struct cpu_kernels kernels_avx512 = {
+    .name = "avx512",
+    .is_supported = is_supported,
+    .gemm_bf16 = vec_gemm_bf16,
+    .gemm_f32 = vec_gemm_f32,
+    .attend_bf16 = vec_attend_bf16,
+    .attend_f32 = vec_attend_f32,
+    .rms_norm = vec_rms_norm,
+    .add = vec_add,
+    .silu_mul = vec_silu_mul,
+    .to_bf16 = vec_to_bf16,
+};
+
+#endif

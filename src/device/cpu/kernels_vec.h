@@ -1,0 +1,441 @@
+/* kernels_vec.h - the inner loops for vectors of VEC_LANES floats; each kernel set that includes it compiles
+ * them for its own instructions.
+ *
+ * Sums of a row run over 16 lanes whatever the vector's width, and lanes are added by one fixed tree, so
+ * that width alone does not change bits. */
+#pragma once
+
+#include <math.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "device/cpu/kernels.h"
+
+#ifndef VEC_LANES
+#error "define VEC_LANES, GEMM_ROWS and GEMM_PANELS first"
+#endif
+
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#define INLINE static inline __attribute__((always_inline, unused))
+
+enum { NV = PANEL / VEC_LANES }; /* vectors of one panel */
+
+typedef float vf __attribute__((vector_size(VEC_LANES * 4)));
+typedef int32_t vi __attribute__((vector_size(VEC_LANES * 4)));
+typedef uint32_t vu __attribute__((vector_size(VEC_LANES * 4)));
+typedef uint16_t vh __attribute__((vector_size(VEC_LANES * 2)));
+
+INLINE vf vec_load(const void *p)
+{
+    vf v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+INLINE void vec_store(void *p, vf v)
+{
+    memcpy(p, &v, sizeof(v));
+}
+
+INLINE vf vec_set(float x)
+{
+    return (vf){0} + x;
+}
+
+INLINE vf vec_select(vi mask, vf a, vf b)
+{
+    return (vf)(((vi)a & mask) | ((vi)b & ~mask));
+}
+
+INLINE vf vec_max(vf a, vf b)
+{
+    return vec_select(a > b, a, b);
+}
+
+/* 16 lanes to one number: halves are added until one is left. */
+INLINE float lanes_sum(const vf *v)
+{
+    float x[PANEL];
+
+    memcpy(x, v, sizeof(x));
+    for (int n = PANEL / 2; n > 0; n /= 2)
+        for (int i = 0; i < n; i++)
+            x[i] += x[i + n];
+    return x[0];
+}
+
+INLINE float lanes_max(const vf *v)
+{
+    float x[PANEL];
+
+    memcpy(x, v, sizeof(x));
+    for (int n = PANEL / 2; n > 0; n /= 2)
+        for (int i = 0; i < n; i++)
+            x[i] = x[i] > x[i + n] ? x[i] : x[i + n];
+    return x[0];
+}
+
+/* e^x within 2 ulp; exactly 0 below -87.3 (masked scores are -infinity), held at e^88 above. */
+INLINE vf vec_exp(vf x)
+{
+    const vf magic = vec_set(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
+    vi is_tiny = x < vec_set(-87.3f);
+    vf n, r, p;
+
+    x = vec_select(x > vec_set(88.0f), vec_set(88.0f), x);
+    x = vec_select(is_tiny, vec_set(0), x);
+    n = (x * vec_set(1.44269504088896341f) + magic) - magic;
+    r = x - n * vec_set(0.693359375f) - n * vec_set(-2.12194440e-4f);
+    p = vec_set(1.9875691500e-4f);
+    p = p * r + vec_set(1.3981999507e-3f);
+    p = p * r + vec_set(8.3334519073e-3f);
+    p = p * r + vec_set(4.1665795894e-2f);
+    p = p * r + vec_set(1.6666665459e-1f);
+    p = p * r + vec_set(5.0000001201e-1f);
+    p = p * r * r + r + vec_set(1.0f);
+    p = (vf)((vi)p + (__builtin_convertvector(n, vi) << 23));
+    return vec_select(is_tiny, vec_set(0), p);
+}
+
+/* Values rounded to bf16, in the upper halves of the words. */
+INLINE vu vec_round_bf16(vf x)
+{
+    vu bits = (vu)x, rounded = bits + 0x7FFFu + (bits >> 16 & 1u);
+    vi is_nan = x != x;
+
+    return (((vu)is_nan & (bits | 0x400000u)) | (~(vu)is_nan & rounded)) & 0xFFFF0000u;
+}
+
+/* The two values of each bf16 pair, widened. */
+INLINE vf pair_first(vu w)
+{
+    return (vf)(w << 16);
+}
+
+INLINE vf pair_second(vu w)
+{
+    return (vf)(w & 0xFFFF0000u);
+}
+
+INLINE float bf16_at(const uint16_t *x)
+{
+    uint32_t bits = (uint32_t)*x << 16;
+    float f;
+
+    memcpy(&f, &bits, sizeof(f));
+    return f;
+}
+
+/* --- products ---------------------------------------------------------------------------------- */
+
+/* One block of outputs: rows [m, m + n_m), panels [p, p + n_p). n_m, n_p and is_bf16 are constants where this
+ * is called, so that the accumulators stay in registers. */
+INLINE void gemm_block(const struct gemm *g, int m, int p, const int n_m, const int n_p, const bool is_bf16)
+{
+    float sums[MAX_SEGMENTS][GEMM_ROWS * GEMM_PANELS][PANEL];
+    const char *w = g->w + (size_t)p * g->panel_bytes;
+    vf acc[GEMM_ROWS * GEMM_PANELS][NV];
+
+    for (int s = 0; s < g->n_segments; s++) {
+        UNROLL for (int i = 0; i < n_m * n_p; i++)
+            UNROLL for (int v = 0; v < NV; v++) acc[i][v] = (vf){0};
+        for (int k = g->segment_start[s]; k < g->segment_start[s + 1]; k += is_bf16 ? 2 : 1) {
+            UNROLL for (int j = 0; j < n_p; j++) {
+                const char *at = w + (size_t)j * g->panel_bytes + (size_t)k * PANEL * (is_bf16 ? 2 : 4);
+
+                UNROLL for (int v = 0; v < NV; v++) {
+                    vf packed = vec_load(at + v * VEC_LANES * 4);
+
+                    UNROLL for (int i = 0; i < n_m; i++) {
+                        vf *a = &acc[i * n_p + j][v];
+
+                        if (is_bf16) {
+                            const uint16_t *x = (const uint16_t *)g->x + (m + i) * g->x_row + k;
+
+                            *a += vec_set(bf16_at(x)) * pair_first((vu)packed);
+                            *a += vec_set(bf16_at(x + 1)) * pair_second((vu)packed);
+                        } else {
+                            *a += vec_set(((const float *)g->x)[(m + i) * g->x_row + k]) * packed;
+                        }
+                    }
+                }
+            }
+        }
+        UNROLL for (int i = 0; i < n_m * n_p; i++)
+            UNROLL for (int v = 0; v < NV; v++) vec_store(&sums[s][i][v * VEC_LANES], acc[i][v]);
+    }
+    for (int i = 0; i < n_m; i++) {
+        for (int j = 0; j < n_p; j++) {
+            int first = (p + j) * PANEL, n = MIN(g->n - first, PANEL);
+            float *y = g->y + (m + i) * g->y_row + first;
+
+            for (int l = 0; l < n; l++) {
+                float x[MAX_SEGMENTS];
+
+                for (int s = 0; s < g->n_segments; s++)
+                    x[s] = sums[s][i * n_p + j][l];
+                y[l] = tree_sum(x, g->n_segments) + (g->bias ? g->bias[first + l] : 0);
+            }
+        }
+    }
+}
+
+#define GEMM_CASE(n, is_bf16) \
+    case n: \
+        if (n_p == GEMM_PANELS) \
+            gemm_block(g, m, p, n, GEMM_PANELS, is_bf16); \
+        else \
+            gemm_block(g, m, p, n, 1, is_bf16); \
+        break
+
+#define GEMM_FUNCTION(name, is_bf16) \
+    static __attribute__((unused)) void name(const struct gemm *g, int first, int last) \
+    { \
+        for (int p = first, n_p; p < last; p += n_p) { \
+            n_p = last - p >= GEMM_PANELS ? GEMM_PANELS : 1; \
+            for (int m = 0; m < g->m; m += GEMM_ROWS) { \
+                switch (MIN(g->m - m, GEMM_ROWS)) { \
+                    GEMM_CASE(1, is_bf16); \
+                    GEMM_CASE(2, is_bf16); \
+                    GEMM_CASE(3, is_bf16); \
+                    GEMM_CASE(4, is_bf16); \
+                } \
+            } \
+        } \
+    }
+
+GEMM_FUNCTION(vec_gemm_bf16, true)
+GEMM_FUNCTION(vec_gemm_f32, false)
+
+/* --- attention --------------------------------------------------------------------------------- */
+
+/* Scores of one split in s[n_visible padded to 256] -> weights; the row's maximum and sum in *st. */
+INLINE void softmax_split(float *s, int n_blocks, int n_visible, float scale, struct attend_state *st)
+{
+    vf max[NV], sum[NV];
+    vi lane[NV];
+
+    for (int v = 0; v < NV; v++) {
+        max[v] = vec_set(-INFINITY);
+        sum[v] = (vf){0};
+        for (int i = 0; i < VEC_LANES; i++)
+            lane[v][i] = v * VEC_LANES + i;
+    }
+    for (int b = 0; b < n_blocks; b++) {
+        for (int v = 0; v < NV; v++) {
+            float *at = s + b * KV_BLOCK_TOKENS + v * VEC_LANES;
+            vf x = vec_select(lane[v] + b * KV_BLOCK_TOKENS < (vi){0} + n_visible, vec_load(at) * vec_set(scale),
+                              vec_set(-INFINITY));
+
+            vec_store(at, x);
+            max[v] = vec_max(max[v], x);
+        }
+    }
+    st->max = lanes_max(max);
+    for (int b = 0; b < n_blocks; b++) {
+        for (int v = 0; v < NV; v++) {
+            float *at = s + b * KV_BLOCK_TOKENS + v * VEC_LANES;
+            vf x = vec_exp(vec_load(at) - vec_set(st->max));
+
+            vec_store(at, x);
+            sum[v] += x;
+        }
+    }
+    st->sum = lanes_sum(sum);
+}
+
+/* Folds a split's (state, o) into what the row has so far: both are rescaled to the larger maximum. */
+INLINE void fold_split(struct attend_state *st, float *o, const struct attend_state *split, const float *split_o, int n)
+{
+    float max = st->max > split->max ? st->max : split->max;
+    vf a = vec_exp(vec_set(st->max - max)), b = vec_exp(vec_set(split->max - max));
+
+    st->max = max;
+    st->sum = st->sum * a[0] + split->sum * b[0];
+    for (int i = 0; i < n; i += VEC_LANES)
+        vec_store(o + i, vec_load(o + i) * a + vec_load(split_o + i) * b);
+}
+
+enum { ATTEND_STRIP = 4, MAX_PADDED_DIM = 512 };
+
+/* Scores of n rows against one block, 16 tokens each. */
+INLINE void score_block(const struct attend *a, int row, const int n, int b, float (*s)[KV_SPLIT_TOKENS],
+                        const bool is_bf16)
+{
+    vf acc[ATTEND_STRIP][NV];
+    const char *k = a->k[b];
+
+    UNROLL for (int r = 0; r < n; r++)
+        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = (vf){0};
+    for (int i = 0; i < a->head_dim; i += is_bf16 ? 2 : 1) {
+        UNROLL for (int v = 0; v < NV; v++) {
+            vf packed = vec_load(k + (size_t)i * PANEL * (is_bf16 ? 2 : 4) + v * VEC_LANES * 4);
+
+            UNROLL for (int r = 0; r < n; r++) {
+                if (is_bf16) {
+                    const uint16_t *q = (const uint16_t *)a->q + (row + r) * a->padded_dim + i;
+
+                    acc[r][v] += vec_set(bf16_at(q)) * pair_first((vu)packed);
+                    acc[r][v] += vec_set(bf16_at(q + 1)) * pair_second((vu)packed);
+                } else {
+                    acc[r][v] += vec_set(((const float *)a->q)[(row + r) * a->padded_dim + i]) * packed;
+                }
+            }
+        }
+    }
+    UNROLL for (int r = 0; r < n; r++)
+        UNROLL for (int v = 0; v < NV; v++) vec_store(&s[r][b * KV_BLOCK_TOKENS + v * VEC_LANES], acc[r][v]);
+}
+
+/* o[n rows][16 values from i] = weights times values, over all blocks in order. */
+INLINE void mix_values(const struct attend *a, const int n, int i, float (*p)[KV_SPLIT_TOKENS],
+                       float (*o)[MAX_PADDED_DIM], const bool is_bf16)
+{
+    vf acc[ATTEND_STRIP][NV];
+
+    UNROLL for (int r = 0; r < n; r++)
+        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = (vf){0};
+    for (int b = 0; b < a->n_blocks; b++) {
+        for (int t = 0; t < KV_BLOCK_TOKENS; t += is_bf16 ? 2 : 1) {
+            const char *at = is_bf16 ? a->v[b] + ((size_t)(t / 2) * (size_t)a->padded_dim + (size_t)i) * 4
+                                     : a->v[b] + ((size_t)t * (size_t)a->padded_dim + (size_t)i) * 4;
+
+            UNROLL for (int v = 0; v < NV; v++) {
+                vf packed = vec_load(at + v * VEC_LANES * 4);
+
+                UNROLL for (int r = 0; r < n; r++) {
+                    const float *w = &p[r][b * KV_BLOCK_TOKENS + t];
+
+                    if (is_bf16) {
+                        acc[r][v] += vec_set(w[0]) * pair_first((vu)packed);
+                        acc[r][v] += vec_set(w[1]) * pair_second((vu)packed);
+                    } else {
+                        acc[r][v] += vec_set(w[0]) * packed;
+                    }
+                }
+            }
+        }
+    }
+    UNROLL for (int r = 0; r < n; r++)
+        UNROLL for (int v = 0; v < NV; v++) vec_store(&o[r][i + v * VEC_LANES], acc[r][v]);
+}
+
+INLINE void attend_strip(const struct attend *a, int row, const int n, const bool is_bf16)
+{
+    float s[ATTEND_STRIP][KV_SPLIT_TOKENS], o[ATTEND_STRIP][MAX_PADDED_DIM];
+    struct attend_state split[ATTEND_STRIP];
+
+    for (int b = 0; b < a->n_blocks; b++)
+        score_block(a, row, n, b, s, is_bf16);
+    for (int r = 0; r < n; r++) {
+        softmax_split(s[r], a->n_blocks, a->n_visible[row + r], a->scale, &split[r]);
+        for (int t = 0; is_bf16 && t < a->n_blocks * KV_BLOCK_TOKENS; t += VEC_LANES)
+            vec_store(&s[r][t], (vf)vec_round_bf16(vec_load(&s[r][t])));
+    }
+    for (int i = 0; i < a->padded_dim; i += PANEL)
+        mix_values(a, n, i, s, o, is_bf16);
+    for (int r = 0; r < n; r++) {
+        float *to = a->o + (size_t)(row + r) * (size_t)a->padded_dim;
+
+        if (a->is_first) {
+            a->state[row + r] = split[r];
+            memcpy(to, o[r], (size_t)a->padded_dim * sizeof(float));
+        } else {
+            fold_split(&a->state[row + r], to, &split[r], o[r], a->padded_dim);
+        }
+    }
+}
+
+#define ATTEND_FUNCTION(name, is_bf16) \
+    static __attribute__((unused)) void name(const struct attend *a) \
+    { \
+        for (int row = 0; row < a->n_rows; row += ATTEND_STRIP) { \
+            switch (MIN(a->n_rows - row, ATTEND_STRIP)) { \
+            case 1: attend_strip(a, row, 1, is_bf16); break; \
+            case 2: attend_strip(a, row, 2, is_bf16); break; \
+            case 3: attend_strip(a, row, 3, is_bf16); break; \
+            default: attend_strip(a, row, 4, is_bf16); break; \
+            } \
+        } \
+    }
+
+ATTEND_FUNCTION(vec_attend_bf16, true)
+ATTEND_FUNCTION(vec_attend_f32, false)
+
+/* --- rows -------------------------------------------------------------------------------------- */
+
+/* The last group of a row that is no multiple of 16 is padded by zeros. */
+static __attribute__((unused)) void vec_rms_norm(float *y, const float *x, const float *w, int n, float eps)
+{
+    vf sum[NV] = {{0}};
+    float tail[PANEL] = {0}, scale;
+    int whole = n / PANEL * PANEL;
+
+    for (int i = 0; i < whole; i += PANEL)
+        UNROLL for (int v = 0; v < NV; v++) {
+            vf a = vec_load(x + i + v * VEC_LANES);
+
+            sum[v] += a * a;
+        }
+    if (whole < n) {
+        memcpy(tail, x + whole, (size_t)(n - whole) * sizeof(float));
+        for (int v = 0; v < NV; v++) {
+            vf a = vec_load(tail + v * VEC_LANES);
+
+            sum[v] += a * a;
+        }
+    }
+    scale = 1.0f / sqrtf(lanes_sum(sum) / (float)n + eps);
+    for (int i = 0; i < whole; i += VEC_LANES)
+        vec_store(y + i, vec_load(w + i) * (vec_load(x + i) * vec_set(scale)));
+    for (int i = whole; i < n; i++)
+        y[i] = w[i] * (x[i] * scale);
+}
+
+static __attribute__((unused)) void vec_add(float *r, const float *x, int n)
+{
+    int whole = n / VEC_LANES * VEC_LANES;
+
+    for (int i = 0; i < whole; i += VEC_LANES)
+        vec_store(r + i, vec_load(r + i) + vec_load(x + i));
+    for (int i = whole; i < n; i++)
+        r[i] += x[i];
+}
+
+INLINE vf silu_mul_one(vf gate, vf up)
+{
+    return gate / (vec_set(1.0f) + vec_exp((vf){0} - gate)) * up;
+}
+
+static __attribute__((unused)) void vec_silu_mul(float *y, const float *gate, const float *up, int n)
+{
+    int whole = n / VEC_LANES * VEC_LANES;
+    float tail[3][VEC_LANES] = {{0}};
+
+    for (int i = 0; i < whole; i += VEC_LANES)
+        vec_store(y + i, silu_mul_one(vec_load(gate + i), vec_load(up + i)));
+    if (whole == n)
+        return;
+    memcpy(tail[0], gate + whole, (size_t)(n - whole) * sizeof(float));
+    memcpy(tail[1], up + whole, (size_t)(n - whole) * sizeof(float));
+    vec_store(tail[2], silu_mul_one(vec_load(tail[0]), vec_load(tail[1])));
+    memcpy(y + whole, tail[2], (size_t)(n - whole) * sizeof(float));
+}
+
+static __attribute__((unused)) void vec_to_bf16(uint16_t *y, const float *x, int n)
+{
+    int whole = n / VEC_LANES * VEC_LANES;
+
+    for (int i = 0; i < whole; i += VEC_LANES) {
+        vh h = __builtin_convertvector(vec_round_bf16(vec_load(x + i)) >> 16, vh);
+
+        memcpy(y + i, &h, sizeof(h));
+    }
+    for (int i = whole; i < n; i++)
+        y[i] = f32_to_bf16(x[i]);
+}

@@ -1,0 +1,245 @@
+/* run.c - see run.h. A job's id is round * n_docs + doc, counted over all tasks, so that ids rise in the order of
+ * sending and say where an answer belongs. */
+#include "eval/run.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "eval/progress.h"
+#include "eval/store.h"
+
+enum { POLL_MS = 500, N_EVENTS = 256, N_FAILURES_SHOWN = 5 };
+
+enum job_state { JOB_UNSENT, JOB_UNDER_WAY, JOB_ENDED };
+
+struct run {
+    struct run_task *tasks;
+    int n_tasks;
+    const struct run_opts *o;
+    struct generator *g;
+    struct run_result *result;
+    int64_t n_docs;      /* of all tasks */
+    int64_t n_ids;       /* n_docs * most samples; some stand for no job */
+    unsigned char *jobs; /* [n_ids], enum job_state */
+    int64_t next_id;
+    int64_t n_under_way, n_in_a_row;
+    bool is_ending; /* nothing more is sent */
+    struct arena arena;
+    struct progress progress;
+};
+
+static volatile sig_atomic_t n_signals; /* a handler has no other place */
+static struct generator *signalled;
+
+static void on_signal(int number)
+{
+    (void)number;
+    if (++n_signals > 1)
+        _exit(130);
+    if (signalled)
+        generator_wake(signalled);
+}
+
+void run_catch_signals(struct generator *g)
+{
+    struct sigaction action = {.sa_handler = g ? on_signal : SIG_DFL};
+
+    signalled = g;
+    n_signals = 0;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+struct place {
+    struct run_task *task;
+    int doc, sample;
+};
+
+static struct place place_of(const struct run *r, int64_t id)
+{
+    int64_t doc = id % r->n_docs;
+    int i = 0;
+
+    while (doc >= r->tasks[i].n_docs)
+        doc -= r->tasks[i++].n_docs;
+    return (struct place){&r->tasks[i], (int)doc, (int)(id / r->n_docs)};
+}
+
+static bool is_job(const struct place *p)
+{
+    return p->sample < p->task->n_samples;
+}
+
+static bool send_job(struct run *r, int64_t id, struct err *e)
+{
+    struct place p = place_of(r, id);
+    struct gen_request q = {0};
+
+    arena_reset(&r->arena);
+    if (!p.task->request(p.task->ctx, p.doc, p.sample, &r->arena, &q, e))
+        return false;
+    q.id = (uint64_t)id;
+    q.round = p.sample;
+    if (!generator_submit(r->g, &q, e))
+        return false;
+    r->jobs[id] = JOB_UNDER_WAY;
+    r->n_under_way++;
+    return true;
+}
+
+static bool send_jobs(struct run *r, struct err *e)
+{
+    while (!r->is_ending && r->next_id < r->n_ids && generator_room(r->g) > 0) {
+        struct place p = place_of(r, r->next_id);
+
+        if (is_job(&p) && !store_has(p.task->store, p.doc, p.sample) && !send_job(r, r->next_id, e))
+            return false;
+        r->next_id++;
+    }
+    return true;
+}
+
+static void end_run(struct run *r, enum run_end end)
+{
+    if (r->is_ending)
+        return;
+    r->is_ending = true;
+    r->result->end = end;
+    progress_hide(&r->progress);
+    for (int64_t id = 0; id < r->next_id; id++)
+        if (r->jobs[id] == JOB_UNDER_WAY)
+            generator_cancel(r->g, (uint64_t)id);
+}
+
+static bool take_answer(struct run *r, const struct place *p, const struct gen_event *ev, struct err *e)
+{
+    struct run_result *s = r->result;
+
+    if (!store_append(p->task->store, p->doc, p->sample, ev, e))
+        return false;
+    s->n_stored++;
+    s->n_prompt_tokens += MAX(0, ev->n_prompt_tokens);
+    s->n_completion_tokens += MAX(0, ev->n_completion_tokens);
+    s->n_reasoning_only += ev->text.len == 0 && ev->reasoning.len > 0;
+    progress_answer(&r->progress, ev->n_completion_tokens);
+    r->n_in_a_row = 0;
+    return true;
+}
+
+static void take_failure(struct run *r, const struct place *p, const struct gen_event *ev)
+{
+    struct run_result *s = r->result;
+    const char *words = ev->err ? ev->err->msg : "";
+
+    if (r->is_ending && ev->fail_class == FAIL_CANCELLED)
+        return;
+    s->n_failed++;
+    s->n_by_class[ev->fail_class]++;
+    r->n_in_a_row++;
+    if (s->n_failed <= N_FAILURES_SHOWN) {
+        progress_hide(&r->progress);
+        log_warn("doc_id %s, sample %d failed: %s", p->task->doc_name(p->task->ctx, p->doc), p->sample, words);
+        if (s->n_failed == N_FAILURES_SHOWN)
+            log_warn("further failures are only counted");
+    }
+    if (r->o->max_consecutive_failures > 0 && r->n_in_a_row >= r->o->max_consecutive_failures)
+        snprintf(s->why, sizeof(s->why), "%lld samples in a row failed, the last by: %.150s", (long long)r->n_in_a_row, words);
+    else if (r->o->max_failures > 0 && s->n_failed >= r->o->max_failures)
+        snprintf(s->why, sizeof(s->why), "%lld samples failed, the last by: %.150s", (long long)s->n_failed, words);
+    if (s->why[0])
+        end_run(r, RUN_STOPPED);
+}
+
+static bool take_event(struct run *r, const struct gen_event *ev, struct err *e)
+{
+    struct place p;
+
+    if (ev->kind == GEN_DELTA)
+        return true;
+    p = place_of(r, (int64_t)ev->id);
+    r->jobs[ev->id] = JOB_ENDED;
+    r->n_under_way--;
+    if (ev->kind == GEN_DONE)
+        return take_answer(r, &p, ev, e);
+    take_failure(r, &p, ev);
+    return true;
+}
+
+static bool tick(struct run *r, struct err *e)
+{
+    struct gen_stats stats;
+
+    for (int i = 0; i < r->n_tasks; i++)
+        if (!store_tick(r->tasks[i].store, e))
+            return false;
+    if (!progress_is_due(&r->progress, clock_ms()))
+        return true;
+    generator_stats(r->g, &stats);
+    progress_show(&r->progress, r->result, &stats, clock_ms());
+    return true;
+}
+
+static bool run_all(struct run *r, struct err *e)
+{
+    struct gen_event events[N_EVENTS];
+    int n;
+
+    for (;;) {
+        if (n_signals > 0)
+            end_run(r, RUN_INTERRUPTED);
+        if (!send_jobs(r, e))
+            return false;
+        if (r->n_under_way == 0 && (r->is_ending || r->next_id == r->n_ids))
+            return true;
+        if (!generator_poll(r->g, POLL_MS, events, N_EVENTS, &n, e))
+            return false;
+        for (int i = 0; i < n; i++)
+            if (!take_event(r, &events[i], e))
+                return false;
+        if (!tick(r, e))
+            return false;
+    }
+}
+
+static void count_jobs(struct run *r)
+{
+    int most_samples = 0;
+
+    for (int i = 0; i < r->n_tasks; i++) {
+        const struct run_task *t = &r->tasks[i];
+        struct store_counts counts;
+
+        r->n_docs += t->n_docs;
+        r->result->n_jobs += (int64_t)t->n_docs * t->n_samples;
+        most_samples = MAX(most_samples, t->n_samples);
+        store_counts(t->store, &counts);
+        r->result->n_found += counts.n_rows;
+    }
+    r->n_ids = r->n_docs * most_samples;
+}
+
+bool run_jobs(struct run_task *tasks, int n_tasks, const struct run_opts *o, struct generator *g,
+              struct run_result *result, struct err *e)
+{
+    struct run r = {.tasks = tasks, .n_tasks = n_tasks, .o = o, .g = g, .result = result};
+    int64_t began = clock_ms();
+    bool ok;
+
+    *result = (struct run_result){.end = RUN_COMPLETE};
+    arena_init(&r.arena, 0);
+    count_jobs(&r);
+    r.jobs = xcalloc((size_t)MAX(1, r.n_ids), 1);
+    progress_init(&r.progress, STDERR_FILENO, began);
+    ok = run_all(&r, e);
+    if (!ok)
+        result->end = RUN_BROKEN;
+    progress_hide(&r.progress);
+    result->elapsed_ms = clock_ms() - began;
+    free(r.jobs);
+    arena_clear(&r.arena);
+    return ok;
+}

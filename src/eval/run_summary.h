@@ -1,0 +1,11 @@
+/* run_summary.h - what a run came to, in a few lines. */
+#pragma once
+
+#include "base/str.h"
+#include "eval/run.h"
+#include "eval/store.h"
+#include "generator/generator.h"
+
+/* Lines without an end mark at the last; each "\n" ends one. */
+void run_summary_write(struct buf *out, const struct run_result *r, const struct store_counts *counts,
+                       const struct gen_stats *stats);

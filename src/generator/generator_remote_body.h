@@ -1,0 +1,28 @@
+/* generator_remote_body.h - a request as the JSON that a server reads.
+ *
+ * Every sampling value is sent, so that no server fills one in from its model's defaults. The limit
+ * of tokens stands last, so that clamping it means writing a few bytes anew. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "generator/generator.h"
+
+struct json;
+
+struct remote_body_opts {
+    const char *model;
+    bool stream, send_seed;
+    bool strict_openai;      /* only fields of OpenAI's own API, and max_completion_tokens */
+    const struct json *extra; /* --extra_body: fields that come instead of ours; null leaves ours out */
+};
+
+/* Appends everything up to the value of the limit; *max_tokens is the limit that extra fields may have
+ * changed, 0 for none, when the limit's name is not written either. */
+bool remote_body_write(struct buf *out, const struct remote_body_opts *o, const struct gen_request *r,
+                       int *max_tokens, struct err *e) MUST_CHECK;
+
+/* The end of such a body: the limit and the closing brace. */
+void remote_body_finish(struct buf *out, int max_tokens);
