@@ -143,7 +143,7 @@ static struct interval clustered(const double *x, const double *weight, int n, b
     r.value = mean;
     r.stderr_ = sqrt(var);
     is_few = is_coarse || n < 20 || n * MIN(mean, 1 - mean) < 5 || var == 0;
-    r.is_conservative = is_few;
+    r.is_conservative = is_few || n * MIN(mean, 1 - mean) < 8; /* as other draws would have been widened */
     if (n > 1 && var > 0 && mean > 0 && mean < 1) {
         double logit = log(mean / (1 - mean)), half = t * r.stderr_ / (mean * (1 - mean));
 
