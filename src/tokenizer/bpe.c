@@ -57,7 +57,7 @@ static void size_merges(struct bpe *b, size_t n)
 {
     b->n_slots = 16;
     b->shift = 60;
-    while (b->n_slots < 2 * n) {
+    while (b->n_slots < n + n / 2) {
         b->n_slots *= 2;
         b->shift--;
     }
@@ -87,12 +87,21 @@ static bool read_vocab(struct str file, struct str part, struct vocab *vocab, st
     return ok;
 }
 
+/* Merges are read a few ahead of being looked up, so that memory is fetched meanwhile. */
+#define AHEAD 16
+
 struct merge_reader {
     struct bpe *b;
-    struct buf joined; /* left and right, without the prefix of right */
-    size_t right_at;   /* where right begins in joined, before the prefix is cut */
+    struct read_merge {
+        struct str left, right; /* in the file */
+        uint32_t left_hash, right_hash;
+        int32_t rank;
+    } ahead[AHEAD];
+    int n_ahead;
     int32_t rank;
+    int32_t last_id; /* of the merge before: the next one often makes the next token */
     bool crosses_blank;
+    struct buf joined;
 };
 
 static bool missing(struct str token, const char *what, struct err *e)
@@ -107,86 +116,131 @@ static bool crosses_blank(struct str left, struct str right)
     return str_starts(right, blank.ptr) && !str_ends(left, blank.ptr);
 }
 
-/* joined holds left and right back to back. */
-static bool add_merge(struct merge_reader *r, struct err *e)
+static bool is_joined(struct str whole, struct str left, struct str right)
 {
-    struct bpe *b = r->b;
-    struct str left = {r->joined.ptr, r->right_at};
-    struct str right = str_slice(buf_str(&r->joined), r->right_at, r->joined.len);
-    struct bpe_merge merge = {.rank = r->rank++};
-    int32_t left_id = vocab_find_model(b->vocab, left), right_id = vocab_find_model(b->vocab, right);
+    return whole.len == left.len + right.len && memcmp(whole.ptr, left.ptr, left.len) == 0 &&
+           memcmp(whole.ptr + left.len, right.ptr, right.len) == 0;
+}
+
+static int32_t in_model(const struct vocab *v, int32_t id)
+{
+    return vocab_has(v, id, VOCAB_MODEL) ? id : -1;
+}
+
+static bool add_merge(struct merge_reader *r, const struct read_merge *m, struct err *e)
+{
+    const struct vocab *vocab = r->b->vocab;
+    struct bpe_merge merge = {.rank = m->rank};
+    int32_t left_id = in_model(vocab, vocab_find_hashed(vocab, m->left, m->left_hash));
+    int32_t right_id = in_model(vocab, vocab_find_hashed(vocab, m->right, m->right_hash));
+    struct str tail = str_slice(m->right, r->b->prefix.len, m->right.len);
 
     if (left_id < 0)
-        return missing(left, "the merge's left part", e);
+        return missing(m->left, "the merge's left part", e);
     if (right_id < 0)
-        return missing(right, "the merge's right part", e);
+        return missing(m->right, "the merge's right part", e);
     merge.pair = pair_of(left_id, right_id);
-    r->crosses_blank |= crosses_blank(left, right);
-    if (b->prefix.len) {
-        size_t cut = MIN(b->prefix.len, right.len);
-
-        memmove(r->joined.ptr + r->right_at, right.ptr + cut, right.len - cut);
-        r->joined.len -= cut;
+    r->crosses_blank |= crosses_blank(m->left, m->right);
+    merge.new_id = in_model(vocab, r->last_id + 1);
+    if (merge.new_id < 0 || !is_joined(vocab_content(vocab, merge.new_id), m->left, tail)) {
+        buf_reset(&r->joined);
+        buf_add_str(&r->joined, m->left);
+        buf_add_str(&r->joined, tail);
+        merge.new_id = vocab_find_model(vocab, buf_str(&r->joined));
     }
-    merge.new_id = vocab_find_model(b->vocab, buf_str(&r->joined));
     if (merge.new_id < 0)
         return missing(buf_str(&r->joined), "the merged token", e);
-    put_merge(b, merge);
+    r->last_id = merge.new_id;
+    put_merge(r->b, merge);
     return true;
+}
+
+static bool add_all_ahead(struct merge_reader *r, struct err *e)
+{
+    int n = r->n_ahead;
+
+    r->n_ahead = 0;
+    for (int i = 0; i < n; i++)
+        if (!add_merge(r, &r->ahead[i], e)) {
+            err_prefix(e, "merge %d", r->ahead[i].rank + 1);
+            return false;
+        }
+    return true;
+}
+
+static bool note_merge(struct merge_reader *r, struct str left, struct str right, struct err *e)
+{
+    struct read_merge *m = &r->ahead[r->n_ahead++];
+
+    *m = (struct read_merge){left, right, (uint32_t)vocab_hash(left.ptr, left.len),
+                             (uint32_t)vocab_hash(right.ptr, right.len), r->rank++};
+    vocab_prefetch(r->b->vocab, m->left_hash);
+    vocab_prefetch(r->b->vocab, m->right_hash);
+    return r->n_ahead < AHEAD || add_all_ahead(r, e);
+}
+
+/* ["a", "b"] after the bracket. Strings with escapes are in no file, so the first is kept aside. */
+static bool read_pair(struct scan *s, struct merge_reader *r, struct err *e)
+{
+    struct buf kept = {0};
+    struct str left, right;
+    bool is_kept, ok = scan_string(s, &left, e);
+
+    is_kept = ok && left.ptr == s->unescaped.ptr;
+    if (is_kept) {
+        buf_add_str(&kept, left);
+        left = buf_str(&kept);
+    }
+    ok = ok && scan_expect(s, ',', e) && scan_string(s, &right, e) && scan_expect(s, ']', e) &&
+         note_merge(r, left, right, e);
+    if (ok && (is_kept || right.ptr == s->unescaped.ptr))
+        ok = add_all_ahead(r, e);
+    buf_clear(&kept);
+    return ok;
 }
 
 /* One merge, "a b" or ["a", "b"]. */
 static bool read_merge(struct scan *s, struct merge_reader *r, struct err *e)
 {
-    struct str text;
-    ptrdiff_t gap;
+    struct str text, right;
+    const char *gap;
 
-    buf_reset(&r->joined);
-    if (scan_take(s, '[')) {
-        if (!scan_string(s, &text, e))
-            return false;
-        buf_add_str(&r->joined, text);
-        r->right_at = text.len;
-        if (!scan_expect(s, ',', e) || !scan_string(s, &text, e))
-            return false;
-        buf_add_str(&r->joined, text);
-        return scan_expect(s, ']', e) && add_merge(r, e);
-    }
+    if (scan_take(s, '['))
+        return read_pair(s, r, e);
     if (!scan_string(s, &text, e))
         return false;
     if (str_starts(text, "#version"))
         return true;
-    gap = str_find_char(text, ' ', 0);
-    if (gap < 0 || str_find_char(text, ' ', (size_t)gap + 1) >= 0)
-        return err_set(e, ERR_INPUT, "the merge \"%.*s\" is not two tokens with one blank between them",
+    gap = memchr(text.ptr, ' ', text.len);
+    right = gap ? (struct str){gap + 1, (size_t)(text.ptr + text.len - gap) - 1} : text;
+    if (!gap || memchr(right.ptr, ' ', right.len))
+        return err_set(e, ERR_INPUT, "merge %d: \"%.*s\" is not two tokens with one blank between them", r->rank + 1,
                        (int)MIN(text.len, 80), text.ptr);
-    r->right_at = (size_t)gap;
-    buf_add(&r->joined, text.ptr, (size_t)gap);
-    buf_add(&r->joined, text.ptr + gap + 1, text.len - (size_t)gap - 1);
-    return add_merge(r, e);
+    return note_merge(r, (struct str){text.ptr, (size_t)(gap - text.ptr)}, right, e) &&
+           (text.ptr != s->unescaped.ptr || add_all_ahead(r, e));
 }
 
 static bool read_merges(struct str file, struct str part, struct bpe *b, struct err *e)
 {
     struct scan s = scan_init(file, part);
-    struct merge_reader r = {.b = b};
+    struct merge_reader r = {.b = b, .last_id = -2};
     size_t n = 0;
     bool ok = scan_expect(&s, '[', e);
 
-    /* Each merge has a comma after it, or within it, or is the last. */
-    for (size_t i = 0; i < part.len; i++)
-        n += part.ptr[i] == ',';
+    /* Each merge has a comma after it, or is the last. */
+    for (const char *p = part.ptr, *end = p + part.len; (p = memchr(p, ',', (size_t)(end - p))); p++)
+        n++;
     size_merges(b, MIN(n, part.len / 4) + 1);
     if (ok && !scan_take(&s, ']')) {
         do
             ok = read_merge(&s, &r, e);
         while (ok && scan_take(&s, ','));
-        ok = ok && scan_expect(&s, ']', e) && scan_end(&s, e);
+        ok = ok && scan_expect(&s, ']', e) && scan_end(&s, e) && add_all_ahead(&r, e);
     }
     b->cuts_at_blanks = !r.crosses_blank && vocab_find_model(b->vocab, blank) >= 0;
     buf_clear(&r.joined);
     scan_clear(&s);
-    err_prefix(e, "model: merge %d", (int)r.rank);
+    err_prefix(e, "model: merges");
     return ok;
 }
 

@@ -88,10 +88,16 @@ bool text_is_utf8(struct str s)
     size_t i = 0;
 
     while (i < s.len) {
-        i += ascii_length((struct str){s.ptr + i, s.len - i});
-        while (i < s.len && (unsigned char)s.ptr[i] >= 0x80)
-            if (utf8_next(s, &i) == UTF8_BAD)
-                return false;
+        const unsigned char *p = (const unsigned char *)s.ptr + i;
+
+        if (p[0] < 0x80)
+            i += ascii_length((struct str){s.ptr + i, s.len - i});
+        else if (p[0] >= 0xC2 && p[0] <= 0xDF && i + 1 < s.len && (p[1] & 0xC0) == 0x80)
+            i += 2;
+        else if (p[0] >= 0xE1 && p[0] <= 0xEC && i + 2 < s.len && (p[1] & 0xC0) == 0x80 && (p[2] & 0xC0) == 0x80)
+            i += 3;
+        else if (utf8_next(s, &i) == UTF8_BAD)
+            return false;
     }
     return true;
 }
@@ -118,17 +124,21 @@ int char_to_byte(uint32_t c)
 
 bool bytes_from_chars(struct str token, struct buf *out)
 {
-    size_t was = out->len, n;
+    size_t n;
+    char *to;
 
+    if (!buf_reserve(out, token.len))
+        return true; /* out->failed tells */
+    to = out->ptr + out->len;
     for (size_t i = 0; i < token.len; i += n) {
         int byte = char_to_byte(char_at(token.ptr + i, &n));
 
-        if (byte < 0) {
-            out->len = was;
+        if (byte < 0)
             return false;
-        }
-        buf_addc(out, (char)byte);
+        *to++ = (char)byte;
     }
+    out->len = (size_t)(to - out->ptr);
+    *to = '\0';
     return true;
 }
 

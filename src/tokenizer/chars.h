@@ -54,6 +54,6 @@ uint32_t byte_to_char(unsigned char byte);
 int char_to_byte(uint32_t c); /* -1: not in the alphabet */
 
 /* Appends the bytes that a token of this alphabet stands for; false, and nothing added, when a character
- * is not in it. */
+ * is not in it. Over out's ceiling out->failed is set and the answer means nothing. */
 bool bytes_from_chars(struct str token, struct buf *out);
 void bytes_to_chars(struct str bytes, struct buf *out);

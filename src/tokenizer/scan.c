@@ -2,6 +2,7 @@
 #include "tokenizer/scan.h"
 
 #include "base/num.h"
+#include "tokenizer/chars.h"
 
 #define MAX_DEPTH 512
 
@@ -113,14 +114,13 @@ bool scan_string(struct scan *s, struct str *out, struct err *e)
 {
     const char *from;
     bool has_escapes = false;
-    unsigned char seen = 0;
 
     if (!scan_take(s, '"'))
         return scan_fail(s, "a string", e);
     from = s->p;
     for (;;) {
         while (s->p < s->end && *s->p != '"' && *s->p != '\\' && (unsigned char)*s->p >= 32)
-            seen |= (unsigned char)*s->p++;
+            s->p++;
         if (s->p >= s->end || (unsigned char)*s->p < 32)
             return scan_fail(s, "the end of a string", e);
         if (*s->p == '"')
@@ -139,8 +139,6 @@ bool scan_string(struct scan *s, struct str *out, struct err *e)
         buf_add_str(&s->unescaped, *out);
         *out = buf_str(&s->unescaped);
     }
-    if (seen >= 0x80 && !utf8_valid(*out))
-        return scan_fail(s, "a string in UTF-8", e);
     s->p++;
     return true;
 }
@@ -161,10 +159,18 @@ bool scan_int(struct scan *s, int64_t *out, struct err *e)
 {
     struct str number = scan_number(s);
 
-    if (number.len && parse_i64(number, out))
-        return true;
+    if (number.len > 0 && number.len < 10 && number.ptr[0] != '-' && number.ptr[0] != '+') {
+        *out = 0;
+        for (size_t i = 0; i < number.len; i++) {
+            if (number.ptr[i] < '0' || number.ptr[i] > '9')
+                break;
+            *out = *out * 10 + (number.ptr[i] - '0');
+            if (i + 1 == number.len)
+                return true;
+        }
+    }
     s->p = number.ptr;
-    return scan_fail(s, "an integer", e);
+    return scan_fail(s, "an integer of at most nine digits", e);
 }
 
 bool scan_real(struct scan *s, double *out, struct err *e)
@@ -299,6 +305,8 @@ bool scan_cut(struct str file, struct scan_parts *parts, struct buf *rest, struc
     struct cutter c = {parts, rest, file.ptr};
 
     *parts = (struct scan_parts){0};
+    if (!text_is_utf8(file))
+        return err_set(e, ERR_INPUT, "the file is not UTF-8");
     if (!walk_object(&s, visit_top, &c, e) || !scan_end(&s, e))
         return false;
     buf_add(rest, c.copied, (size_t)(file.ptr + file.len - c.copied));

@@ -2,7 +2,7 @@
  *
  * They hold hundreds of thousands of short strings. A tree of them takes longer to build than all the rest of
  * opening a tokenizer, so they are cut out of the text, which leaves a small document, and read here
- * value by value. */
+ * value by value. scan_cut has found the text to be UTF-8. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,7 +26,7 @@ bool scan_is(struct scan *s, char c);                                /* the next
 bool scan_take(struct scan *s, char c);                              /* and past it */
 bool scan_expect(struct scan *s, char c, struct err *e) MUST_CHECK;
 bool scan_string(struct scan *s, struct str *out, struct err *e) MUST_CHECK; /* out until the next call */
-bool scan_int(struct scan *s, int64_t *out, struct err *e) MUST_CHECK;
+bool scan_int(struct scan *s, int64_t *out, struct err *e) MUST_CHECK; /* not negative */
 bool scan_real(struct scan *s, double *out, struct err *e) MUST_CHECK;
 bool scan_end(struct scan *s, struct err *e) MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* vocab.c - open addressing with linear probing, at most half full. */
+/* vocab.c - open addressing with linear probing, at most two thirds full. */
 #include "tokenizer/vocab.h"
 
 #include "base/arena.h"
@@ -29,13 +29,13 @@ void vocab_clear(struct vocab *v)
     *v = (struct vocab){0};
 }
 
-static void put_slot(struct vocab *v, uint32_t hash, int32_t id)
+static void put_slot(struct vocab *v, struct vocab_slot slot)
 {
-    uint32_t mask = v->n_slots - 1, i = hash & mask;
+    uint32_t mask = v->n_slots - 1, i = slot.hash & mask;
 
     while (v->slots[i].id >= 0)
         i = (i + 1) & mask;
-    v->slots[i] = (struct vocab_slot){hash, id};
+    v->slots[i] = slot;
 }
 
 static void grow_slots(struct vocab *v, uint32_t n_slots)
@@ -48,7 +48,7 @@ static void grow_slots(struct vocab *v, uint32_t n_slots)
     memset(v->slots, 0xFF, n_slots * sizeof(*v->slots));
     for (uint32_t i = 0; i < n_old; i++)
         if (old[i].id >= 0)
-            put_slot(v, old[i].hash, old[i].id);
+            put_slot(v, old[i]);
     free(old);
 }
 
@@ -73,7 +73,7 @@ void vocab_reserve(struct vocab *v, size_t n_tokens, size_t n_bytes)
     uint32_t n_slots = 1024;
 
     n_tokens = MIN(n_tokens, VOCAB_ID_MAX);
-    while (n_slots < 2 * n_tokens)
+    while (n_slots < n_tokens + n_tokens / 2)
         n_slots *= 2;
     if (n_slots > v->n_slots)
         grow_slots(v, n_slots);
@@ -85,18 +85,18 @@ void vocab_reserve(struct vocab *v, size_t n_tokens, size_t n_bytes)
     buf_reserve(&v->bytes, n_bytes);
 }
 
-static int32_t find_hashed(const struct vocab *v, struct str content, uint32_t hash)
+int32_t vocab_find_hashed(const struct vocab *v, struct str content, uint32_t hash)
 {
     uint32_t mask = v->n_slots - 1;
 
     if (!v->n_slots)
         return -1;
     for (uint32_t i = hash & mask; v->slots[i].id >= 0; i = (i + 1) & mask) {
-        const struct vocab_token *t = &v->tokens[v->slots[i].id];
+        const struct vocab_slot *s = &v->slots[i];
 
-        if (v->slots[i].hash == hash && t->len == content.len &&
-            memcmp(v->bytes.ptr + t->offset, content.ptr, content.len) == 0)
-            return v->slots[i].id;
+        if (s->hash == hash && s->len == content.len &&
+            memcmp(v->bytes.ptr + s->offset, content.ptr, content.len) == 0)
+            return s->id;
     }
     return -1;
 }
@@ -104,7 +104,7 @@ static int32_t find_hashed(const struct vocab *v, struct str content, uint32_t h
 bool vocab_add(struct vocab *v, struct str content, int64_t id, unsigned flags, struct err *e)
 {
     uint32_t hash = (uint32_t)vocab_hash(content.ptr, content.len);
-    int32_t there = find_hashed(v, content, hash);
+    int32_t there = vocab_find_hashed(v, content, hash);
 
     if (there >= 0)
         return err_set(e, ERR_INPUT, "the token \"%.*s\" is there twice, as %d and %lld", (int)MIN(content.len, 80),
@@ -120,13 +120,13 @@ bool vocab_add(struct vocab *v, struct str content, int64_t id, unsigned flags, 
     }
     if (v->bytes.len + content.len > 1u << 29)
         return err_set(e, ERR_MEMORY, "the tokens take more than 512 MiB");
-    if (2 * ((uint32_t)v->n_tokens + 1) > v->n_slots)
+    if (3 * ((uint32_t)v->n_tokens + 1) > 2 * v->n_slots)
         grow_slots(v, MAX(1024, v->n_slots * 2));
     grow_ids(v, MAX(v->n_ids, (int32_t)id + 1));
     v->tokens[id] = (struct vocab_token){(uint32_t)v->bytes.len, (uint32_t)content.len};
     v->flags[id] = (uint8_t)(VOCAB_PRESENT | flags);
     buf_add_str(&v->bytes, content);
-    put_slot(v, hash, (int32_t)id);
+    put_slot(v, (struct vocab_slot){hash, (int32_t)id, v->tokens[id].offset, v->tokens[id].len});
     v->n_tokens++;
     v->max_len = MAX(v->max_len, (uint32_t)content.len);
     return true;
@@ -134,7 +134,7 @@ bool vocab_add(struct vocab *v, struct str content, int64_t id, unsigned flags, 
 
 int32_t vocab_find(const struct vocab *v, struct str content)
 {
-    return find_hashed(v, content, (uint32_t)vocab_hash(content.ptr, content.len));
+    return vocab_find_hashed(v, content, (uint32_t)vocab_hash(content.ptr, content.len));
 }
 
 int32_t vocab_find_model(const struct vocab *v, struct str content)
