@@ -1,7 +1,7 @@
 /* answer.c - how many responses a core searches in a second.
  *
- * Responses are made from the text of a reasoning model's habits: prose with formulas, then a box, an
- * anchor, or nothing but a last sentence. 8 KiB stand for 2,000 tokens. */
+ * Responses are made from the text of a reasoning model's habits: prose with formulas, then a box,
+ * an anchor, or nothing but a last sentence. 8 KiB stand for 2,000 tokens. */
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -9,8 +9,10 @@
 #include "math/answer.h"
 
 static const char paragraph[] =
-    "Let me set $x = \\frac{a}{b}$ and check the cases one by one. If $a \\equiv 1 \\pmod{3}$ then the sum "
-    "$\\sum_{k=1}^{n} k^2 = \\frac{n(n+1)(2n+1)}{6}$ is at least 14, so there are 3 values left. Wait, I should double "
+    "Let me set $x = \\frac{a}{b}$ and check the cases one by one. If $a \\equiv 1 \\pmod{3}$ then "
+    "the sum "
+    "$\\sum_{k=1}^{n} k^2 = \\frac{n(n+1)(2n+1)}{6}$ is at least 14, so there are 3 values left. "
+    "Wait, I should double "
     "check that: for n = 4 we get 30, which is 2 * 15. So, the box of side 5 does not fit.\n\n";
 
 static void make(struct buf *b, size_t size, const char *end)
@@ -38,8 +40,8 @@ static void measure(const char *name, size_t size, const char *end)
         arena_reset(&a);
     }
     us = clock_us() - us;
-    printf("%-24s %6zu KiB  %8.1f us each  %9.0f per second  (%d found)\n", name, size >> 10, (double)us / ROUNDS,
-           1e6 * ROUNDS / (double)us, found);
+    printf("%-24s %6zu KiB  %8.1f us each  %9.0f per second  (%d found)\n", name, size >> 10,
+           (double)us / ROUNDS, 1e6 * ROUNDS / (double)us, found);
     arena_clear(&a);
     buf_clear(&text);
 }

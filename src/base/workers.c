@@ -1,16 +1,16 @@
 /* workers.c - forked workers.
  *
- * A worker is given a chunk of items [next, end) as two numbers over a socket and answers each item, in
- * order, with a header and the bytes. When it dies the item `next` is lost and the rest of its chunk
- * goes to the child that takes its place. Answers wait in `results` until their turn.
+ * A worker is given a chunk of items [next, end) as two numbers over a socket and answers each
+ * item, in order, with a header and the bytes. When it dies the item `next` is lost and the rest of
+ * its chunk goes to the child that takes its place. Answers wait in `results` until their turn.
  *
  *   idle --chunk--> busy --last answer--> idle
  *                    |  dies, or over the wall limit: killed
  *                    +--> item lost, forked again, goes on behind it
  *
- * Processor time is limited by ITIMER_PROF, whose signal ends the child; memory by RLIMIT_AS, beyond
- * which allocations fail and the child aborts. Sanitizers reserve the address space, so there the limit
- * on memory is off. */
+ * Processor time is limited by ITIMER_PROF, whose signal ends the child; memory by RLIMIT_AS,
+ * beyond which allocations fail and the child aborts. Sanitizers reserve the address space, so
+ * there the limit on memory is off. */
 #include "base/workers.h"
 
 #include <errno.h>
@@ -29,7 +29,8 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define LIMIT_MEMORY 0
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(memory_sanitizer)
 #define LIMIT_MEMORY 0
 #else
 #define LIMIT_MEMORY 1
@@ -73,21 +74,28 @@ struct workers_opts workers_opts_default(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
 
-    return (struct workers_opts){.n_workers = n < 1 ? 1 : (int)n, .item_cpu_ms = 10000, .item_wall_ms = 60000,
-                                 .max_bytes = (size_t)2 << 30, .max_answer_bytes = (size_t)16 << 20};
+    return (struct workers_opts){.n_workers = n < 1 ? 1 : (int)n,
+                                 .item_cpu_ms = 10000,
+                                 .item_wall_ms = 60000,
+                                 .max_bytes = (size_t)2 << 30,
+                                 .max_answer_bytes = (size_t)16 << 20};
 }
 
 const char *worker_outcome_name(enum worker_outcome outcome)
 {
     switch (outcome) {
-    case WORKER_DONE: return "done";
-    case WORKER_DIED: return "worker died";
-    case WORKER_OVER_TIME: return "worker over its time limit";
+    case WORKER_DONE:
+        return "done";
+    case WORKER_DIED:
+        return "worker died";
+    case WORKER_OVER_TIME:
+        return "worker over its time limit";
     }
     return "?";
 }
 
-/* --- the child --------------------------------------------------------------------------------- */
+/* --- the child ---------------------------------------------------------------------------------
+ */
 
 static void child_limits(const struct workers_opts *o)
 {
@@ -114,7 +122,8 @@ static void child_limits(const struct workers_opts *o)
 /* Handlers of this program (or of a test runner) would go on as if the child were it. */
 static void child_signals(void)
 {
-    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGPROF, SIGXCPU, SIGTERM, SIGINT, SIGSYS};
+    static const int fatal[] = {SIGSEGV, SIGBUS,  SIGFPE,  SIGILL, SIGABRT,
+                                SIGPROF, SIGXCPU, SIGTERM, SIGINT, SIGSYS};
 
     for (size_t i = 0; i < LEN(fatal); i++)
         (void)signal(fatal[i], SIG_DFL);
@@ -170,7 +179,8 @@ static _Noreturn void child_main(const struct batch *b, int fd)
     _exit(0);
 }
 
-/* --- workers ----------------------------------------------------------------------------------- */
+/* --- workers -----------------------------------------------------------------------------------
+ */
 
 static bool worker_start(struct batch *b, struct worker *w, struct err *e)
 {
@@ -210,7 +220,8 @@ static enum worker_outcome worker_stop(struct worker *w, bool is_over_time)
     while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
         continue;
     w->pid = 0;
-    if (is_over_time || (WIFSIGNALED(status) && (WTERMSIG(status) == SIGPROF || WTERMSIG(status) == SIGXCPU)))
+    if (is_over_time ||
+        (WIFSIGNALED(status) && (WTERMSIG(status) == SIGPROF || WTERMSIG(status) == SIGXCPU)))
         return WORKER_OVER_TIME;
     return WORKER_DIED;
 }
@@ -296,7 +307,8 @@ static bool worker_read(struct batch *b, struct worker *w, struct err *e)
     return true;
 }
 
-/* --- the batch --------------------------------------------------------------------------------- */
+/* --- the batch ---------------------------------------------------------------------------------
+ */
 
 static int wait_ms(const struct batch *b)
 {
@@ -367,8 +379,8 @@ static void batch_close(struct batch *b)
     free(b->workers);
 }
 
-bool workers_run(const struct workers_opts *o, size_t n_items, workers_work *work, workers_take *take, void *ctx,
-                 struct err *e)
+bool workers_run(const struct workers_opts *o, size_t n_items, workers_work *work,
+                 workers_take *take, void *ctx, struct err *e)
 {
     struct batch b = {.o = o, .work = work, .ctx = ctx, .n_items = n_items};
     struct pollfd *p;

@@ -1,9 +1,9 @@
 /* workers.h - a batch of independent items over forked processes.
  *
- * Each worker is a child of this process and sees its memory as it was at the fork, so `work` reads its
- * input by item number from there and only its answer travels. A worker that dies, or goes over the
- * limit of time or memory, costs the item it was at and nothing else: another is forked in its place.
- * Results come in item order and do not depend on the number of workers.
+ * Each worker is a child of this process and sees its memory as it was at the fork, so `work` reads
+ * its input by item number from there and only its answer travels. A worker that dies, or goes over
+ * the limit of time or memory, costs the item it was at and nothing else: another is forked in its
+ * place. Results come in item order and do not depend on the number of workers.
  *
  * Call it from a process with one thread: a forked child has only the calling thread. */
 #pragma once
@@ -22,7 +22,8 @@ struct workers_opts {
     size_t max_answer_bytes; /* of one item's answer */
 };
 
-struct workers_opts workers_opts_default(void); /* as many as processors; 10 s, 60 s, 2 GiB, 16 MiB */
+struct workers_opts workers_opts_default(
+    void); /* as many as processors; 10 s, 60 s, 2 GiB, 16 MiB */
 
 enum worker_outcome {
     WORKER_DONE,
@@ -30,15 +31,16 @@ enum worker_outcome {
     WORKER_OVER_TIME, /* processor or wall time */
 };
 
-/* In the child: adds item's answer to out. What it keeps in ctx is the child's own copy and lasts until
- * that child ends. */
+/* In the child: adds item's answer to out. What it keeps in ctx is the child's own copy and lasts
+ * until that child ends. */
 typedef void workers_work(void *ctx, size_t item, struct buf *out);
 
-/* In this process, once for each item in order. answer is "" unless outcome is WORKER_DONE, and lives
- * until the call returns. False stops the batch (with *e set). */
-typedef bool workers_take(void *ctx, size_t item, enum worker_outcome outcome, struct str answer, struct err *e);
+/* In this process, once for each item in order. answer is "" unless outcome is WORKER_DONE, and
+ * lives until the call returns. False stops the batch (with *e set). */
+typedef bool workers_take(void *ctx, size_t item, enum worker_outcome outcome, struct str answer,
+                          struct err *e);
 
-bool workers_run(const struct workers_opts *o, size_t n_items, workers_work *work, workers_take *take, void *ctx,
-                 struct err *e) MUST_CHECK;
+bool workers_run(const struct workers_opts *o, size_t n_items, workers_work *work,
+                 workers_take *take, void *ctx, struct err *e) MUST_CHECK;
 
 const char *worker_outcome_name(enum worker_outcome outcome); /* "worker died", ... */

@@ -3,12 +3,15 @@
 
 #include "math/answer_internal.h"
 
-/* --- candidates -------------------------------------------------------------------------------- */
+/* --- candidates --------------------------------------------------------------------------------
+ */
 
 bool answer_is_code(struct str text)
 {
-    static const char *const signs[] = {"__", "import ", "lambda ", "lambda:", "exec(", "eval(", "system(", "getattr(", "subprocess",
-                                        "os.path", "sys.", "def ", "#include", "console.log", "System.out"};
+    static const char *const signs[] = {
+        "__",    "import ", "lambda ",  "lambda:",     "exec(",
+        "eval(", "system(", "getattr(", "subprocess",  "os.path",
+        "sys.",  "def ",    "#include", "console.log", "System.out"};
     struct str s = str_slice(text, 0, SPAN_MAX_TEXT);
 
     for (size_t k = 0; k < LEN(signs); k++) {
@@ -37,7 +40,8 @@ bool answer_add(struct answer_list *l, struct str text, const char *rule, int ra
     return answer_add_bare(l, answer_bare(text, l->a), rule, rank);
 }
 
-/* --- the whole text ---------------------------------------------------------------------------- */
+/* --- the whole text ----------------------------------------------------------------------------
+ */
 
 static bool is_single_line(struct str s)
 {
@@ -80,7 +84,8 @@ int answer_find(struct str response, struct arena *a, struct answer_candidate *o
     return l.n;
 }
 
-/* --- gold -------------------------------------------------------------------------------------- */
+/* --- gold --------------------------------------------------------------------------------------
+ */
 
 static struct str without_delimiters(struct str s)
 {

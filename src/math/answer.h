@@ -1,9 +1,10 @@
 /* answer.h - the final answer in a free-text response.
  *
- * The text is cleaned, wrappers (thinking, answer tags, end-of-turn tokens) are taken off, and the last
- * committed answer is looked for: in a box, else after an anchor such as "the answer is" in one of
- * nine languages, else in the last sentence that holds a value. All of it is linear in the response and
- * works on at most its last ANSWER_MAX_SCAN bytes; nothing backtracks and nothing is evaluated.
+ * The text is cleaned, wrappers (thinking, answer tags, end-of-turn tokens) are taken off, and the
+ * last committed answer is looked for: in a box, else after an anchor such as "the answer is" in
+ * one of nine languages, else in the last sentence that holds a value. All of it is linear in the
+ * response and works on at most its last ANSWER_MAX_SCAN bytes; nothing backtracks and nothing is
+ * evaluated.
  *
  * Pure: results depend on the text alone. Strings live in the arena. */
 #pragma once
@@ -15,8 +16,9 @@
 #include "base/str.h"
 
 enum {
-    ANSWER_MAX_SCAN = 1 << 20,      /* bytes of a response that are looked at, from its end */
-    ANSWER_MAX_CANDIDATE = 1 << 16, /* bytes of one candidate; a longer one is cut there and will not parse */
+    ANSWER_MAX_SCAN = 1 << 20, /* bytes of a response that are looked at, from its end */
+    ANSWER_MAX_CANDIDATE =
+        1 << 16, /* bytes of one candidate; a longer one is cut there and will not parse */
     ANSWER_MAX_CANDIDATES = 8,
 };
 
@@ -43,11 +45,12 @@ struct str answer_region(struct str response, struct arena *a);
 bool answer_is_code(struct str text);
 
 /* The option letters that a text names, as bits (A is bit 0), among n_labels letters from A on;
- * 0: none. "(C)", "C. 24 cm", "Option C", "A and C", "AC" count; words that begin with a letter do not. */
+ * 0: none. "(C)", "C. 24 cm", "Option C", "A and C", "AC" count; words that begin with a letter do
+ * not. */
 uint32_t answer_choice(struct str text, int n_labels);
 
-/* The letters of a gold that is a choice and nothing else: "B", "(E)", "\text{(C)}", "A, C", "C. x = 42";
- * 0: the gold is no choice. *option_text is what stands behind a letter, else "". */
+/* The letters of a gold that is a choice and nothing else: "B", "(E)", "\text{(C)}", "A, C", "C. x
+ * = 42"; 0: the gold is no choice. *option_text is what stands behind a letter, else "". */
 uint32_t answer_choice_gold(struct str gold, int n_labels, struct str *option_text);
 
 /* The option letters of a candidate. In free prose a text that merely begins with a letter settles

@@ -1,13 +1,14 @@
 /* answer_anchor.c - "the answer is ..." in nine languages and more.
  *
  * One pass forward collects the anchors; the best kind wins, within a kind the last one that is
- * followed by something. The answer text runs to the end of its sentence, is cut at "because" and its
- * kin, and gives first itself, then the value within it. */
+ * followed by something. The answer text runs to the end of its sentence, is cut at "because" and
+ * its kin, and gives first itself, then the value within it. */
 #include "math/answer_internal.h"
 
 enum { MAX_HITS = 16 };
 
-/* --- tables ------------------------------------------------------------------------------------ */
+/* --- tables ------------------------------------------------------------------------------------
+ */
 
 enum anchor_kind { ANCHOR_RESULT, ANCHOR_ANSWER, ANCHOR_FINAL, N_ANCHOR_KINDS };
 
@@ -63,32 +64,153 @@ static const struct {
 
 /* What binds an anchor to its value. Longer ones first where one begins another. */
 static const char *const links[] = {
-    "is equal to", "is given by", "is therefore", "is thus", "is simply", "is then", "is indeed", "is clearly", "is definitely",
-    "is for sure", "is exactly", "is approximately", "is just", "is", "are", "equals", "would be", "will be", "should be",
-    "must be", "has to be", "turns out to be", "comes out to be", "to be", "est donc", "est égale à", "est", "sont", "ist somit", "ist also", "ist daher", "ist",
-    "lautet", "sind", "beträgt", "es igual a", "es", "son", "é", "è", "равен", "равна", "равно", "является", "будет", "это",
-    "应该是", "應該是", "应为", "應為", "等于", "等於", "就是", "是", "为", "為", "选择", "选", "選", "は", "が", "은", "는", "이",
-    "가", "هي", "هو", "है", "=", ":", "–", "—", "－", "-",
+    "is equal to",
+    "is given by",
+    "is therefore",
+    "is thus",
+    "is simply",
+    "is then",
+    "is indeed",
+    "is clearly",
+    "is definitely",
+    "is for sure",
+    "is exactly",
+    "is approximately",
+    "is just",
+    "is",
+    "are",
+    "equals",
+    "would be",
+    "will be",
+    "should be",
+    "must be",
+    "has to be",
+    "turns out to be",
+    "comes out to be",
+    "to be",
+    "est donc",
+    "est égale à",
+    "est",
+    "sont",
+    "ist somit",
+    "ist also",
+    "ist daher",
+    "ist",
+    "lautet",
+    "sind",
+    "beträgt",
+    "es igual a",
+    "es",
+    "son",
+    "é",
+    "è",
+    "равен",
+    "равна",
+    "равно",
+    "является",
+    "будет",
+    "это",
+    "应该是",
+    "應該是",
+    "应为",
+    "應為",
+    "等于",
+    "等於",
+    "就是",
+    "是",
+    "为",
+    "為",
+    "选择",
+    "选",
+    "選",
+    "は",
+    "が",
+    "은",
+    "는",
+    "이",
+    "가",
+    "هي",
+    "هو",
+    "है",
+    "=",
+    ":",
+    "–",
+    "—",
+    "－",
+    "-",
 };
 
 /* Words between a link and its value that say nothing. */
 static const char *const fillers[] = {
-    "therefore", "thus", "then", "simply", "just", "definitely", "clearly", "indeed", "exactly", "approximately", "about", "be",
-    "as follows", "for sure", "given by", "equal to", "option", "choice", "letter", "the number", "the value", "the set", "the interval",
-    "the expression", "the ordered pair", "the point", "donc", "also", "somit", "daher", "por lo tanto", "probably", "likely", "either", "both",
-    "certainly", "surely", "obviously", "hence", "now", "actually", "therefore,", "选项", "选择", "option", "la", "le", "die", "der", "das",
+    "therefore",
+    "thus",
+    "then",
+    "simply",
+    "just",
+    "definitely",
+    "clearly",
+    "indeed",
+    "exactly",
+    "approximately",
+    "about",
+    "be",
+    "as follows",
+    "for sure",
+    "given by",
+    "equal to",
+    "option",
+    "choice",
+    "letter",
+    "the number",
+    "the value",
+    "the set",
+    "the interval",
+    "the expression",
+    "the ordered pair",
+    "the point",
+    "donc",
+    "also",
+    "somit",
+    "daher",
+    "por lo tanto",
+    "probably",
+    "likely",
+    "either",
+    "both",
+    "certainly",
+    "surely",
+    "obviously",
+    "hence",
+    "now",
+    "actually",
+    "therefore,",
+    "选项",
+    "选择",
+    "option",
+    "la",
+    "le",
+    "die",
+    "der",
+    "das",
 };
 
 /* Where the answer text is cut off. The blank before each is part of it. */
 static const char *const cuts[] = {
-    " because ", ", because", " since ", ", since", " where ", ", where", ", which", " which is ", ", as ", ", so ", ", not ", ", but ",
-    " but not ", " instead of ", " rather than ", ", and not ", " (since", " (because", " (as ", " — ", " – ", " weil ", ", da ", ", weil ",
-    " car ", ", car ", " parce que", " porque ", ", porque", ", ya que", " так как", ", так как", ", потому", "因为", "，因为", ",因为", "因為",
-    " لأن", " 왜냐하면", ", with ", ", when ", ", attained", ", assuming", ", provided", ", giving", " if we ", ", hence", ", therefore", ", thus",
-    " I hope", "; therefore", " (rounded", ", rounded", ", it ", ", and it", ", and the", ", the ", ", we ", " as required", " as desired", " non ", ", non ",
+    " because ",  ", because",    " since ",       ", since",    " where ",      ", where",
+    ", which",    " which is ",   ", as ",         ", so ",      ", not ",       ", but ",
+    " but not ",  " instead of ", " rather than ", ", and not ", " (since",      " (because",
+    " (as ",      " — ",          " – ",           " weil ",     ", da ",        ", weil ",
+    " car ",      ", car ",       " parce que",    " porque ",   ", porque",     ", ya que",
+    " так как",   ", так как",    ", потому",      "因为",       "，因为",       ",因为",
+    "因為",       " لأن",         " 왜냐하면",     ", with ",    ", when ",      ", attained",
+    ", assuming", ", provided",   ", giving",      " if we ",    ", hence",      ", therefore",
+    ", thus",     " I hope",      "; therefore",   " (rounded",  ", rounded",    ", it ",
+    ", and it",   ", and the",    ", the ",        ", we ",      " as required", " as desired",
+    " non ",      ", non ",
 };
 
-/* --- finding ----------------------------------------------------------------------------------- */
+/* --- finding -----------------------------------------------------------------------------------
+ */
 
 struct hit {
     size_t word, after; /* of the anchor word */
@@ -98,7 +220,8 @@ struct hit {
 
 static size_t skip_marks(struct str s, size_t i, bool with_newlines)
 {
-    static const char *const signs[] = {"✅", "👉", "➡", "→", "\xE2\x9C\x94", "🎯", "🔥", "✔", "📌", "⭐"};
+    static const char *const signs[] = {"✅", "👉", "➡", "→", "\xE2\x9C\x94",
+                                        "🎯", "🔥", "✔", "📌", "⭐"};
     bool moved = true;
 
     while (moved && i < s.len) {
@@ -138,10 +261,12 @@ static bool read_link(struct str s, size_t i, size_t *end)
     return false;
 }
 
-/* "answer (in cm) is", "answer to the problem is": the link up to 60 bytes on, in the same sentence. */
+/* "answer (in cm) is", "answer to the problem is": the link up to 60 bytes on, in the same
+ * sentence. */
 static bool read_far_link(struct str s, size_t i, size_t *end)
 {
-    static const char *const openers[] = {"to ", "for ", "of ", "in ", "(", "here ", "key", "we ", "that ", "à ", "auf ", "a la ", "на "};
+    static const char *const openers[] = {"to ", "for ",  "of ", "in ",  "(",     "here ", "key",
+                                          "we ", "that ", "à ",  "auf ", "a la ", "на "};
     size_t limit = MIN(s.len, i + 60);
     bool opens = false;
 
@@ -175,7 +300,9 @@ static size_t with_emphasis(struct str s, size_t i)
     struct str line = str_slice(s, i, MIN(s.len, i + 200));
     ptrdiff_t close = str_find(line, STR("**"), 0), newline = str_find_char(line, '\n', 0);
 
-    return i >= 2 && at_text(s, i - 2, "**") && close > 0 && (newline < 0 || close < newline) ? i - 2 : i;
+    return i >= 2 && at_text(s, i - 2, "**") && close > 0 && (newline < 0 || close < newline)
+               ? i - 2
+               : i;
 }
 
 /* Where the answer text behind an anchor word begins; false: the word does not announce one. */
@@ -200,7 +327,8 @@ static bool read_announcement(struct str s, size_t after, size_t *text)
         *text = with_emphasis(s, skip_marks(s, i, true));
         return true;
     }
-    if ((unsigned char)s.ptr[after - 1] >= 0x80 && i < s.len && (is_digit(s.ptr[i]) || s.ptr[i] == '-')) {
+    if ((unsigned char)s.ptr[after - 1] >= 0x80 && i < s.len &&
+        (is_digit(s.ptr[i]) || s.ptr[i] == '-')) {
         *text = i;
         return true;
     }
@@ -232,7 +360,8 @@ static void find_hits(struct str s, struct hits *h)
             begins[(unsigned char)(anchors[k].word[0] - 32)] = true;
     }
     for (size_t i = 0; i < s.len; i++) {
-        if (!begins[(unsigned char)s.ptr[i]] || (i > 0 && is_alpha(s.ptr[i]) && is_alpha(s.ptr[i - 1])))
+        if (!begins[(unsigned char)s.ptr[i]] ||
+            (i > 0 && is_alpha(s.ptr[i]) && is_alpha(s.ptr[i - 1])))
             continue;
         for (size_t k = 0; k < LEN(anchors); k++) {
             size_t after, text;
@@ -240,8 +369,8 @@ static void find_hits(struct str s, struct hits *h)
             if (anchors[k].word[0] != to_lower(s.ptr[i]))
                 continue;
             after = i + strlen(anchors[k].word);
-            if (!at_nocase(s, i, anchors[k].word) || !word_ends(s, after, anchors[k].word) || is_doubted(s, i) ||
-                !read_announcement(s, after, &text))
+            if (!at_nocase(s, i, anchors[k].word) || !word_ends(s, after, anchors[k].word) ||
+                is_doubted(s, i) || !read_announcement(s, after, &text))
                 continue;
             h->ring[anchors[k].kind][h->n[anchors[k].kind]++ % MAX_HITS] =
                 (struct hit){i, after, text, anchors[k].kind};
@@ -254,8 +383,9 @@ static void find_hits(struct str s, struct hits *h)
 /* Whether the text takes something back: "wait", "correction". */
 static bool takes_back(struct str s)
 {
-    static const char *const words[] = {"wait", "actually", "correction", "mistake", "sorry", "recheck", "recompute", "instead",
-                                        "wrong", "incorrect", "oops", "apolog"};
+    static const char *const words[] = {"wait",  "actually",  "correction", "mistake",
+                                        "sorry", "recheck",   "recompute",  "instead",
+                                        "wrong", "incorrect", "oops",       "apolog"};
 
     for (size_t i = 0; i < s.len; i++) {
         if (!is_alpha(s.ptr[i]) || (i > 0 && is_alpha(s.ptr[i - 1])))
@@ -268,7 +398,8 @@ static bool takes_back(struct str s)
     return false;
 }
 
-/* --- the answer text --------------------------------------------------------------------------- */
+/* --- the answer text ---------------------------------------------------------------------------
+ */
 
 static struct str after_fillers(struct str s)
 {
@@ -276,12 +407,15 @@ static struct str after_fillers(struct str s)
 
     while (moved) {
         s = str_trim(s);
-        s = str_slice(s, skip_marks(s, 0, true) > 0 && !str_starts(s, "**") ? skip_marks(s, 0, true) : 0, s.len);
+        s = str_slice(
+            s, skip_marks(s, 0, true) > 0 && !str_starts(s, "**") ? skip_marks(s, 0, true) : 0,
+            s.len);
         moved = false;
         for (size_t k = 0; k < LEN(fillers) && !moved; k++) {
             size_t n = strlen(fillers[k]);
 
-            if (at_nocase(s, 0, fillers[k]) && n < s.len && (s.ptr[n] == ' ' || s.ptr[n] == ',' || s.ptr[n] == ':')) {
+            if (at_nocase(s, 0, fillers[k]) && n < s.len &&
+                (s.ptr[n] == ' ' || s.ptr[n] == ',' || s.ptr[n] == ':')) {
                 s = str_slice(s, n + 1, s.len);
                 moved = true;
             }
@@ -307,13 +441,25 @@ static size_t cut_at(struct str s, const struct span *spans, int n)
 /* The part behind the last "i.e." or its like, which says the same in the final form. */
 static struct str restated(struct str s, const struct span *spans, int n)
 {
-    static const char *const words[] = {", i.e.,", ", i.e.", " i.e. ", "; i.e.", ", that is,", ", or equivalently,", ", or equivalently",
-                                        " or equivalently ", ", d.h. ", ", c'est-à-dire", ", es decir,", ", т.е.", ", то есть"};
+    static const char *const words[] = {", i.e.,",
+                                        ", i.e.",
+                                        " i.e. ",
+                                        "; i.e.",
+                                        ", that is,",
+                                        ", or equivalently,",
+                                        ", or equivalently",
+                                        " or equivalently ",
+                                        ", d.h. ",
+                                        ", c'est-à-dire",
+                                        ", es decir,",
+                                        ", т.е.",
+                                        ", то есть"};
     size_t from = 0;
 
     for (size_t i = 1; i < s.len; i++) {
         for (size_t k = 0; k < LEN(words); k++) {
-            if (at_nocase(s, i, words[k]) && i + strlen(words[k]) < s.len && span_at(spans, n, i) == NULL)
+            if (at_nocase(s, i, words[k]) && i + strlen(words[k]) < s.len &&
+                span_at(spans, n, i) == NULL)
                 from = i + strlen(words[k]);
         }
     }
@@ -350,7 +496,8 @@ static struct str without_remark(struct str s, const struct span *spans, int n)
     }
     for (size_t i = 1; i + 3 < s.len; i++) {
         if (s.ptr[i] == '(' && s.ptr[i - 1] == ' ' && span_at(spans, n, i) == NULL &&
-            ((is_word(s.ptr[i + 1]) && is_word(s.ptr[i + 2])) || s.ptr[i + 1] == '$') && !at_nocase(s, i, "(mod"))
+            ((is_word(s.ptr[i + 1]) && is_word(s.ptr[i + 2])) || s.ptr[i + 1] == '$') &&
+            !at_nocase(s, i, "(mod"))
             return str_slice(s, 0, i);
     }
     return s;
@@ -390,13 +537,17 @@ static bool is_short(struct str s)
 
 static bool announces_something(struct str s)
 {
-    static const char *const empty[] = {"as follows", "consistent", "correct", "below", "above", "in", "not clear", "clear", "right",
-                                        "independent of", "unique", "an integer", "verified", "confirmed", "in the form", "reasonable"};
+    static const char *const empty[] = {
+        "as follows", "consistent", "correct",     "below",          "above",  "in",
+        "not clear",  "clear",      "right",       "independent of", "unique", "an integer",
+        "verified",   "confirmed",  "in the form", "reasonable"};
 
     if (s.len == 0)
         return false;
     for (size_t k = 0; k < LEN(empty); k++) {
-        if (at_nocase(s, 0, empty[k]) && (strlen(empty[k]) >= s.len || strchr(" ,.!", s.ptr[strlen(empty[k])])) && !span_has_digit(s))
+        if (at_nocase(s, 0, empty[k]) &&
+            (strlen(empty[k]) >= s.len || strchr(" ,.!", s.ptr[strlen(empty[k])])) &&
+            !span_has_digit(s))
             return false;
     }
     return true;
@@ -412,20 +563,31 @@ static bool add_readings(struct str s, const char *rule, struct answer_list *l)
         return false;
     if (is_short(s) || !span_is_prose(s))
         answer_add(l, s, rule, RANK_ANCHOR);
-    if (span_formula(s, 0, &f) && f.to < s.len && !span_is_prose(f.inner) && span_has_digit(f.inner))
+    if (span_formula(s, 0, &f) && f.to < s.len && !span_is_prose(f.inner) &&
+        span_has_digit(f.inner))
         answer_add(l, f.inner, rule, RANK_ANCHOR);
-    if (span_is_prose(s) || str_find(s, STR("**"), 0) >= 0 || (s.len > 0 && (unsigned char)s.ptr[0] >= 0x80))
+    if (span_is_prose(s) || str_find(s, STR("**"), 0) >= 0 ||
+        (s.len > 0 && (unsigned char)s.ptr[0] >= 0x80))
         answer_sentence(s, rule, l, RANK_ANCHOR);
     return l->n > before;
 }
 
-/* --- "17 is the answer" ------------------------------------------------------------------------ */
+/* --- "17 is the answer" ------------------------------------------------------------------------
+ */
 
 static bool inverted(struct str s, struct answer_list *l)
 {
-    static const char *const phrases[] = {" is the answer", " is our answer", " is the final answer", " is our final answer",
-                                          " is the correct answer", " are the answers", " is the solution", " is our solution",
-                                          " is the correct option", " is the correct choice", " is correct"};
+    static const char *const phrases[] = {" is the answer",
+                                          " is our answer",
+                                          " is the final answer",
+                                          " is our final answer",
+                                          " is the correct answer",
+                                          " are the answers",
+                                          " is the solution",
+                                          " is our solution",
+                                          " is the correct option",
+                                          " is the correct choice",
+                                          " is correct"};
     size_t line = s.len;
 
     for (int tries = 0; tries < 16 && line > 0; tries++) {
@@ -435,7 +597,10 @@ static bool inverted(struct str s, struct answer_list *l)
 
         text = str_slice(s, MAX(from, line > 2000 ? line - 2000 : 0), line);
         for (size_t i = text.len; i-- > 0;) {
-            for (size_t k = 0; text.ptr[i] == ' ' && (at_nocase(text, i + 1, "is ") || at_nocase(text, i + 1, "are ")) && k < LEN(phrases); k++) {
+            for (size_t k = 0; text.ptr[i] == ' ' &&
+                               (at_nocase(text, i + 1, "is ") || at_nocase(text, i + 1, "are ")) &&
+                               k < LEN(phrases);
+                 k++) {
                 struct str head = str_slice(text, 0, i);
                 ptrdiff_t stop = last_text(head, ". ");
 
@@ -453,7 +618,8 @@ static bool inverted(struct str s, struct answer_list *l)
     return false;
 }
 
-/* --- "#### 18" --------------------------------------------------------------------------------- */
+/* --- "#### 18" ---------------------------------------------------------------------------------
+ */
 
 static bool hashes(struct str s, struct answer_list *l)
 {
@@ -473,7 +639,8 @@ static bool hashes(struct str s, struct answer_list *l)
     return answer_add(l, line, "after ####", RANK_HASHES);
 }
 
-/* --- together ---------------------------------------------------------------------------------- */
+/* --- together ----------------------------------------------------------------------------------
+ */
 
 static const struct hit *nth_last(const struct hits *h, enum anchor_kind kind, int back)
 {
@@ -482,7 +649,8 @@ static const struct hit *nth_last(const struct hits *h, enum anchor_kind kind, i
     return back < MIN(n, MAX_HITS) ? &h->ring[kind][(n - 1 - back) % MAX_HITS] : NULL;
 }
 
-static bool from_kind(struct str s, const struct hits *h, enum anchor_kind kind, struct answer_list *l)
+static bool from_kind(struct str s, const struct hits *h, enum anchor_kind kind,
+                      struct answer_list *l)
 {
     static const char *const rules[] = {"the result is", "the answer is", "final answer"};
     const struct hit *hit;
@@ -505,9 +673,11 @@ void answer_anchored(struct str text, struct answer_list *l)
     final = nth_last(&h, ANCHOR_FINAL, 0);
     plain = nth_last(&h, ANCHOR_ANSWER, 0);
     if (final && plain && plain->word > final->word &&
-        takes_back(str_slice(text, final->word, plain->word)) && from_kind(text, &h, ANCHOR_ANSWER, l))
+        takes_back(str_slice(text, final->word, plain->word)) &&
+        from_kind(text, &h, ANCHOR_ANSWER, l))
         return;
-    if (from_kind(text, &h, ANCHOR_FINAL, l) || from_kind(text, &h, ANCHOR_ANSWER, l) || inverted(text, l))
+    if (from_kind(text, &h, ANCHOR_FINAL, l) || from_kind(text, &h, ANCHOR_ANSWER, l) ||
+        inverted(text, l))
         return;
     (void)from_kind(text, &h, ANCHOR_RESULT, l);
 }

@@ -1,9 +1,9 @@
 /* answer_box.c - \boxed{...} and its relatives.
  *
- * Boxes are looked at from the end of the text. The last one that holds something wins; earlier ones
- * join it only when what lies between two neighbours binds them into one list. A box inside another
- * gives way to the outer one. At most MAX_TRIES boxes are read, each at most ANSWER_MAX_CANDIDATE
- * bytes, so the work is bounded however the braces stand. */
+ * Boxes are looked at from the end of the text. The last one that holds something wins; earlier
+ * ones join it only when what lies between two neighbours binds them into one list. A box inside
+ * another gives way to the outer one. At most MAX_TRIES boxes are read, each at most
+ * ANSWER_MAX_CANDIDATE bytes, so the work is bounded however the braces stand. */
 #include "math/answer_internal.h"
 
 enum { MAX_TRIES = 64 };
@@ -14,7 +14,8 @@ struct box {
     bool is_closed;
 };
 
-/* --- one box ----------------------------------------------------------------------------------- */
+/* --- one box -----------------------------------------------------------------------------------
+ */
 
 /* Whether the word that ends before `end` is a box command; *from is where the command begins. */
 static bool box_word(struct str s, size_t end, size_t *from)
@@ -78,7 +79,8 @@ static size_t open_end(struct str s, size_t i)
     return limit;
 }
 
-/* The next token group of "\boxed 4": up to a blank outside braces, a dollar or a sentence's end. */
+/* The next token group of "\boxed 4": up to a blank outside braces, a dollar or a sentence's end.
+ */
 static size_t token_end(struct str s, size_t i)
 {
     size_t limit = MIN(s.len, i + ANSWER_MAX_CANDIDATE);
@@ -118,12 +120,14 @@ static void read_braces(struct str s, size_t brace, struct box *b)
 /* Reads the box whose word ends at `end`. A word without backslash must have its brace. */
 static bool box_read(struct str s, size_t from, size_t end, struct box *b)
 {
-    bool has_slash = s.ptr[from] == '\\', is_bbox = s.ptr[end - 2] == 'o' && s.ptr[end - 3] == 'b' && s.ptr[end - 4] == 'b';
+    bool has_slash = s.ptr[from] == '\\',
+         is_bbox = s.ptr[end - 2] == 'o' && s.ptr[end - 3] == 'b' && s.ptr[end - 4] == 'b';
     size_t i = end, close;
 
     b->from = from;
     b->is_closed = true;
-    if ((is_bbox || s.ptr[end - 1] == 'x') && i < s.len && s.ptr[i] == '[') { /* \bbox[5px]{..}, \framebox[2cm]{..} */
+    if ((is_bbox || s.ptr[end - 1] == 'x') && i < s.len &&
+        s.ptr[i] == '[') { /* \bbox[5px]{..}, \framebox[2cm]{..} */
         close = group_end(s, i, '[', ']');
         if (close + 1 < s.len && s.ptr[close + 1] == '{')
             i = close + 1;
@@ -175,7 +179,8 @@ static bool box_before(struct str s, size_t *limit, struct box *b)
     return false;
 }
 
-/* --- what a box holds -------------------------------------------------------------------------- */
+/* --- what a box holds --------------------------------------------------------------------------
+ */
 
 /* The letters of s without commands, blanks and punctuation, lower case, at most cap - 1. */
 static size_t plain_letters(struct str s, char *out, size_t cap)
@@ -188,8 +193,9 @@ static size_t plain_letters(struct str s, char *out, size_t cap)
 
             while (i + 1 < s.len && is_alpha(s.ptr[i + 1]))
                 i++;
-            if (!at_text(s, from, "text") && !at_text(s, from, "mathrm") && !at_text(s, from, "mbox") &&
-                !at_text(s, from, "dots") && !at_text(s, from, "ldots") && !at_text(s, from, "cdots") &&
+            if (!at_text(s, from, "text") && !at_text(s, from, "mathrm") &&
+                !at_text(s, from, "mbox") && !at_text(s, from, "dots") &&
+                !at_text(s, from, "ldots") && !at_text(s, from, "cdots") &&
                 !at_text(s, from, "quad") && !at_text(s, from, "boxed"))
                 out[n++] = '\\';
         } else if (at_text(s, i, "\\{")) { /* the empty set has braces of its own */
@@ -205,9 +211,10 @@ static size_t plain_letters(struct str s, char *out, size_t cap)
 /* An empty box, dots, or an echo of "put your answer here". */
 bool answer_is_placeholder(struct str content)
 {
-    static const char *const echoes[] = {"answer", "youranswer", "finalanswer", "theanswer", "yourfinalanswer",
-                                         "thefinalanswer", "ans", "youranswerhere", "answerhere", "finalresult",
-                                         "result", "\xE2\x80\xA6", "letter", "youranswerletter"};
+    static const char *const echoes[] = {
+        "answer",         "youranswer",   "finalanswer",    "theanswer",       "yourfinalanswer",
+        "thefinalanswer", "ans",          "youranswerhere", "answerhere",      "finalresult",
+        "result",         "\xE2\x80\xA6", "letter",         "youranswerletter"};
     char letters[32];
 
     if (content.len > 64)
@@ -221,7 +228,8 @@ bool answer_is_placeholder(struct str content)
     return false;
 }
 
-/* --- boxes that belong together ---------------------------------------------------------------- */
+/* --- boxes that belong together ----------------------------------------------------------------
+ */
 
 static bool word_is_one_of(struct str word, const char *const *words, size_t n)
 {
@@ -250,7 +258,8 @@ static bool name_before(struct str s, size_t *from)
         i--;
     *from = i;
     while (*from > 0 && i - *from < 24 &&
-           (is_alpha(s.ptr[*from - 1]) || is_digit(s.ptr[*from - 1]) || strchr("_{}\\()'", s.ptr[*from - 1])))
+           (is_alpha(s.ptr[*from - 1]) || is_digit(s.ptr[*from - 1]) ||
+            strchr("_{}\\()'", s.ptr[*from - 1])))
         --*from;
     while (*from < i && at_text(s, *from, "\\("))
         *from += 2;
@@ -259,7 +268,8 @@ static bool name_before(struct str s, size_t *from)
 
 static bool is_delimiter_pair(char c)
 {
-    return c == '(' || c == ')' || c == '[' || c == ']' || c == ',' || c == ';' || c == ' ' || c == '!' || c == ':';
+    return c == '(' || c == ')' || c == '[' || c == ']' || c == ',' || c == ';' || c == ' ' ||
+           c == '!' || c == ':';
 }
 
 enum between { BETWEEN_NOTHING, BETWEEN_BLANKS, BETWEEN_JOINS, BETWEEN_PARTS };
@@ -267,10 +277,12 @@ enum between { BETWEEN_NOTHING, BETWEEN_BLANKS, BETWEEN_JOINS, BETWEEN_PARTS };
 /* What the text between two boxes says of them. */
 static enum between between(struct str s)
 {
-    static const char *const spaces[] = {"quad", "qquad", "text", "mathrm", "mbox", "textrm", "thinspace", "hspace"};
-    static const char *const parts[] = {"wait", "actually", "instead", "but", "no", "not", "correct", "corrected",
-                                        "correction", "recheck", "should", "then", "rather", "wrong", "however",
-                                        "sorry", "oops", "mistake", "hmm", "nope", "so", "thus", "therefore", "hence"};
+    static const char *const spaces[] = {"quad", "qquad",  "text",      "mathrm",
+                                         "mbox", "textrm", "thinspace", "hspace"};
+    static const char *const parts[] = {
+        "wait",       "actually", "instead", "but",  "no",     "not",   "correct",   "corrected",
+        "correction", "recheck",  "should",  "then", "rather", "wrong", "however",   "sorry",
+        "oops",       "mistake",  "hmm",     "nope", "so",     "thus",  "therefore", "hence"};
     int n_words = 0;
     bool has_mark = false, ends_in_and = false;
 
@@ -303,12 +315,14 @@ static enum between between(struct str s)
             if (is_command || word_is_one_of(word, parts, LEN(parts)))
                 return BETWEEN_PARTS;
             n_words++;
-            ends_in_and = str_eq_nocase(word, STR("and")) || str_eq_nocase(word, STR("or")) || str_eqz(word, "和") ||
-                          str_eqz(word, "或") || str_eqz(word, "et") || str_eqz(word, "und") || str_eqz(word, "oder") ||
-                          str_eqz(word, "ou") || str_eqz(word, "y") || str_eqz(word, "и") || str_eqz(word, "или");
+            ends_in_and = str_eq_nocase(word, STR("and")) || str_eq_nocase(word, STR("or")) ||
+                          str_eqz(word, "和") || str_eqz(word, "或") || str_eqz(word, "et") ||
+                          str_eqz(word, "und") || str_eqz(word, "oder") || str_eqz(word, "ou") ||
+                          str_eqz(word, "y") || str_eqz(word, "и") || str_eqz(word, "или");
             continue;
         }
-        if (c == ',' || c == ';' || c == '$' || c == '{' || c == '}' || c == '(' || c == ')' || c == '&' || c == '/')
+        if (c == ',' || c == ';' || c == '$' || c == '{' || c == '}' || c == '(' || c == ')' ||
+            c == '&' || c == '/')
             has_mark = true;
         else if (c == '*' || is_blank(c) || c == '~')
             continue;
@@ -334,17 +348,25 @@ static bool boxes_join(struct str s, const struct box *left, const struct box *r
     return b == BETWEEN_NOTHING || b == BETWEEN_JOINS;
 }
 
-/* --- text after the box ------------------------------------------------------------------------ */
+/* --- text after the box ------------------------------------------------------------------------
+ */
 
-/* The unit written directly behind the last box, "" if none: "\boxed{7} cm", "$\boxed{28}$ percent". */
+/* The unit written directly behind the last box, "" if none: "\boxed{7} cm", "$\boxed{28}$
+ * percent". */
 static struct str unit_after(struct str s, size_t i)
 {
     static const char *const units[] = {
-        "%", "\\%", "pct", "percent", "percentage", "degrees", "degree", "°", "^\\circ", "^{\\circ}", "cm", "mm", "km", "m",
-        "kg", "g", "mg", "lb", "lbs", "ft", "inches", "inch", "in", "feet", "foot", "yards", "miles", "mph", "meters",
-        "metres", "meter", "centimeters", "centimetres", "millimeters", "kilometers", "kilometres", "grams", "kilograms",
-        "pounds", "ounces", "tons", "liters", "litres", "ml", "gallons", "seconds", "second", "minutes", "minute", "hours",
-        "hour", "days", "weeks", "months", "years", "dollars", "cents", "euros", "radians", "square", "cubic"};
+        "%",      "\\%",         "pct",         "percent",     "percentage", "degrees",
+        "degree", "°",           "^\\circ",     "^{\\circ}",   "cm",         "mm",
+        "km",     "m",           "kg",          "g",           "mg",         "lb",
+        "lbs",    "ft",          "inches",      "inch",        "in",         "feet",
+        "foot",   "yards",       "miles",       "mph",         "meters",     "metres",
+        "meter",  "centimeters", "centimetres", "millimeters", "kilometers", "kilometres",
+        "grams",  "kilograms",   "pounds",      "ounces",      "tons",       "liters",
+        "litres", "ml",          "gallons",     "seconds",     "second",     "minutes",
+        "minute", "hours",       "hour",        "days",        "weeks",      "months",
+        "years",  "dollars",     "cents",       "euros",       "radians",    "square",
+        "cubic"};
     size_t from;
 
     while (i < s.len && strchr(" ~$\t", s.ptr[i]))
@@ -362,7 +384,8 @@ static struct str unit_after(struct str s, size_t i)
     for (size_t k = 0; k < LEN(units); k++) {
         size_t end = from + strlen(units[k]);
 
-        if (!at_text(s, from, units[k]) || (end < s.len && is_alpha(units[k][0]) && (is_alpha(s.ptr[end]) || is_digit(s.ptr[end]))))
+        if (!at_text(s, from, units[k]) || (end < s.len && is_alpha(units[k][0]) &&
+                                            (is_alpha(s.ptr[end]) || is_digit(s.ptr[end]))))
             continue;
         if (strcmp(units[k], "in") == 0 && end < s.len && s.ptr[end] == ' ')
             continue; /* "in total" */
@@ -390,7 +413,8 @@ static bool ends_in_value(struct str s)
     return is_digit(c) || c == '}' || c == ')';
 }
 
-/* --- together ---------------------------------------------------------------------------------- */
+/* --- together ----------------------------------------------------------------------------------
+ */
 
 /* The content without inner box commands: their braces stay, as a group. */
 static struct str unwrapped(struct str content, struct arena *a)

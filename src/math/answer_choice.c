@@ -1,11 +1,12 @@
 /* answer_choice.c - option letters.
  *
  * A text names options when it begins, after markup and words such as "option", with letters of the
- * list that stand alone. In prose the last sentence with such letters decides, without those that it
- * rejects. */
+ * list that stand alone. In prose the last sentence with such letters decides, without those that
+ * it rejects. */
 #include "math/answer_internal.h"
 
-/* --- a bare answer ----------------------------------------------------------------------------- */
+/* --- a bare answer -----------------------------------------------------------------------------
+ */
 
 /* Markup removed: commands go, their braces become blanks. Returns the length. */
 static size_t plain(struct str s, char *out, size_t cap)
@@ -34,8 +35,10 @@ static size_t plain(struct str s, char *out, size_t cap)
 
 static size_t skip_words(struct str s, size_t i)
 {
-    static const char *const words[] = {"options", "option", "choices", "choice", "answers", "answer", "letter", "the", "is", "are",
-                                        "correct", "final", "选项", "选择", "选", "答案", "réponse", "antwort", "respuesta", "вариант"};
+    static const char *const words[] = {"options", "option",  "choices", "choice",    "answers",
+                                        "answer",  "letter",  "the",     "is",        "are",
+                                        "correct", "final",   "选项",    "选择",      "选",
+                                        "答案",    "réponse", "antwort", "respuesta", "вариант"};
     bool moved = true;
 
     while (moved) {
@@ -98,12 +101,14 @@ static size_t skip_connector(struct str s, size_t i)
 {
     size_t from = i;
 
-    while (i < s.len && (is_blank(s.ptr[i]) || strchr(",;&/+", s.ptr[i]) || at_nocase(s, i, "and ") || at_nocase(s, i, "or ")))
+    while (i < s.len && (is_blank(s.ptr[i]) || strchr(",;&/+", s.ptr[i]) ||
+                         at_nocase(s, i, "and ") || at_nocase(s, i, "or ")))
         i += at_nocase(s, i, "and ") ? 4 : at_nocase(s, i, "or ") ? 3 : 1;
     return i > from ? i : from;
 }
 
-/* What may follow a letter: nothing, punctuation, or option text that cannot be a sentence with "A". */
+/* What may follow a letter: nothing, punctuation, or option text that cannot be a sentence with
+ * "A". */
 static bool may_follow(struct str s, size_t end, int letter)
 {
     size_t next = end;
@@ -118,8 +123,10 @@ static bool may_follow(struct str s, size_t end, int letter)
         return true;
     if (strchr("^=+*<>", s.ptr[next]))
         return false;
-    return letter != 0 && letter != 'I' - 'A' ? true : !is_lower(s.ptr[next]) || at_text(s, next, "because") || at_text(s, next, "or ") ||
-                                                       at_text(s, next, "and ") || at_text(s, next, "since");
+    return letter != 0 && letter != 'I' - 'A'
+               ? true
+               : !is_lower(s.ptr[next]) || at_text(s, next, "because") || at_text(s, next, "or ") ||
+                     at_text(s, next, "and ") || at_text(s, next, "since");
 }
 
 uint32_t answer_choice(struct str text, int n_labels)
@@ -184,7 +191,8 @@ uint32_t answer_choice_gold(struct str gold, int n_labels, struct str *option_te
     letter = letter_at(s, 0, n_labels, &end);
     if (letter < 0 || end >= s.len)
         return 0;
-    if (s.ptr[0] == '(' ? s.ptr[end] != ' ' : !strchr(".):", s.ptr[end]) || end + 1 >= s.len || s.ptr[end + 1] != ' ')
+    if (s.ptr[0] == '(' ? s.ptr[end] != ' '
+                        : !strchr(".):", s.ptr[end]) || end + 1 >= s.len || s.ptr[end + 1] != ' ')
         return 0;
     /* The text is taken from the gold itself, whose markup the copy has lost. */
     mark = str_find_char(gold, s.ptr[0] == '(' ? ')' : s.ptr[end], 0);
@@ -197,12 +205,14 @@ uint32_t answer_candidate_choice(const struct answer_candidate *c, int n_labels)
 {
     struct str option_text;
 
-    if (strcmp(c->rule, "whole response") == 0 || strncmp(c->rule, "last ", 5) == 0 || strcmp(c->rule, "bare answer") == 0)
+    if (strcmp(c->rule, "whole response") == 0 || strncmp(c->rule, "last ", 5) == 0 ||
+        strcmp(c->rule, "bare answer") == 0)
         return answer_choice_gold(c->text, n_labels, &option_text);
     return answer_choice(c->text, n_labels);
 }
 
-/* --- prose ------------------------------------------------------------------------------------- */
+/* --- prose -------------------------------------------------------------------------------------
+ */
 
 static bool ends_with_word(struct str s, const char *word)
 {
@@ -215,12 +225,16 @@ static bool ends_with_word(struct str s, const char *word)
 /* Whether the words before or after an option letter reject it. */
 static bool is_rejected(struct str s, size_t from, size_t end, bool in_rejected_list)
 {
-    static const char *const before[] = {"not", "not be", "cannot be", "不是", "non", "nicht", "neither", "eliminating",
-                                         "eliminate", "excluding", "exclude", "unlike", "instead of", "rather than", "rule out", "ruling out",
-                                         "than", "no", "not option", "nor", "isn't", "pas", "не"};
-    static const char *const after[] = {"is not", "isn't", "is wrong", "is incorrect", "is false", "are wrong", "are not", "are incorrect",
-                                        "is invalid", "can't", "cannot", "不对", "不正确", "错误", "is ruled out", "is eliminated", "does not",
-                                        "doesn't", "is out"};
+    static const char *const before[] = {
+        "not",        "not be",      "cannot be", "不是",       "non",     "nicht",
+        "neither",    "eliminating", "eliminate", "excluding",  "exclude", "unlike",
+        "instead of", "rather than", "rule out",  "ruling out", "than",    "no",
+        "not option", "nor",         "isn't",     "pas",        "не"};
+    static const char *const after[] = {"is not",     "isn't",     "is wrong",     "is incorrect",
+                                        "is false",   "are wrong", "are not",      "are incorrect",
+                                        "is invalid", "can't",     "cannot",       "不对",
+                                        "不正确",     "错误",      "is ruled out", "is eliminated",
+                                        "does not",   "doesn't",   "is out"};
     struct str head = str_trim(str_slice(s, 0, from)), tail = str_trim(str_slice(s, end, s.len));
 
     if (str_ends(head, "("))
@@ -237,8 +251,8 @@ static bool is_rejected(struct str s, size_t from, size_t end, bool in_rejected_
         if (at_nocase(tail, 0, after[k]))
             return true;
     }
-    return in_rejected_list &&
-           (ends_with_word(head, "or") || ends_with_word(head, "nor") || ends_with_word(head, "and") || str_ends(head, ","));
+    return in_rejected_list && (ends_with_word(head, "or") || ends_with_word(head, "nor") ||
+                                ends_with_word(head, "and") || str_ends(head, ","));
 }
 
 /* The letter of one sentence; 0: none that is not rejected. */
@@ -252,11 +266,14 @@ static uint32_t sentence_letter(struct str s, int n_labels)
         size_t end = i + 1;
         int letter = s.ptr[i] - 'A';
 
-        if (letter < 0 || letter >= n_labels || (i > 0 && (is_alpha(s.ptr[i - 1]) || is_digit(s.ptr[i - 1]) || s.ptr[i - 1] == '\\')) ||
+        if (letter < 0 || letter >= n_labels ||
+            (i > 0 && (is_alpha(s.ptr[i - 1]) || is_digit(s.ptr[i - 1]) || s.ptr[i - 1] == '\\')) ||
             (end < s.len && (is_alpha(s.ptr[end]) || is_digit(s.ptr[end]) || s.ptr[end] == '\'')))
             continue;
-        if ((letter == 0 || letter == 8) && end + 1 < s.len && s.ptr[end] == ' ' && is_lower(s.ptr[end + 1]) &&
-            !at_text(s, end + 1, "is ") && !at_text(s, end + 1, "and ") && !at_text(s, end + 1, "or ") && !at_text(s, end + 1, "because"))
+        if ((letter == 0 || letter == 8) && end + 1 < s.len && s.ptr[end] == ' ' &&
+            is_lower(s.ptr[end + 1]) && !at_text(s, end + 1, "is ") &&
+            !at_text(s, end + 1, "and ") && !at_text(s, end + 1, "or ") &&
+            !at_text(s, end + 1, "because"))
             continue; /* the article, the pronoun */
         rejected = is_rejected(s, i, end, rejected && i - last_end < 8);
         last_end = end;
@@ -275,8 +292,10 @@ uint32_t answer_choice_in_prose(struct str text, int n_labels)
         size_t from = s.len - 1;
         uint32_t bit;
 
-        while (from > 0 && !(s.ptr[from - 1] == '\n' || s.ptr[from - 1] == ';' || s.ptr[from - 1] == '?' ||
-                             (s.ptr[from - 1] == '.' && is_blank(s.ptr[from])) || (from >= 3 && at_text(s, from - 3, "。"))))
+        while (from > 0 &&
+               !(s.ptr[from - 1] == '\n' || s.ptr[from - 1] == ';' || s.ptr[from - 1] == '?' ||
+                 (s.ptr[from - 1] == '.' && is_blank(s.ptr[from])) ||
+                 (from >= 3 && at_text(s, from - 3, "。"))))
             from--;
         bit = sentence_letter(str_slice(s, from, s.len), n_labels);
         if (bit)

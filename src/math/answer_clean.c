@@ -1,10 +1,11 @@
 /* answer_clean.c - mends the text of a response and takes its wrappers off.
  *
- * Damage that JSON or a terminal does to LaTeX is undone where the reading is plain: a backspace before
- * a letter was "\b" (as in \boxed), a form feed "\f" (\frac), a tab in "\text". */
+ * Damage that JSON or a terminal does to LaTeX is undone where the reading is plain: a backspace
+ * before a letter was "\b" (as in \boxed), a form feed "\f" (\frac), a tab in "\text". */
 #include "math/answer_internal.h"
 
-/* --- characters -------------------------------------------------------------------------------- */
+/* --- characters --------------------------------------------------------------------------------
+ */
 
 static bool is_plain(unsigned char c)
 {
@@ -23,19 +24,26 @@ static const char *mended_control(struct str s, size_t i)
     bool letter_follows = i + 1 < s.len && is_lower(s.ptr[i + 1]);
 
     switch (s.ptr[i]) {
-    case '\b': return letter_follows ? "\\b" : "";
-    case '\f': return letter_follows ? "\\f" : "";
-    case '\t': return is_tab_command(s, i + 1) ? "\\t" : "\t";
-    case '\r': return at_text(s, i + 1, "ight") ? "\\r" : i + 1 < s.len && s.ptr[i + 1] == '\n' ? "" : "\n";
-    default: return "";
+    case '\b':
+        return letter_follows ? "\\b" : "";
+    case '\f':
+        return letter_follows ? "\\f" : "";
+    case '\t':
+        return is_tab_command(s, i + 1) ? "\\t" : "\t";
+    case '\r':
+        return at_text(s, i + 1, "ight")               ? "\\r"
+               : i + 1 < s.len && s.ptr[i + 1] == '\n' ? ""
+                                                       : "\n";
+    default:
+        return "";
     }
 }
 
 static bool is_invisible(uint32_t c)
 {
-    return c == 0xAD || c == 0x180E || (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) ||
-           (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || (c >= 0xFE00 && c <= 0xFE0F) ||
-           (c >= 0x7F && c < 0xA0);
+    return c == 0xAD || c == 0x180E || (c >= 0x200B && c <= 0x200F) ||
+           (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF ||
+           (c >= 0xFE00 && c <= 0xFE0F) || (c >= 0x7F && c < 0xA0);
 }
 
 static bool is_wide_blank(uint32_t c)
@@ -120,7 +128,8 @@ struct str answer_clean(struct str raw, struct arena *a)
     return (struct str){out, n};
 }
 
-/* --- wrappers ---------------------------------------------------------------------------------- */
+/* --- wrappers ----------------------------------------------------------------------------------
+ */
 
 static bool is_empty(struct str s)
 {
@@ -131,11 +140,12 @@ static bool is_empty(struct str s)
 static struct str own_turn(struct str s)
 {
     static const char *const ends[] = {
-        "<|im_end|>", "<|im_start|>user", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>",
-        "<|end▁of▁sentence|>", "<|end_of_turn|>", "<end_of_turn>", "</s>",
+        "<|im_end|>",          "<|im_start|>user", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>",
+        "<|end▁of▁sentence|>", "<|end_of_turn|>",  "<end_of_turn>", "</s>",
     };
 
-    for (ptrdiff_t at = str_find_char(s, '<', 0); at >= 0; at = str_find_char(s, '<', (size_t)at + 1)) {
+    for (ptrdiff_t at = str_find_char(s, '<', 0); at >= 0;
+         at = str_find_char(s, '<', (size_t)at + 1)) {
         for (size_t i = 0; i < LEN(ends); i++) {
             if (at_text(s, (size_t)at, ends[i]) && !is_empty(str_slice(s, 0, (size_t)at)))
                 return str_slice(s, 0, (size_t)at);
@@ -147,8 +157,8 @@ static struct str own_turn(struct str s)
 /* Whether "/name" at i (the slash) is in a closing think tag; *end is after the tag. */
 static bool is_think_close(struct str s, size_t i, size_t *end)
 {
-    static const char *const names[] = {"thinking", "think", "thoughts", "thought", "reasoning",
-                                        "seed:think", "reflection", "scratchpad"};
+    static const char *const names[] = {"thinking",  "think",      "thoughts",   "thought",
+                                        "reasoning", "seed:think", "reflection", "scratchpad"};
     size_t at = i + 1;
     bool named = false;
 
@@ -178,8 +188,9 @@ static bool is_think_close(struct str s, size_t i, size_t *end)
 
 static size_t after_last_think(struct str s)
 {
-    static const char *const tokens[] = {"<|end_of_thought|>", "<|end_of_thinking|>", "<|end▁of▁thinking|>",
-                                         "<|end_thinking|>", "<|channel|>final<|message|>"};
+    static const char *const tokens[] = {"<|end_of_thought|>", "<|end_of_thinking|>",
+                                         "<|end▁of▁thinking|>", "<|end_thinking|>",
+                                         "<|channel|>final<|message|>"};
     size_t after = 0, end;
     struct str head = s;
 
@@ -226,7 +237,8 @@ static size_t tag_close(struct str s, size_t from)
 {
     for (size_t i = from; i + 8 < s.len; i++) {
         if (s.ptr[i] == '<' && s.ptr[i + 1] == '/' &&
-            (at_nocase(s, i, "</answer") || at_nocase(s, i, "</final_answer") || at_nocase(s, i, "</finalanswer")))
+            (at_nocase(s, i, "</answer") || at_nocase(s, i, "</final_answer") ||
+             at_nocase(s, i, "</finalanswer")))
             return i;
     }
     return s.len;
@@ -246,8 +258,8 @@ static bool last_tag(struct str s, struct str *content)
         if (!is_answer_tag(s, end, &inner))
             continue;
         *content = str_trim(str_slice(s, inner, tag_close(s, inner)));
-        if (content->len > 0 && !str_eqz(*content, "...") && !at_nocase(*content, 0, "your answer") &&
-            !str_eq_nocase(*content, STR("answer here")))
+        if (content->len > 0 && !str_eqz(*content, "...") &&
+            !at_nocase(*content, 0, "your answer") && !str_eq_nocase(*content, STR("answer here")))
             return true;
     }
     return false;
@@ -288,13 +300,14 @@ struct str answer_unwrap(struct str clean, bool *is_tagged)
     return *is_tagged ? content : without_end_tokens(s);
 }
 
-/* --- bare text --------------------------------------------------------------------------------- */
+/* --- bare text ---------------------------------------------------------------------------------
+ */
 
 /* What sentences of other languages put after a value. */
 static struct str without_copula(struct str s)
 {
-    static const char *const tails[] = {"です", "である", "となります", "になります", "だ", "입니다",
-                                        "이다", "이에요", "예요", "है"};
+    static const char *const tails[] = {"です",   "である", "となります", "になります", "だ",
+                                        "입니다", "이다",   "이에요",     "예요",       "है"};
 
     for (size_t i = 0; i < LEN(tails); i++) {
         if (str_ends(s, tails[i]) && s.len > strlen(tails[i]))
@@ -311,9 +324,10 @@ static struct str without_final_marks(struct str s)
         size_t before = s.len;
 
         s = str_trim(s);
-        if (s.len > 1 && (strchr(",;:", s.ptr[s.len - 1]) || (s.ptr[s.len - 1] == '\\' && s.ptr[s.len - 2] != '\\') ||
-                          (s.ptr[s.len - 1] == ')' && str_find_char(s, '(', 0) < 0 && str_find_char(s, '[', 0) < 0 &&
-                           str_find_char(s, ']', 0) < 0) ||
+        if (s.len > 1 && (strchr(",;:", s.ptr[s.len - 1]) ||
+                          (s.ptr[s.len - 1] == '\\' && s.ptr[s.len - 2] != '\\') ||
+                          (s.ptr[s.len - 1] == ')' && str_find_char(s, '(', 0) < 0 &&
+                           str_find_char(s, '[', 0) < 0 && str_find_char(s, ']', 0) < 0) ||
                           (s.ptr[s.len - 1] == '.' && s.ptr[s.len - 2] != '.')))
             s.len--;
         for (size_t i = 0; i < LEN(marks); i++) {
@@ -328,8 +342,9 @@ static struct str without_final_marks(struct str s)
 
 static bool is_quote_pair(struct str s)
 {
-    static const char *const pairs[][2] = {{"\"", "\""}, {"“", "”"}, {"«", "»"}, {"「", "」"}, {"_", "_"},
-                                           {"*", "*"},   {"'", "'"}, {"‘", "’"}, {"\\\"", "\\\""}};
+    static const char *const pairs[][2] = {{"\"", "\""}, {"“", "”"}, {"«", "»"},
+                                           {"「", "」"}, {"_", "_"}, {"*", "*"},
+                                           {"'", "'"},   {"‘", "’"}, {"\\\"", "\\\""}};
 
     for (size_t i = 0; i < LEN(pairs); i++) {
         if (s.len > strlen(pairs[i][0]) + strlen(pairs[i][1]) && str_starts(s, pairs[i][0]) &&
@@ -344,9 +359,9 @@ static struct str without_quotes(struct str s)
     static const size_t longest = 3; /* bytes of the longest quotation mark */
 
     while (is_quote_pair(s)) {
-        size_t n = (unsigned char)s.ptr[0] >= 0xE0                             ? longest
+        size_t n = (unsigned char)s.ptr[0] >= 0xE0                       ? longest
                    : (unsigned char)s.ptr[0] >= 0x80 || s.ptr[0] == '\\' ? 2
-                                                                               : 1;
+                                                                         : 1;
 
         s = str_trim(str_slice(s, n, s.len - n));
     }
@@ -356,12 +371,14 @@ static struct str without_quotes(struct str s)
 /* "**" between operands is a power, elsewhere emphasis. */
 static bool is_power_stars(struct str s, size_t i)
 {
-    return i > 0 && i + 2 < s.len && (is_digit(s.ptr[i - 1]) || is_alpha(s.ptr[i - 1]) || s.ptr[i - 1] == ')') &&
-           (is_digit(s.ptr[i + 2]) || is_alpha(s.ptr[i + 2]) || s.ptr[i + 2] == '(' || s.ptr[i + 2] == '-');
+    return i > 0 && i + 2 < s.len &&
+           (is_digit(s.ptr[i - 1]) || is_alpha(s.ptr[i - 1]) || s.ptr[i - 1] == ')') &&
+           (is_digit(s.ptr[i + 2]) || is_alpha(s.ptr[i + 2]) || s.ptr[i + 2] == '(' ||
+            s.ptr[i + 2] == '-');
 }
 
-/* Whether the dollars of s that delimit nothing are money: a number follows each. "12 $ and $13" are
- * delimiters whose partners were cut off. */
+/* Whether the dollars of s that delimit nothing are money: a number follows each. "12 $ and $13"
+ * are delimiters whose partners were cut off. */
 static bool dollars_are_money(struct str s)
 {
     struct span f;
@@ -400,7 +417,8 @@ static size_t copy_bare(struct str s, size_t *i, bool keeps_money, char *out)
         return 0;
     if (c == '$') {
         struct span f;
-        bool is_money = keeps_money && at + 1 < s.len && is_digit(s.ptr[at + 1]) && !span_formula(s, at, &f);
+        bool is_money =
+            keeps_money && at + 1 < s.len && is_digit(s.ptr[at + 1]) && !span_formula(s, at, &f);
 
         if (!is_money)
             return 0;

@@ -24,20 +24,22 @@ bool answer_add(struct answer_list *l, struct str text, const char *rule, int ra
 /* Adds text as it stands, under the same conditions. */
 bool answer_add_bare(struct answer_list *l, struct str bare, const char *rule, int rank);
 
-/* --- answer_clean.c ----------------------------------------------------------------------------- */
+/* --- answer_clean.c -----------------------------------------------------------------------------
+ */
 
 /* The last ANSWER_MAX_SCAN bytes with ill-formed and invisible characters mended, blanks of every
  * kind as spaces, full-width forms and digits of other scripts as ASCII. May be the same memory. */
 struct str answer_clean(struct str raw, struct arena *a);
 
-/* The part of a cleaned response that counts: the model's own turn, after the last closing think tag.
- * *is_tagged: it is the content of an answer tag. */
+/* The part of a cleaned response that counts: the model's own turn, after the last closing think
+ * tag. *is_tagged: it is the content of an answer tag. */
 struct str answer_unwrap(struct str clean, bool *is_tagged);
 
 /* Text without emphasis, math delimiters, code marks and final punctuation. */
 struct str answer_bare(struct str text, struct arena *a);
 
-/* --- answer_box.c ------------------------------------------------------------------------------- */
+/* --- answer_box.c -------------------------------------------------------------------------------
+ */
 
 /* The last box, or the list of boxes that belong together; "": none. *after is where it ends. */
 struct str answer_boxes(struct str text, struct arena *a, size_t *after);
@@ -45,12 +47,13 @@ struct str answer_boxes(struct str text, struct arena *a, size_t *after);
 /* Whether a text is no answer: nothing, dots, or an echo of "put your answer here". */
 bool answer_is_placeholder(struct str content);
 
-/* --- answer_span.c ------------------------------------------------------------------------------ */
+/* --- answer_span.c ------------------------------------------------------------------------------
+ */
 
 enum span_kind { SPAN_MATH, SPAN_DISPLAY, SPAN_BOLD, SPAN_CODE, SPAN_FENCE, SPAN_RUN };
 
-/* A stretch of text that belongs together: a formula, an emphasised or code stretch, or a run of plain
- * mathematics in prose. */
+/* A stretch of text that belongs together: a formula, an emphasised or code stretch, or a run of
+ * plain mathematics in prose. */
 struct span {
     enum span_kind kind;
     size_t from, to;  /* with its delimiters */
@@ -69,7 +72,8 @@ bool span_has_digit(struct str s);
 /* Whether there are two plain words beside each other, as mathematics does not have. */
 bool span_is_prose(struct str s);
 
-/* --- answer_anchor.c, answer_sentence.c ---------------------------------------------------------- */
+/* --- answer_anchor.c, answer_sentence.c ----------------------------------------------------------
+ */
 
 void answer_anchored(struct str text, struct answer_list *l);
 
@@ -80,16 +84,38 @@ void answer_last_sentence(struct str text, struct answer_list *l);
 /* Where the sentence that begins at `from` ends; spans are of the same text. */
 size_t answer_sentence_end(struct str text, size_t from, const struct span *spans, int n);
 
-/* --- small readers ------------------------------------------------------------------------------ */
+/* --- small readers ------------------------------------------------------------------------------
+ */
 
-static inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static inline bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-static inline bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-static inline bool is_alpha(char c) { return is_upper(c) || is_lower(c); }
-static inline bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-static inline char to_lower(char c) { return is_upper(c) ? (char)(c + 32) : c; }
+static inline bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static inline bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+static inline bool is_lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+static inline bool is_alpha(char c)
+{
+    return is_upper(c) || is_lower(c);
+}
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+static inline char to_lower(char c)
+{
+    return is_upper(c) ? (char)(c + 32) : c;
+}
 /* A byte of a word: an ASCII letter, or a byte of a character beyond ASCII. */
-static inline bool is_word(char c) { return is_alpha(c) || (unsigned char)c >= 0x80; }
+static inline bool is_word(char c)
+{
+    return is_alpha(c) || (unsigned char)c >= 0x80;
+}
 
 /* Whether text at i begins with word (lower case), ASCII letters compared without case. */
 static inline bool at_nocase(struct str s, size_t i, const char *word)
@@ -108,8 +134,8 @@ static inline bool at_text(struct str s, size_t i, const char *z)
     return i <= s.len && s.len - i >= n && memcmp(s.ptr + i, z, n) == 0;
 }
 
-/* The last c before end, or NULL; in windows, so that a caller who walks back over many of them stays
- * linear also where memrchr checks its whole range first. */
+/* The last c before end, or NULL; in windows, so that a caller who walks back over many of them
+ * stays linear also where memrchr checks its whole range first. */
 static inline const char *last_char(struct str s, char c, size_t end)
 {
     while (end > 0) {

@@ -1,12 +1,14 @@
 /* answer_sentence.c - the value of a sentence, and the last sentence that has one.
  *
- * In a sentence the last emphasised value is taken first, then the last value that is not subordinate
+ * In a sentence the last emphasised value is taken first, then the last value that is not
+ * subordinate
  * ("attained at x = 3", "not 17", a remark in parentheses): formulas, displays, plain runs of
- * mathematics and numbers with their sign, currency and unit alike. Of a display of several lines the
- * right side of the last line counts. */
+ * mathematics and numbers with their sign, currency and unit alike. Of a display of several lines
+ * the right side of the last line counts. */
 #include "math/answer_internal.h"
 
-/* --- sentences --------------------------------------------------------------------------------- */
+/* --- sentences ---------------------------------------------------------------------------------
+ */
 
 static bool ends_cjk(struct str s, size_t i)
 {
@@ -16,12 +18,14 @@ static bool ends_cjk(struct str s, size_t i)
 
 static bool is_abbreviation(struct str s, size_t dot)
 {
-    static const char *const words[] = {"i.e", "e.g", "resp", "approx", "vs", "cf", "Eq", "eq", "Fig", "no", "No", "etc", "z.B", "d.h"};
+    static const char *const words[] = {"i.e", "e.g", "resp", "approx", "vs",  "cf",  "Eq",
+                                        "eq",  "Fig", "no",   "No",     "etc", "z.B", "d.h"};
 
     for (size_t i = 0; i < LEN(words); i++) {
         size_t n = strlen(words[i]);
 
-        if (dot >= n && memcmp(s.ptr + dot - n, words[i], n) == 0 && (dot == n || !is_alpha(s.ptr[dot - n - 1])))
+        if (dot >= n && memcmp(s.ptr + dot - n, words[i], n) == 0 &&
+            (dot == n || !is_alpha(s.ptr[dot - n - 1])))
             return strcmp(words[i], "no") != 0 && strcmp(words[i], "No") != 0;
     }
     return false;
@@ -70,7 +74,8 @@ size_t answer_sentence_end(struct str text, size_t from, const struct span *span
     return i;
 }
 
-/* --- which values count ------------------------------------------------------------------------ */
+/* --- which values count ------------------------------------------------------------------------
+ */
 
 static bool has_latex_value(struct str s)
 {
@@ -100,12 +105,15 @@ static size_t word_before(struct str s, size_t i, struct str *word)
     return i;
 }
 
-/* Whether the value at `from` is said of something else: a condition, a source, a rejected value. */
+/* Whether the value at `from` is said of something else: a condition, a source, a rejected value.
+ */
 static bool is_subordinate(struct str s, size_t from)
 {
-    static const char *const words[] = {"at", "when", "for", "if", "not", "than", "where", "since", "because", "using",
-                                        "step", "case", "equation", "eq", "figure", "theorem", "lemma", "page", "question",
-                                        "problem", "unlike", "without", "while", "modulo", "mod", "part", "chapter"};
+    static const char *const words[] = {
+        "at",      "when",    "for",    "if",   "not",      "than",     "where",
+        "since",   "because", "using",  "step", "case",     "equation", "eq",
+        "figure",  "theorem", "lemma",  "page", "question", "problem",  "unlike",
+        "without", "while",   "modulo", "mod",  "part",     "chapter"};
     struct str word;
     size_t at = word_before(s, from, &word);
 
@@ -151,21 +159,24 @@ static bool is_list_number(struct str s, const struct span *v)
         i++;
         digits++;
     }
-    return digits > 0 && digits <= 2 && i + 1 < s.len && (s.ptr[i] == '.' || s.ptr[i] == ')') && s.ptr[i + 1] == ' ' &&
-           v->to <= i + 1;
+    return digits > 0 && digits <= 2 && i + 1 < s.len && (s.ptr[i] == '.' || s.ptr[i] == ')') &&
+           s.ptr[i + 1] == ' ' && v->to <= i + 1;
 }
 
-/* --- the text of a value ----------------------------------------------------------------------- */
+/* --- the text of a value -----------------------------------------------------------------------
+ */
 
 /* The unit behind a plain number, at most one word from a short list or a sign. */
 static size_t unit_end(struct str s, size_t i)
 {
-    static const char *const units[] = {"cm", "mm", "km", "m", "kg", "g", "mg", "lb", "lbs", "ft", "inches", "inch", "feet", "foot",
-                                        "yards", "miles", "meters", "metres", "meter", "metre", "grams", "kilograms", "pounds",
-                                        "ounces", "liters", "litres", "seconds", "second", "minutes", "minute", "hours", "hour",
-                                        "days", "day", "weeks", "months", "years", "dollars", "cents", "euros", "percent", "degrees",
-                                        "pct", "million", "billion", "thousand", "dozen", "千克", "公斤", "米", "厘米", "元", "分钟",
-                                        "小时", "秒"};
+    static const char *const units[] = {
+        "cm",      "mm",      "km",      "m",       "kg",      "g",         "mg",     "lb",
+        "lbs",     "ft",      "inches",  "inch",    "feet",    "foot",      "yards",  "miles",
+        "meters",  "metres",  "meter",   "metre",   "grams",   "kilograms", "pounds", "ounces",
+        "liters",  "litres",  "seconds", "second",  "minutes", "minute",    "hours",  "hour",
+        "days",    "day",     "weeks",   "months",  "years",   "dollars",   "cents",  "euros",
+        "percent", "degrees", "pct",     "million", "billion", "thousand",  "dozen",  "千克",
+        "公斤",    "米",      "厘米",    "元",      "分钟",    "小时",      "秒"};
     size_t at = i;
 
     while (at < s.len && s.ptr[at] == ' ')
@@ -173,9 +184,11 @@ static size_t unit_end(struct str s, size_t i)
     for (size_t k = 0; k < LEN(units); k++) {
         size_t end = at + strlen(units[k]);
 
-        if (!at_text(s, at, units[k]) || (is_alpha(units[k][0]) && end < s.len && is_alpha(s.ptr[end])))
+        if (!at_text(s, at, units[k]) ||
+            (is_alpha(units[k][0]) && end < s.len && is_alpha(s.ptr[end])))
             continue;
-        if (at_text(s, end, "²") || at_text(s, end, "³") || at_text(s, end, "^2") || at_text(s, end, "^3"))
+        if (at_text(s, end, "²") || at_text(s, end, "³") || at_text(s, end, "^2") ||
+            at_text(s, end, "^3"))
             return end + 2;
         return end;
     }
@@ -189,8 +202,8 @@ static struct str last_row(struct str s)
     struct str row;
 
     s = str_trim(s);
-    if (str_find(s, STR("\\begin{"), 0) >= 0 && !str_starts(s, "\\begin{align") && !str_starts(s, "\\begin{gather") &&
-        !str_starts(s, "\\begin{split"))
+    if (str_find(s, STR("\\begin{"), 0) >= 0 && !str_starts(s, "\\begin{align") &&
+        !str_starts(s, "\\begin{gather") && !str_starts(s, "\\begin{split"))
         return s;
     while (str_starts(s, "\\begin{")) {
         ptrdiff_t close = str_find_char(s, '}', 0), end = last_text(s, "\\end{");
@@ -217,8 +230,8 @@ static struct str right_side(struct str run)
     if (at <= 0 || strchr("<>!:", run.ptr[at - 1]) || str_find(run, STR(" and "), 0) >= 0)
         return run;
     right = str_trim(str_slice(run, (size_t)at + 1, run.len));
-    while (right.len > 0 && strchr(")]", right.ptr[right.len - 1]) && str_find(right, STR("("), 0) < 0 &&
-           str_find(right, STR("["), 0) < 0)
+    while (right.len > 0 && strchr(")]", right.ptr[right.len - 1]) &&
+           str_find(right, STR("("), 0) < 0 && str_find(right, STR("["), 0) < 0)
         right.len--;
     return right.len > 0 && span_has_digit(str_slice(run, 0, (size_t)at)) ? right : run;
 }
@@ -241,19 +254,25 @@ static struct str value_text(struct str sentence, const struct span *v)
 static const char *value_rule(enum span_kind k)
 {
     switch (k) {
-    case SPAN_BOLD: return "last emphasised value";
-    case SPAN_CODE: return "last code span";
-    case SPAN_DISPLAY: return "last display";
-    case SPAN_MATH: return "last formula";
-    default: return "last number";
+    case SPAN_BOLD:
+        return "last emphasised value";
+    case SPAN_CODE:
+        return "last code span";
+    case SPAN_DISPLAY:
+        return "last display";
+    case SPAN_MATH:
+        return "last formula";
+    default:
+        return "last number";
     }
 }
 
 /* A heading or label in bold: "Final Answer", "Step 3:". */
 static bool is_label(struct str inner)
 {
-    return inner.len == 0 || str_ends(inner, ":") || at_nocase(inner, 0, "step ") || at_nocase(inner, 0, "final answer") ||
-           at_nocase(inner, 0, "answer") || at_nocase(inner, 0, "conclusion") || at_nocase(inner, 0, "solution") ||
+    return inner.len == 0 || str_ends(inner, ":") || at_nocase(inner, 0, "step ") ||
+           at_nocase(inner, 0, "final answer") || at_nocase(inner, 0, "answer") ||
+           at_nocase(inner, 0, "conclusion") || at_nocase(inner, 0, "solution") ||
            at_nocase(inner, 0, "therefore") || at_nocase(inner, 0, "thus");
 }
 
@@ -262,7 +281,8 @@ static bool is_value(struct str s, const struct span *v)
     if (v->kind == SPAN_FENCE || is_list_number(s, v))
         return false;
     if (v->kind == SPAN_BOLD || v->kind == SPAN_CODE)
-        return !is_label(v->inner) && (span_has_digit(v->inner) || v->to >= s.len || s.ptr[v->to] != ':');
+        return !is_label(v->inner) &&
+               (span_has_digit(v->inner) || v->to >= s.len || s.ptr[v->to] != ':');
     return v->kind == SPAN_RUN || !is_bare_name(v->inner);
 }
 
@@ -289,7 +309,8 @@ static int best_value(struct str s, const struct span *v, int n)
 /* Whether the text between two values makes them one list; *is_last: by "and" or "or". */
 static bool is_connector(struct str s, bool *is_last)
 {
-    static const char *const words[] = {"and", "or", "et", "ou", "und", "oder", "y", "o", "и", "или", "和", "或", "そして", "また"};
+    static const char *const words[] = {"and", "or", "et",  "ou", "und", "oder",   "y",
+                                        "o",   "и",  "или", "和", "或",  "そして", "また"};
 
     s = str_trim(s);
     if (s.len > 0 && s.ptr[0] == ',')
@@ -306,8 +327,10 @@ static int list_begin(struct str s, const struct span *v, int last)
     int first = last;
     bool by_word;
 
-    while (first > 0 && v[first - 1].kind == v[last].kind && v[last].kind != SPAN_DISPLAY && is_value(s, &v[first - 1]) &&
-           is_connector(str_slice(s, v[first - 1].to, v[first].from), &by_word) && (by_word || first < last))
+    while (first > 0 && v[first - 1].kind == v[last].kind && v[last].kind != SPAN_DISPLAY &&
+           is_value(s, &v[first - 1]) &&
+           is_connector(str_slice(s, v[first - 1].to, v[first].from), &by_word) &&
+           (by_word || first < last))
         first--;
     return first;
 }
@@ -315,8 +338,10 @@ static int list_begin(struct str s, const struct span *v, int last)
 /* Sentences that say that there is no answer. */
 static bool gives_up(struct str s)
 {
-    static const char *const phrases[] = {"could not", "couldn't", "cannot determine", "can't determine", "cannot be determined", "unable to",
-                                          "not able to", "don't know", "do not know", "cannot find", "can't find", "cannot solve"};
+    static const char *const phrases[] = {
+        "could not",  "couldn't",    "cannot determine", "can't determine", "cannot be determined",
+        "unable to",  "not able to", "don't know",       "do not know",     "cannot find",
+        "can't find", "cannot solve"};
 
     for (size_t k = 0; k < LEN(phrases); k++) {
         if (str_find(s, STR(phrases[k]), 0) >= 0)
@@ -344,26 +369,30 @@ void answer_sentence(struct str sentence, const char *rule, struct answer_list *
         answer_sentence(v[best].inner, rule ? rule : "last emphasised value", l, rank);
 }
 
-/* --- the end of a text ------------------------------------------------------------------------- */
+/* --- the end of a text -------------------------------------------------------------------------
+ */
 
 /* A line that begins what comes after the answer: checks, notes, references, courtesies. */
 static bool is_afterword(struct str line)
 {
-    static const char *const heads[] = {"check", "verification", "verify", "note", "remark", "reference", "let me know",
-                                        "if you have", "feel free", "i hope", "sanity check", "please let", "hope this",
-                                        "source", "vérification", "remarque", "probe", "verificación", "проверка", "замечание",
-                                        "验证", "检验", "注意", "注：", "注:", "検算", "확인", "검산", "التحقق", "ملاحظة"};
+    static const char *const heads[] = {
+        "check",       "verification", "verify",       "note",     "remark",       "reference",
+        "let me know", "if you have",  "feel free",    "i hope",   "sanity check", "please let",
+        "hope this",   "source",       "vérification", "remarque", "probe",        "verificación",
+        "проверка",    "замечание",    "验证",         "检验",     "注意",         "注：",
+        "注:",         "検算",         "확인",         "검산",     "التحقق",       "ملاحظة"};
     size_t i = 0;
 
     while (i < line.len && (strchr(" \t#*_[(>-", line.ptr[i])))
         i++;
-    if (i > 0 && i < line.len && line.ptr[i - 1] == '(' && str_ends(str_trim(line), ")") && is_alpha(line.ptr[i]) &&
-        span_is_prose(line))
+    if (i > 0 && i < line.len && line.ptr[i - 1] == '(' && str_ends(str_trim(line), ")") &&
+        is_alpha(line.ptr[i]) && span_is_prose(line))
         return true;
     for (size_t k = 0; k < LEN(heads); k++) {
         size_t end = i + strlen(heads[k]);
 
-        if (at_nocase(line, i, heads[k]) && (end >= line.len || !is_lower(line.ptr[end]) || line.ptr[end] == 's' || line.ptr[end] == 'i'))
+        if (at_nocase(line, i, heads[k]) && (end >= line.len || !is_lower(line.ptr[end]) ||
+                                             line.ptr[end] == 's' || line.ptr[end] == 'i'))
             return true;
     }
     return false;
@@ -377,14 +406,17 @@ static bool explains(struct str line, struct str head)
     while (i < line.len && strchr(" \t#*_>-", line.ptr[i]))
         i++;
     head = str_trim(head);
-    return (at_nocase(line, i, "explanation") || at_nocase(line, i, "reasoning") || at_nocase(line, i, "justification")) &&
+    return (at_nocase(line, i, "explanation") || at_nocase(line, i, "reasoning") ||
+            at_nocase(line, i, "justification")) &&
            head.len <= 80 && span_has_digit(head) && !span_is_prose(head);
 }
 
 static bool is_conclusion(struct str line)
 {
-    static const char *const heads[] = {"therefore", "thus", "hence", "so ", "so,", "in conclusion", "conclusion", "finally",
-                                        "final", "in total", "donc", "поэтому", "因此", "所以", "したがって", "따라서"};
+    static const char *const heads[] = {"therefore", "thus",          "hence",      "so ",
+                                        "so,",       "in conclusion", "conclusion", "finally",
+                                        "final",     "in total",      "donc",       "поэтому",
+                                        "因此",      "所以",          "したがって", "따라서"};
     size_t i = 0;
 
     while (i < line.len && strchr(" \t#*_>-", line.ptr[i]))
@@ -396,7 +428,8 @@ static bool is_conclusion(struct str line)
     return false;
 }
 
-/* Text without the paragraphs behind the last heading of a check or note, unless they conclude again. */
+/* Text without the paragraphs behind the last heading of a check or note, unless they conclude
+ * again. */
 static struct str without_afterwords(struct str text)
 {
     size_t from = 0, cut = text.len;
@@ -407,7 +440,8 @@ static struct str without_afterwords(struct str text)
         size_t to = newline < 0 ? text.len : (size_t)newline;
         struct str line = str_slice(text, from, to);
 
-        if (!is_cut && from > 0 && (is_afterword(line) || explains(line, str_slice(text, 0, from)))) {
+        if (!is_cut && from > 0 &&
+            (is_afterword(line) || explains(line, str_slice(text, 0, from)))) {
             cut = from;
             is_cut = true;
         } else if (is_cut && is_conclusion(line)) {

@@ -1,12 +1,13 @@
 /* answer_span.c - formulas, emphasised stretches and runs of plain mathematics in prose.
  *
- * A dollar sign is a delimiter or money. It is a delimiter when a partner follows before the paragraph
- * ends, no digit stands right after that partner, and what lies between is not prose. */
+ * A dollar sign is a delimiter or money. It is a delimiter when a partner follows before the
+ * paragraph ends, no digit stands right after that partner, and what lies between is not prose. */
 #include "math/answer_internal.h"
 
 enum { MAX_RUN = 4096 };
 
-/* --- prose or mathematics ---------------------------------------------------------------------- */
+/* --- prose or mathematics ----------------------------------------------------------------------
+ */
 
 bool span_has_digit(struct str s)
 {
@@ -19,9 +20,10 @@ bool span_has_digit(struct str s)
 
 static bool is_math_word(struct str w)
 {
-    static const char *const words[] = {"sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "max", "min", "mod",
-                                        "gcd", "lcm", "and", "deg", "det", "lim", "sqrt", "frac", "pmod", "for",
-                                        "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "infinity", "inf", "binom"};
+    static const char *const words[] = {
+        "sin", "cos",  "tan",  "cot",  "sec",    "csc",    "log",    "exp",      "max",  "min",
+        "mod", "gcd",  "lcm",  "and",  "deg",    "det",    "lim",    "sqrt",     "frac", "pmod",
+        "for", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "infinity", "inf",  "binom"};
 
     for (size_t i = 0; i < LEN(words); i++) {
         if (str_eqz(w, words[i]))
@@ -42,7 +44,8 @@ static void skip_command(struct str s, size_t *i)
         return;
     }
     if (!(at_text(s, from, "text") || at_text(s, from, "math") || at_text(s, from, "mbox") ||
-          at_text(s, from, "operatorname") || at_text(s, from, "begin") || at_text(s, from, "end")) ||
+          at_text(s, from, "operatorname") || at_text(s, from, "begin") ||
+          at_text(s, from, "end")) ||
         *i >= s.len || s.ptr[*i] != '{')
         return;
     while (*i < s.len && s.ptr[*i] != '}')
@@ -73,11 +76,13 @@ bool span_is_prose(struct str s)
     return false;
 }
 
-/* --- formulas ---------------------------------------------------------------------------------- */
+/* --- formulas ----------------------------------------------------------------------------------
+ */
 
 static bool has_blank_line(struct str s)
 {
-    for (ptrdiff_t at = str_find_char(s, '\n', 0); at >= 0; at = str_find_char(s, '\n', (size_t)at + 1)) {
+    for (ptrdiff_t at = str_find_char(s, '\n', 0); at >= 0;
+         at = str_find_char(s, '\n', (size_t)at + 1)) {
         size_t i = (size_t)at + 1;
 
         while (i < s.len && (s.ptr[i] == ' ' || s.ptr[i] == '\t'))
@@ -88,8 +93,8 @@ static bool has_blank_line(struct str s)
     return false;
 }
 
-static bool formula_until(struct str s, size_t i, const char *open, const char *close, enum span_kind kind,
-                          struct span *out)
+static bool formula_until(struct str s, size_t i, const char *open, const char *close,
+                          enum span_kind kind, struct span *out)
 {
     size_t from = i + strlen(open);
     ptrdiff_t end = str_find(str_slice(s, 0, MIN(s.len, from + SPAN_MAX_TEXT)), STR(close), from);
@@ -126,8 +131,9 @@ static bool formula_dollar(struct str s, size_t i, struct span *out)
 
 static bool formula_environment(struct str s, size_t i, struct span *out)
 {
-    static const char *const names[] = {"align", "aligned", "equation", "gather", "gathered", "split", "multline",
-                                        "eqnarray", "pmatrix", "bmatrix", "vmatrix", "matrix", "cases", "array", "Bmatrix"};
+    static const char *const names[] = {"align",   "aligned",  "equation", "gather",  "gathered",
+                                        "split",   "multline", "eqnarray", "pmatrix", "bmatrix",
+                                        "vmatrix", "matrix",   "cases",    "array",   "Bmatrix"};
     size_t name = i + strlen("\\begin{");
 
     for (size_t k = 0; k < LEN(names); k++) {
@@ -145,7 +151,8 @@ static bool formula_environment(struct str s, size_t i, struct span *out)
         if (!formula_until(s, i, "", close, SPAN_DISPLAY, out))
             return false;
         out->to = MIN(s.len, out->to + 1);
-        out->inner = k < 8 ? str_slice(s, body + 1, out->to - strlen(close) - 1) : str_slice(s, i, out->to);
+        out->inner =
+            k < 8 ? str_slice(s, body + 1, out->to - strlen(close) - 1) : str_slice(s, i, out->to);
         return true;
     }
     return false;
@@ -168,7 +175,8 @@ bool span_formula(struct str text, size_t i, struct span *out)
     return false;
 }
 
-/* --- emphasis and code ------------------------------------------------------------------------- */
+/* --- emphasis and code -------------------------------------------------------------------------
+ */
 
 static bool emphasis(struct str s, size_t i, struct span *out)
 {
@@ -206,14 +214,16 @@ static bool code(struct str s, size_t i, struct span *out)
     return true;
 }
 
-/* --- runs of plain mathematics ----------------------------------------------------------------- */
+/* --- runs of plain mathematics -----------------------------------------------------------------
+ */
 
 /* The end of a character beyond ASCII that mathematics uses; i when it is none. */
 static size_t symbol_end(struct str s, size_t i)
 {
-    static const char *const symbols[] = {"√", "π", "∞", "°", "º", "×", "÷", "·", "⋅", "−", "–", "≤", "≥", "≠", "≈", "∪", "∩",
-                                          "∈", "∅", "±", "²", "³", "⁴", "½", "¼", "¾", "⅓", "⅔", "∛", "⁄", "∕", "€", "£", "¥",
-                                          "₹", "θ", "α", "β", "φ", "λ", "⁰", "¹", "⁵", "⁶", "⁷", "⁸", "⁹", "₀", "₁", "₂"};
+    static const char *const symbols[] = {
+        "√", "π", "∞", "°", "º", "×", "÷", "·", "⋅", "−", "–", "≤", "≥", "≠", "≈", "∪", "∩",
+        "∈", "∅", "±", "²", "³", "⁴", "½", "¼", "¾", "⅓", "⅔", "∛", "⁄", "∕", "€", "£", "¥",
+        "₹", "θ", "α", "β", "φ", "λ", "⁰", "¹", "⁵", "⁶", "⁷", "⁸", "⁹", "₀", "₁", "₂"};
 
     for (size_t k = 0; k < LEN(symbols); k++) {
         if (at_text(s, i, symbols[k]))
@@ -254,8 +264,8 @@ static size_t token_end(struct str s, size_t i)
     size_t at = i;
 
     if (is_digit(c)) {
-        while (at < s.len && (is_digit(s.ptr[at]) ||
-                              ((s.ptr[at] == '.' || s.ptr[at] == ',') && at + 1 < s.len && is_digit(s.ptr[at + 1]))))
+        while (at < s.len && (is_digit(s.ptr[at]) || ((s.ptr[at] == '.' || s.ptr[at] == ',') &&
+                                                      at + 1 < s.len && is_digit(s.ptr[at + 1]))))
             at++;
         return at;
     }
@@ -264,7 +274,8 @@ static size_t token_end(struct str s, size_t i)
             at++;
         if (at < s.len && (unsigned char)s.ptr[at] >= 0x80 && symbol_end(s, at) == at)
             return i; /* a word such as "Möglichkeiten" */
-        if (at - i == 1 || is_math_word(str_slice(s, i, at)) || at_text(s, i, "pi") || (at_text(s, i, "ln") && at - i == 2))
+        if (at - i == 1 || is_math_word(str_slice(s, i, at)) || at_text(s, i, "pi") ||
+            (at_text(s, i, "ln") && at - i == 2))
             return at;
         return i;
     }
@@ -280,14 +291,17 @@ static size_t token_end(struct str s, size_t i)
 static bool is_word_letter(struct str s, size_t from, size_t to, size_t next)
 {
     /* A letter that stands alone between blanks is a word ("a", "I") or a name in prose. */
-    return to - from == 1 && is_alpha(s.ptr[from]) && (next >= s.len || is_blank(s.ptr[to]) || s.ptr[to] == ',' || s.ptr[to] == '.') &&
-           (next >= s.len || is_word(s.ptr[next]) || is_blank(s.ptr[next]) || s.ptr[next] == ',' || s.ptr[next] == '.');
+    return to - from == 1 && is_alpha(s.ptr[from]) &&
+           (next >= s.len || is_blank(s.ptr[to]) || s.ptr[to] == ',' || s.ptr[to] == '.') &&
+           (next >= s.len || is_word(s.ptr[next]) || is_blank(s.ptr[next]) || s.ptr[next] == ',' ||
+            s.ptr[next] == '.');
 }
 
 /* A bracket behind a blank and a finished value: "18 [2]". */
 static bool is_reference(struct str s, size_t from, size_t i)
 {
-    return s.ptr[i] == '[' && i > from + 1 && s.ptr[i - 1] == ' ' && (is_digit(s.ptr[i - 2]) || s.ptr[i - 2] == ')');
+    return s.ptr[i] == '[' && i > from + 1 && s.ptr[i - 1] == ' ' &&
+           (is_digit(s.ptr[i - 2]) || s.ptr[i - 2] == ')');
 }
 
 static struct str without_run_ends(struct str s)
@@ -322,8 +336,8 @@ static struct str trimmed_run(struct str run)
     return s;
 }
 
-/* A run of mathematics outside delimiters: it has a digit, a command or a mathematical symbol. *end is
- * where the tokens end, also when they are no run, so that nobody reads them again. */
+/* A run of mathematics outside delimiters: it has a digit, a command or a mathematical symbol. *end
+ * is where the tokens end, also when they are no run, so that nobody reads them again. */
 static bool run(struct str s, size_t i, struct span *out, size_t *end)
 {
     size_t at = i, next;
@@ -358,7 +372,8 @@ static bool may_begin_run(struct str s, size_t i)
     char c = s.ptr[i], before = i > 0 ? s.ptr[i - 1] : ' ';
 
     if (is_alpha(c))
-        return !is_alpha(before) && !is_digit(before) && before != '\'' && (unsigned char)before < 0x80 && i + 1 < s.len && !is_alpha(s.ptr[i + 1]);
+        return !is_alpha(before) && !is_digit(before) && before != '\'' &&
+               (unsigned char)before < 0x80 && i + 1 < s.len && !is_alpha(s.ptr[i + 1]);
     if (is_digit(c) && is_alpha(before))
         return false;
     return is_digit(c) || (unsigned char)c >= 0x80 || strchr("+-(<[{|\\$.√", c) != NULL;

@@ -10,7 +10,8 @@ struct score_opts score_opts_default(void)
     return (struct score_opts){.math = math_opts_default()};
 }
 
-/* --- candidates -------------------------------------------------------------------------------- */
+/* --- candidates --------------------------------------------------------------------------------
+ */
 
 /* The readings of a response, or of a bare answer: itself first, then as a sentence. */
 static int candidates(struct str response, const struct score_opts *o, struct arena *a,
@@ -37,7 +38,8 @@ static bool same_place(const struct answer_candidate *best, const struct answer_
     return best->rank == c->rank || strcmp(best->rule, "whole response") == 0;
 }
 
-/* --- options ----------------------------------------------------------------------------------- */
+/* --- options -----------------------------------------------------------------------------------
+ */
 
 /* The letters of a gold: of its text, else of its last line that is an option. */
 static uint32_t gold_letters(struct str gold, const struct score_opts *o, struct str *option_text)
@@ -82,14 +84,15 @@ static void decide_letters(uint32_t gold, uint32_t pred, struct arena *a, struct
     out->reason = "option letter";
     out->result = gold == pred ? MATH_EQUAL : MATH_DIFFERENT;
     if (gold != pred)
-        out->proof = str_fmt(a, "option " STR_FMT " is not option " STR_FMT, STR_ARG(out->pred_form),
-                             STR_ARG(out->gold_form));
+        out->proof = str_fmt(a, "option " STR_FMT " is not option " STR_FMT,
+                             STR_ARG(out->pred_form), STR_ARG(out->gold_form));
 }
 
-/* --- one candidate ----------------------------------------------------------------------------- */
+/* --- one candidate -----------------------------------------------------------------------------
+ */
 
-static void keep(struct math_score *out, const struct math_verdict *v, const struct answer_candidate *cand,
-                 struct arena *a)
+static void keep(struct math_score *out, const struct math_verdict *v,
+                 const struct answer_candidate *cand, struct arena *a)
 {
     out->result = v->result;
     out->reason = v->reason;
@@ -102,7 +105,8 @@ static void keep(struct math_score *out, const struct math_verdict *v, const str
     out->proof = str_dup(a, v->proof);
 }
 
-static void compare_candidates(struct math_ctx *c, struct str gold, const struct answer_candidate *cand, int n,
+static void compare_candidates(struct math_ctx *c, struct str gold,
+                               const struct answer_candidate *cand, int n,
                                const struct score_opts *o, struct arena *a, struct math_score *out)
 {
     for (int i = 0; i < n && same_place(&cand[0], &cand[i]); i++) {
@@ -117,9 +121,9 @@ static void compare_candidates(struct math_ctx *c, struct str gold, const struct
     }
 }
 
-static void score_option(struct math_ctx *c, uint32_t letters, struct str option_text, struct str response,
-                         const struct answer_candidate *cand, int n, const struct score_opts *o, struct arena *a,
-                         struct math_score *out)
+static void score_option(struct math_ctx *c, uint32_t letters, struct str option_text,
+                         struct str response, const struct answer_candidate *cand, int n,
+                         const struct score_opts *o, struct arena *a, struct math_score *out)
 {
     int n_labels = o->n_labels > 0 ? o->n_labels : DEFAULT_LABELS;
     uint32_t bits = 0;
@@ -148,18 +152,25 @@ static void score_option(struct math_ctx *c, uint32_t letters, struct str option
     }
 }
 
-/* --- together ---------------------------------------------------------------------------------- */
+/* --- together ----------------------------------------------------------------------------------
+ */
 
-void math_score(struct math_ctx *c, struct str gold, struct str response, const struct score_opts *o,
-                struct arena *a, struct math_score *out)
+void math_score(struct math_ctx *c, struct str gold, struct str response,
+                const struct score_opts *o, struct arena *a, struct math_score *out)
 {
     struct answer_candidate cand[ANSWER_MAX_CANDIDATES];
     struct str option_text;
     uint32_t letters;
     int n;
 
-    *out = (struct math_score){.result = MATH_DIFFERENT, .reason = "no answer found", .rule = "", .gold_kind = "",
-                               .pred_kind = "", .extracted = {"", 0}, .gold_form = {"", 0}, .pred_form = {"", 0},
+    *out = (struct math_score){.result = MATH_DIFFERENT,
+                               .reason = "no answer found",
+                               .rule = "",
+                               .gold_kind = "",
+                               .pred_kind = "",
+                               .extracted = {"", 0},
+                               .gold_form = {"", 0},
+                               .pred_form = {"", 0},
                                .proof = {"", 0}};
     out->extracted_gold = answer_gold(gold, a);
     if (out->extracted_gold.len == 0) {

@@ -1,7 +1,8 @@
 /* grader_choice.c - option letters.
  *
- * The gold is a letter, an option line ("C. 24 cm"), or the number of an option counted from 0 when the
- * row has a list of choices. The response is searched as for mathematics; the letter alone decides. */
+ * The gold is a letter, an option line ("C. 24 cm"), or the number of an option counted from 0 when
+ * the row has a list of choices. The response is searched as for mathematics; the letter alone
+ * decides. */
 #include "base/arena.h"
 #include "base/num.h"
 #include "formats/json.h"
@@ -74,7 +75,8 @@ static uint32_t response_bits(struct str response, int n_labels, struct arena *a
     return bits;
 }
 
-static bool choice_grade(void *state, const struct grade_input *in, struct arena *a, struct grade *out, struct err *e)
+static bool choice_grade(void *state, const struct grade_input *in, struct arena *a,
+                         struct grade *out, struct err *e)
 {
     size_t n_listed = n_choices(in->doc);
     int n_labels = n_listed > 0 ? (int)MIN(n_listed, (size_t)MAX_LABELS) : DEFAULT_LABELS;
@@ -98,7 +100,8 @@ static bool choice_grade(void *state, const struct grade_input *in, struct arena
     return true;
 }
 
-static bool choice_same(void *state, struct str extracted_a, struct str extracted_b, struct arena *a)
+static bool choice_same(void *state, struct str extracted_a, struct str extracted_b,
+                        struct arena *a)
 {
     return str_eq(extracted_a, extracted_b);
 }

@@ -12,7 +12,8 @@ static void exact_close(void *state)
     (void)state;
 }
 
-static bool exact_grade(void *state, const struct grade_input *in, struct arena *a, struct grade *out, struct err *e)
+static bool exact_grade(void *state, const struct grade_input *in, struct arena *a,
+                        struct grade *out, struct err *e)
 {
     struct str gold = str_trim(in->gold), answer = str_trim(in->response);
 

@@ -29,14 +29,18 @@ static struct score_opts opts_of(const struct json *doc)
 static enum verdict verdict_of(enum math_result r)
 {
     switch (r) {
-    case MATH_EQUAL: return VERDICT_RIGHT;
-    case MATH_DIFFERENT: return VERDICT_WRONG;
-    case MATH_UNDECIDED: return VERDICT_UNKNOWN;
+    case MATH_EQUAL:
+        return VERDICT_RIGHT;
+    case MATH_DIFFERENT:
+        return VERDICT_WRONG;
+    case MATH_UNDECIDED:
+        return VERDICT_UNKNOWN;
     }
     return VERDICT_UNKNOWN;
 }
 
-static bool math_grade(void *state, const struct grade_input *in, struct arena *a, struct grade *out, struct err *e)
+static bool math_grade(void *state, const struct grade_input *in, struct arena *a,
+                       struct grade *out, struct err *e)
 {
     struct score_opts o = opts_of(in->doc);
     struct math_score s;

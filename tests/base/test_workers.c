@@ -28,13 +28,19 @@ static void work(void *ctx, size_t item, struct buf *out)
     volatile unsigned n = 0;
 
     switch (p->fate[item]) {
-    case FINE: break;
-    case CRASHES: kill(getpid(), SIGSEGV); break;
-    case EXITS: _exit(0);
+    case FINE:
+        break;
+    case CRASHES:
+        kill(getpid(), SIGSEGV);
+        break;
+    case EXITS:
+        _exit(0);
     case SPINS:
         for (;;)
             n++;
-    case SLEEPS: pause(); break;
+    case SLEEPS:
+        pause();
+        break;
     case EATS_MEMORY:
         for (;;) { /* touched, so that it is really taken */
             char *ptr = xmalloc((size_t)64 << 20);
@@ -50,7 +56,8 @@ static void work(void *ctx, size_t item, struct buf *out)
     buf_addf(out, "item %zu squared is %zu\n", item, item * item);
 }
 
-static bool take(void *ctx, size_t item, enum worker_outcome outcome, struct str answer, struct err *e)
+static bool take(void *ctx, size_t item, enum worker_outcome outcome, struct str answer,
+                 struct err *e)
 {
     struct plan *p = ctx;
 

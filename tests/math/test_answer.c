@@ -85,13 +85,18 @@ static const struct row boxes[] = {
     {"<think>\\boxed{42}</think> I get \\boxed{24}.", "24"},
     {"<think>a</think> \\boxed{41}.</think> Correction: \\boxed{42}.", "42"},
     {"<think>\\boxed{42}</think>", "42"},
-    {"<|begin_of_thought|>\\boxed{3}<|end_of_thought|>\n<|begin_of_solution|>\\boxed{42}<|end_of_solution|>", "42"},
+    {"<|begin_of_thought|>\\boxed{3}<|end_of_thought|>\n<|begin_of_solution|>\\boxed{42}<|end_of_"
+     "solution|>",
+     "42"},
     {"[THINK]\\boxed{1}[/THINK]\\boxed{2}", "2"},
     {"\\boxed{2}<|im_end|>\n<|im_start|>user\nNext: \\boxed{9}", "2"},
     {"The answer is 5.\n\nBut it says \\boxed{6}.", "6"},
 };
 
-TEST(boxes_are_found) { check_rows(boxes, LEN(boxes), "boxed"); }
+TEST(boxes_are_found)
+{
+    check_rows(boxes, LEN(boxes), "boxed");
+}
 
 static const struct row tags[] = {
     {"<answer>42</answer>", "42"},
@@ -101,7 +106,10 @@ static const struct row tags[] = {
     {"<answer>42", "42"},
 };
 
-TEST(answer_tags_are_found) { check_rows(tags, LEN(tags), "answer tag"); }
+TEST(answer_tags_are_found)
+{
+    check_rows(tags, LEN(tags), "answer tag");
+}
 
 static const struct row anchors[] = {
     {"The answer is 42 because geometry proves it", "42"},
@@ -153,7 +161,10 @@ static const struct row anchors[] = {
     {"الإجابة: ٤٢", "42"},
 };
 
-TEST(anchors_are_found_in_nine_languages) { check_rows(anchors, LEN(anchors), "the answer is"); }
+TEST(anchors_are_found_in_nine_languages)
+{
+    check_rows(anchors, LEN(anchors), "the answer is");
+}
 
 static const struct row finals[] = {
     {"Final Answer: The final answer is $441$. I hope it is correct.", "441"},
@@ -167,16 +178,23 @@ static const struct row finals[] = {
     {"The final answer is 17 or 18.", "17 or 18"},
 };
 
-TEST(final_answers_come_first) { check_rows(finals, LEN(finals), "final answer"); }
+TEST(final_answers_come_first)
+{
+    check_rows(finals, LEN(finals), "final answer");
+}
 
 static const struct row hashes[] = {
     {"So she earns 9 * 2 = $18 per day.\n\n#### 18", "18"},
     {"She has **$6,400** left over.\n\n#### $6,400", "\\$6,400"},
 };
 
-TEST(hashes_are_found) { check_rows(hashes, LEN(hashes), "after ####"); }
+TEST(hashes_are_found)
+{
+    check_rows(hashes, LEN(hashes), "after ####");
+}
 
-/* The whole response comes first where it is one line; it does not parse there, so the second counts. */
+/* The whole response comes first where it is one line; it does not parse there, so the second
+ * counts. */
 static const struct row sentences[] = {
     {"we have 3, 4 and then 72 eggs", "72"},
     {"He had 3 apples, ate 1, so 2 remain.", "2"},
@@ -228,7 +246,10 @@ static const struct row paragraphs[] = {
     {"I don't think the answer is 3.\nIt must be 4.", "4"},
 };
 
-TEST(afterwords_are_passed_over) { check_rows(paragraphs, LEN(paragraphs), NULL); }
+TEST(afterwords_are_passed_over)
+{
+    check_rows(paragraphs, LEN(paragraphs), NULL);
+}
 
 static const struct row nothing[] = {
     {"", ""},
@@ -245,7 +266,10 @@ static const struct row nothing[] = {
     {"\\boxed{().__class__.__base__}", ""},
 };
 
-TEST(no_answer_where_there_is_none) { check_rows(nothing, LEN(nothing), NULL); }
+TEST(no_answer_where_there_is_none)
+{
+    check_rows(nothing, LEN(nothing), NULL);
+}
 
 static const struct row golds[] = {
     {"\\frac{1}{2}", "\\frac{1}{2}"},
@@ -263,7 +287,8 @@ static const struct row golds[] = {
 TEST(golds_are_read)
 {
     for (size_t i = 0; i < LEN(golds); i++)
-        CHECK_STR(golds[i].response, answer_gold(STR(golds[i].response), &arena), STR(golds[i].want));
+        CHECK_STR(golds[i].response, answer_gold(STR(golds[i].response), &arena),
+                  STR(golds[i].want));
     arena_reset(&arena);
 }
 
@@ -271,11 +296,31 @@ static const struct {
     const char *text;
     const char *letters;
 } choices[] = {
-    {"C", "C"},         {"(C)", "C"},          {"\\text{(C)}", "C"},       {"\\textbf{(C)}~24", "C"}, {"C) 24 cm", "C"},
-    {"C.", "C"},        {"C: the law", "C"},   {"Option C", "C"},          {"\\text{Option C}", "C"}, {"c", "C"},
-    {"A, C", "AC"},     {"AC", "AC"},          {"A and C", "AC"},          {"A or C", "AC"},          {"C, A", "AC"},
-    {"e^1", ""},        {"E^1", ""},           {"24", ""},                 {"Cecile", ""},            {"C Cecile", "C"},
-    {"A train", ""},    {"{C}", "C"},          {"\\mathrm{E}", "E"},       {"F", "F"},                {"D, it is not A", "D"},
+    {"C", "C"},
+    {"(C)", "C"},
+    {"\\text{(C)}", "C"},
+    {"\\textbf{(C)}~24", "C"},
+    {"C) 24 cm", "C"},
+    {"C.", "C"},
+    {"C: the law", "C"},
+    {"Option C", "C"},
+    {"\\text{Option C}", "C"},
+    {"c", "C"},
+    {"A, C", "AC"},
+    {"AC", "AC"},
+    {"A and C", "AC"},
+    {"A or C", "AC"},
+    {"C, A", "AC"},
+    {"e^1", ""},
+    {"E^1", ""},
+    {"24", ""},
+    {"Cecile", ""},
+    {"C Cecile", "C"},
+    {"A train", ""},
+    {"{C}", "C"},
+    {"\\mathrm{E}", "E"},
+    {"F", "F"},
+    {"D, it is not A", "D"},
     {"the answer is B", "B"},
 };
 
@@ -291,7 +336,8 @@ static uint32_t bits_of(const char *letters)
 TEST(option_letters_are_read)
 {
     for (size_t i = 0; i < LEN(choices); i++)
-        CHECK_INT(choices[i].text, answer_choice(STR(choices[i].text), 6), bits_of(choices[i].letters));
+        CHECK_INT(choices[i].text, answer_choice(STR(choices[i].text), 6),
+                  bits_of(choices[i].letters));
 }
 
 static const struct {
@@ -313,15 +359,28 @@ static const struct {
 TEST(prose_settles_on_an_option)
 {
     for (size_t i = 0; i < LEN(prose); i++)
-        CHECK_INT(prose[i].text, answer_choice_in_prose(STR(prose[i].text), 5), bits_of(prose[i].letter));
+        CHECK_INT(prose[i].text, answer_choice_in_prose(STR(prose[i].text), 5),
+                  bits_of(prose[i].letter));
 }
 
 static const struct {
     const char *gold, *letters, *option_text;
 } choice_golds[] = {
-    {"B", "B", ""},         {"\\text{(E)}", "E", ""},  {"\\textbf{A}", "A", ""},       {"C. x = 42", "C", "x = 42"}, {"(D) Alina", "D", "Alina"},
-    {"A, C", "AC", ""},     {"x", "", ""},             {"d", "", ""},                  {"A:B=1", "", ""},            {"E = mc^2", "", ""},
-    {"AB", "", ""},         {"D = (0, 1)", "", ""},    {"C(5,2)", "", ""},             {"V_1", "", ""},              {"\\text{Evelyn}", "", ""},
+    {"B", "B", ""},
+    {"\\text{(E)}", "E", ""},
+    {"\\textbf{A}", "A", ""},
+    {"C. x = 42", "C", "x = 42"},
+    {"(D) Alina", "D", "Alina"},
+    {"A, C", "AC", ""},
+    {"x", "", ""},
+    {"d", "", ""},
+    {"A:B=1", "", ""},
+    {"E = mc^2", "", ""},
+    {"AB", "", ""},
+    {"D = (0, 1)", "", ""},
+    {"C(5,2)", "", ""},
+    {"V_1", "", ""},
+    {"\\text{Evelyn}", "", ""},
 };
 
 TEST(golds_that_are_choices_are_known)
@@ -329,7 +388,8 @@ TEST(golds_that_are_choices_are_known)
     for (size_t i = 0; i < LEN(choice_golds); i++) {
         struct str option_text;
 
-        CHECK_INT(choice_golds[i].gold, answer_choice_gold(STR(choice_golds[i].gold), 10, &option_text),
+        CHECK_INT(choice_golds[i].gold,
+                  answer_choice_gold(STR(choice_golds[i].gold), 10, &option_text),
                   bits_of(choice_golds[i].letters));
         CHECK_STR(choice_golds[i].gold, option_text, STR(choice_golds[i].option_text));
     }
