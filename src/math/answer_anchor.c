@@ -3,211 +3,10 @@
  * One pass forward collects the anchors; the best kind wins, within a kind the last one that is
  * followed by something. The answer text runs to the end of its sentence, is cut at "because" and
  * its kin, and gives first itself, then the value within it. */
+#include "math/answer_anchor_words.h"
 #include "math/answer_internal.h"
 
 enum { MAX_HITS = 16 };
-
-/* --- tables ------------------------------------------------------------------------------------
- */
-
-enum anchor_kind { ANCHOR_RESULT, ANCHOR_ANSWER, ANCHOR_FINAL, N_ANCHOR_KINDS };
-
-static const struct {
-    const char *word; /* lower case; ASCII letters match without case */
-    enum anchor_kind kind;
-} anchors[] = {
-    {"final answer", ANCHOR_FINAL},
-    {"final answers", ANCHOR_FINAL},
-    {"answer", ANCHOR_ANSWER},
-    {"answers", ANCHOR_ANSWER},
-    {"final result", ANCHOR_ANSWER},
-    {"correct option", ANCHOR_ANSWER},
-    {"correct choice", ANCHOR_ANSWER},
-    {"correct answer", ANCHOR_ANSWER},
-    {"réponse finale", ANCHOR_FINAL},
-    {"réponse correcte", ANCHOR_ANSWER},
-    {"réponse", ANCHOR_ANSWER},
-    {"Réponse", ANCHOR_ANSWER},
-    {"reponse", ANCHOR_ANSWER},
-    {"antwort", ANCHOR_ANSWER},
-    {"endergebnis", ANCHOR_FINAL},
-    {"ergebnis", ANCHOR_RESULT},
-    {"lösung", ANCHOR_RESULT},
-    {"respuesta final", ANCHOR_FINAL},
-    {"respuesta correcta", ANCHOR_ANSWER},
-    {"respuesta", ANCHOR_ANSWER},
-    {"resposta", ANCHOR_ANSWER},
-    {"risposta", ANCHOR_ANSWER},
-    {"ответом", ANCHOR_ANSWER},
-    {"ответ", ANCHOR_ANSWER},
-    {"Ответ", ANCHOR_ANSWER},
-    {"ОТВЕТ", ANCHOR_ANSWER},
-    {"最终答案", ANCHOR_FINAL},
-    {"最終答案", ANCHOR_FINAL},
-    {"答案", ANCHOR_ANSWER},
-    {"答え", ANCHOR_ANSWER},
-    {"答", ANCHOR_ANSWER},
-    {"解答", ANCHOR_ANSWER},
-    {"正解", ANCHOR_ANSWER},
-    {"回答", ANCHOR_ANSWER},
-    {"최종 답", ANCHOR_FINAL},
-    {"정답", ANCHOR_ANSWER},
-    {"답", ANCHOR_ANSWER},
-    {"الإجابة النهائية", ANCHOR_FINAL},
-    {"الجواب النهائي", ANCHOR_FINAL},
-    {"الجواب", ANCHOR_ANSWER},
-    {"الإجابة", ANCHOR_ANSWER},
-    {"الاجابة", ANCHOR_ANSWER},
-    {"الإجابه", ANCHOR_ANSWER},
-    {"उत्तर", ANCHOR_ANSWER},
-};
-
-/* What binds an anchor to its value. Longer ones first where one begins another. */
-static const char *const links[] = {
-    "is equal to",
-    "is given by",
-    "is therefore",
-    "is thus",
-    "is simply",
-    "is then",
-    "is indeed",
-    "is clearly",
-    "is definitely",
-    "is for sure",
-    "is exactly",
-    "is approximately",
-    "is just",
-    "is",
-    "are",
-    "equals",
-    "would be",
-    "will be",
-    "should be",
-    "must be",
-    "has to be",
-    "turns out to be",
-    "comes out to be",
-    "to be",
-    "est donc",
-    "est égale à",
-    "est",
-    "sont",
-    "ist somit",
-    "ist also",
-    "ist daher",
-    "ist",
-    "lautet",
-    "sind",
-    "beträgt",
-    "es igual a",
-    "es",
-    "son",
-    "é",
-    "è",
-    "равен",
-    "равна",
-    "равно",
-    "является",
-    "будет",
-    "это",
-    "应该是",
-    "應該是",
-    "应为",
-    "應為",
-    "等于",
-    "等於",
-    "就是",
-    "是",
-    "为",
-    "為",
-    "选择",
-    "选",
-    "選",
-    "は",
-    "が",
-    "은",
-    "는",
-    "이",
-    "가",
-    "هي",
-    "هو",
-    "है",
-    "=",
-    ":",
-    "–",
-    "—",
-    "－",
-    "-",
-};
-
-/* Words between a link and its value that say nothing. */
-static const char *const fillers[] = {
-    "therefore",
-    "thus",
-    "then",
-    "simply",
-    "just",
-    "definitely",
-    "clearly",
-    "indeed",
-    "exactly",
-    "approximately",
-    "about",
-    "be",
-    "as follows",
-    "for sure",
-    "given by",
-    "equal to",
-    "option",
-    "choice",
-    "letter",
-    "the number",
-    "the value",
-    "the set",
-    "the interval",
-    "the expression",
-    "the ordered pair",
-    "the point",
-    "donc",
-    "also",
-    "somit",
-    "daher",
-    "por lo tanto",
-    "probably",
-    "likely",
-    "either",
-    "both",
-    "certainly",
-    "surely",
-    "obviously",
-    "hence",
-    "now",
-    "actually",
-    "therefore,",
-    "选项",
-    "选择",
-    "option",
-    "la",
-    "le",
-    "die",
-    "der",
-    "das",
-};
-
-/* Where the answer text is cut off. The blank before each is part of it. */
-static const char *const cuts[] = {
-    " because ",  ", because",    " since ",       ", since",    " where ",      ", where",
-    ", which",    " which is ",   ", as ",         ", so ",      ", not ",       ", but ",
-    " but not ",  " instead of ", " rather than ", ", and not ", " (since",      " (because",
-    " (as ",      " — ",          " – ",           " weil ",     ", da ",        ", weil ",
-    " car ",      ", car ",       " parce que",    " porque ",   ", porque",     ", ya que",
-    " так как",   ", так как",    ", потому",      "因为",       "，因为",       ",因为",
-    "因為",       " لأن",         " 왜냐하면",     ", with ",    ", when ",      ", attained",
-    ", assuming", ", provided",   ", giving",      " if we ",    ", hence",      ", therefore",
-    ", thus",     " I hope",      "; therefore",   " (rounded",  ", rounded",    ", it ",
-    ", and it",   ", and the",    ", the ",        ", we ",      " as required", " as desired",
-    " non ",      ", non ",
-};
 
 /* --- finding -----------------------------------------------------------------------------------
  */
@@ -335,13 +134,13 @@ static bool read_announcement(struct str s, size_t after, size_t *text)
     return false;
 }
 
-/* "I don't think the answer is": what follows is not the answer. */
+/* "I don't think the answer is", "possible answers": what follows is not the answer. */
 static bool is_doubted(struct str s, size_t i)
 {
     struct str head = str_slice(s, i > 24 ? i - 24 : 0, i);
 
     return str_find(head, STR("n't think"), 0) >= 0 || str_find(head, STR("not think"), 0) >= 0 ||
-           str_find(head, STR("doubt"), 0) >= 0;
+           str_find(head, STR("doubt"), 0) >= 0 || str_ends(head, "ossible ");
 }
 
 struct hits {

@@ -318,7 +318,9 @@ static struct str without_copula(struct str s)
 
 static struct str without_final_marks(struct str s)
 {
-    static const char *const marks[] = {"。", "।", "؟", "、", "∎", "✅", "✓", "□", "■"};
+    static const char *const marks[] = {
+        "。",       "।",     "؟",     "、",          "∎",     "✅", "✓", "□", "■", "\\blacksquare",
+        "\\square", "\\qed", "\\Box", "\\checkmark", "\\quad"};
 
     for (;;) {
         size_t before = s.len;
@@ -330,6 +332,8 @@ static struct str without_final_marks(struct str s)
                            str_find_char(s, '[', 0) < 0 && str_find_char(s, ']', 0) < 0) ||
                           (s.ptr[s.len - 1] == '.' && s.ptr[s.len - 2] != '.')))
             s.len--;
+        if (s.len > 1 && s.ptr[s.len - 1] == '"' && (size_t)str_find_char(s, '"', 0) == s.len - 1)
+            s.len--; /* its partner was cut off */
         for (size_t i = 0; i < LEN(marks); i++) {
             if (str_ends(s, marks[i]))
                 s.len -= strlen(marks[i]);

@@ -89,6 +89,8 @@ static bool has_latex_value(struct str s)
 static bool is_bare_name(struct str s)
 {
     s = str_trim(s);
+    if (s.len > 0 && (s.ptr[0] == '^' || s.ptr[0] == '_'))
+        return true; /* the exponent of a unit: "cm$^2$" */
     return !span_has_digit(s) && !has_latex_value(s);
 }
 
@@ -110,10 +112,10 @@ static size_t word_before(struct str s, size_t i, struct str *word)
 static bool is_subordinate(struct str s, size_t from)
 {
     static const char *const words[] = {
-        "at",      "when",    "for",    "if",   "not",      "than",     "where",
-        "since",   "because", "using",  "step", "case",     "equation", "eq",
-        "figure",  "theorem", "lemma",  "page", "question", "problem",  "unlike",
-        "without", "while",   "modulo", "mod",  "part",     "chapter"};
+        "at",      "when",  "for",      "if",      "not",      "than",    "where",  "since",
+        "because", "using", "step",     "case",    "equation", "eq",      "figure", "theorem",
+        "lemma",   "page",  "question", "problem", "unlike",   "without", "while",  "modulo",
+        "mod",     "part",  "chapter",  "all",     "every",    "each",    "any"};
     struct str word;
     size_t at = word_before(s, from, &word);
 
@@ -126,6 +128,20 @@ static bool is_subordinate(struct str s, size_t from)
         return str_eq_nocase(word, STR("instead"));
     }
     return false;
+}
+
+/* Whether a clause of condition begins between two values: "is 17 when y is 3". It lasts to a
+ * comma. */
+static bool begins_condition(struct str s)
+{
+    static const char *const words[] = {" when ",       " if ",       " where ",    " because ",
+                                        " since ",      " whenever ", " provided ", " assuming ",
+                                        " given that ", " while ",    " for all "};
+    ptrdiff_t last = -1;
+
+    for (size_t k = 0; k < LEN(words); k++)
+        last = MAX(last, last_text(s, words[k]));
+    return last >= 0 && str_find_char(s, ',', (size_t)last) < 0;
 }
 
 static bool in_remark(struct str s, const struct span *v)
@@ -190,6 +206,8 @@ static size_t unit_end(struct str s, size_t i)
         if (at_text(s, end, "²") || at_text(s, end, "³") || at_text(s, end, "^2") ||
             at_text(s, end, "^3"))
             return end + 2;
+        if (at_text(s, end, "$^2$") || at_text(s, end, "$^3$"))
+            return end + 4;
         return end;
     }
     return i;
@@ -243,6 +261,8 @@ static struct str value_text(struct str sentence, const struct span *v)
 
     if (v->kind == SPAN_DISPLAY)
         return last_row(inner);
+    if (v->kind == SPAN_MATH && inner.len > 0 && strchr("0123456789})", inner.ptr[inner.len - 1]))
+        return str_slice(sentence, v->from, unit_end(sentence, v->to));
     if (v->kind != SPAN_RUN)
         return inner;
     inner = right_side(inner);
@@ -290,14 +310,21 @@ static bool is_value(struct str s, const struct span *v)
 static int best_value(struct str s, const struct span *v, int n)
 {
     int last = -1, best = -1, bold = -1;
+    bool in_condition = false;
 
     for (int i = 0; i < n; i++) {
         bool subordinate;
 
         if (!is_value(s, &v[i]))
             continue;
+        if (last >= 0) {
+            struct str gap = str_slice(s, v[last].to, v[i].from);
+
+            in_condition =
+                begins_condition(gap) || (in_condition && str_find_char(gap, ',', 0) < 0);
+        }
         last = i;
-        subordinate = is_subordinate(s, v[i].from) || in_remark(s, &v[i]);
+        subordinate = in_condition || is_subordinate(s, v[i].from) || in_remark(s, &v[i]);
         if (!subordinate)
             best = i;
         if (!subordinate && (v[i].kind == SPAN_BOLD || v[i].kind == SPAN_CODE))
