@@ -7,9 +7,9 @@
 
 double normal_quantile(double p)
 {
-    double lo = -40, hi = 40;
+    double lo = -10, hi = 10; /* beyond, a double cannot tell p from 0 or 1 */
 
-    for (int i = 0; i < 200; i++) {
+    while (hi - lo > 1e-12) {
         double mid = (lo + hi) / 2;
 
         if (erfc(-mid / sqrt(2)) / 2 < p)
@@ -68,7 +68,7 @@ double student_quantile(double p, double df)
         lo *= 2;
     while (student_cdf(hi, df) < p)
         hi *= 2;
-    for (int i = 0; i < 200; i++) {
+    while (hi - lo > 1e-12 * (1 + fabs(hi))) {
         double mid = (lo + hi) / 2;
 
         if (student_cdf(mid, df) < p)

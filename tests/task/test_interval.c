@@ -135,7 +135,7 @@ TEST(intervals_cover_as_often_as_they_say)
     static const double means[] = {0.1, 0.3, 0.5, 0.8}, correlations[] = {0.05, 0.3, 0.7};
     /* LLMEVAL_COVERAGE_RUNS=4000 prints the table of docs/statistics.md; the default is quicker. */
     const char *asked = getenv("LLMEVAL_COVERAGE_RUNS");
-    int work = 300000;
+    int work = 150000;
 
     for (size_t a = 0; a < LEN(n_problems); a++)
         for (size_t b = 0; b < LEN(n_samples); b++)
