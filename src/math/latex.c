@@ -1,0 +1,1041 @@
+/* latex.c - the precedence parser: three stacks and a table of what each token does.
+ *
+ *      tokens --> frames    one for each open bracket, argument and command
+ *                 operands  complete subtrees
+ *                 ops       operators whose right side is not complete
+ *
+ * A sum, product, list or chain is reduced as a whole when something that binds less closely follows,
+ * so that it becomes one node with many kids. */
+#include "math/latex_parse.h"
+
+static void *grown(struct arena *a, void *old, int n, int *cap, size_t size)
+{
+    void *more = arena_array(a, (size_t)*cap * 2, size);
+
+    memcpy(more, old, (size_t)n * size);
+    *cap *= 2;
+    return more;
+}
+
+void parser_fail(struct parser *ps)
+{
+    ps->is_bad = true;
+}
+
+struct frame *frame_push(struct parser *ps, enum frame_kind kind)
+{
+    struct frame *f;
+
+    if (ps->n_frames == ps->cap_frames)
+        ps->frames = grown(ps->arena, ps->frames, ps->n_frames, &ps->cap_frames, sizeof(*ps->frames));
+    if (ps->n_frames >= LATEX_MAX_NESTING)
+        ps->is_limit = true;
+    f = &ps->frames[ps->n_frames++];
+    *f = (struct frame){.kind = (uint8_t)kind, .operands = ps->n_operands, .ops = ps->n_ops,
+                        .from = tok(ps, 0)->from};
+    return f;
+}
+
+void op_push(struct parser *ps, enum op_kind kind, int prec, int id)
+{
+    if (ps->n_ops == ps->cap_ops)
+        ps->ops = grown(ps->arena, ps->ops, ps->n_ops, &ps->cap_ops, sizeof(*ps->ops));
+    ps->ops[ps->n_ops++] = (struct op){.kind = (uint8_t)kind, .prec = (uint8_t)prec, .id = (uint8_t)id};
+    top_frame(ps)->have = false;
+}
+
+struct op *op_top(const struct parser *ps)
+{
+    return ps->n_ops > top_frame(ps)->ops ? &ps->ops[ps->n_ops - 1] : NULL;
+}
+
+void operand_put(struct parser *ps, struct expr *e)
+{
+    if (ps->n_operands == ps->cap_operands)
+        ps->operands = grown(ps->arena, ps->operands, ps->n_operands, &ps->cap_operands, sizeof(e));
+    ps->operands[ps->n_operands++] = e;
+    top_frame(ps)->have = true;
+}
+
+void operand_replace(struct parser *ps, struct expr *e)
+{
+    ps->operands[ps->n_operands - 1] = e;
+}
+
+/* --- reduction --------------------------------------------------------------------------------- */
+
+/* a / b * c: products above and below; scientific notation becomes a number. */
+static struct expr *make_product(struct parser *ps, const struct op *ops, struct expr **args, int n)
+{
+    struct expr **up = arena_array(ps->arena, (size_t)n, sizeof(*up)), **down = up;
+    int n_up = 0, n_down = 0;
+    struct expr *num, *den;
+
+    for (int i = 1; i < n; i++)
+        n_down += ops[i - 1].kind == OP_DIV;
+    down = arena_array(ps->arena, (size_t)n_down + 1, sizeof(*down));
+    n_down = 0;
+    for (int i = 0; i < n; i++) {
+        if (i > 0 && ops[i - 1].kind == OP_DIV)
+            down[n_down++] = args[i];
+        else
+            up[n_up++] = args[i];
+    }
+    if (n == 2 && n_up == 2 && ops[0].id == 0 && args[0]->op == EX_NUM && args[1]->op == EX_POW &&
+        expr_is_int(args[1]->kid[0], 10) && args[1]->kid[1]->n <= 1) {
+        /* 1.5 \times 10^{-3} is a decimal literal as much as 1.5e-3 */
+        const struct expr *e = args[1]->kid[1];
+        bool is_negative = e->op == EX_NEG;
+        if (is_negative)
+            e = e->kid[0];
+        if (e->op == EX_NUM && fmpz_is_one(fmpq_denref(e->q)) && fmpz_cmp_ui(fmpq_numref(e->q), 4000) <= 0 &&
+            fmpz_sgn(fmpq_numref(e->q)) >= 0) {
+            fmpz_t ten;
+            num = expr_num_q(ps->pool, args[0]->q);
+            num->q = expr_rational(ps->pool);
+            fmpz_init_set_ui(ten, 10);
+            fmpz_pow_ui(ten, ten, fmpz_get_ui(fmpq_numref(e->q)));
+            if (is_negative)
+                fmpq_div_fmpz(num->q, args[0]->q, ten);
+            else
+                fmpq_mul_fmpz(num->q, args[0]->q, ten);
+            fmpz_clear(ten);
+            expr_keep(ps->pool, num->q);
+            num->digits = args[0]->digits;
+            return num;
+        }
+    }
+    num = n_up == 1 ? up[0] : expr_new(ps->pool, EX_MUL, 0, up, n_up);
+    if (n_down == 0)
+        return num;
+    den = n_down == 1 ? down[0] : expr_new(ps->pool, EX_MUL, 0, down, n_down);
+    return expr_bin(ps->pool, EX_DIV, 0, num, den);
+}
+
+static struct expr *make_sum(struct parser *ps, const struct op *ops, struct expr **args, int n)
+{
+    for (int i = 1; i < n; i++) {
+        if (ops[i - 1].kind == OP_SUB)
+            args[i] = expr_un(ps->pool, EX_NEG, 0, args[i]);
+        else if (ops[i - 1].kind == OP_PM)
+            args[i] = expr_un(ps->pool, EX_PM, ops[i - 1].id, args[i]);
+    }
+    return expr_new(ps->pool, EX_ADD, 0, args, n);
+}
+
+static struct expr *make_chain(struct parser *ps, const struct op *ops, struct expr **args, int n)
+{
+    struct expr *e = expr_new(ps->pool, EX_REL, 0, args, n);
+    uint8_t *rels = arena_alloc(ps->arena, (size_t)n);
+
+    for (int i = 0; i + 1 < n; i++)
+        rels[i] = ops[i].id;
+    e->rel = rels;
+    return e;
+}
+
+static struct expr *make_list(struct parser *ps, const struct op *ops, struct expr **args, int n)
+{
+    int conn = CONN_COMMA;
+
+    for (int i = 0; i + 1 < n; i++) {
+        if (ops[i].kind == OP_OR)
+            conn = CONN_OR;
+        else if (ops[i].kind == OP_AND && conn == CONN_COMMA)
+            conn = CONN_AND;
+        else if (ops[i].kind == OP_SEMI)
+            conn = CONN_SEMI;
+    }
+    return expr_new(ps->pool, EX_LIST, conn, args, n);
+}
+
+static struct expr *make_setop(struct parser *ps, const struct op *ops, struct expr **args, int n)
+{
+    struct expr *e = args[0];
+    bool is_one = true;
+
+    for (int i = 1; i + 1 < n; i++)
+        is_one &= ops[i].id == ops[0].id;
+    if (is_one && ops[0].id != '-')
+        return expr_new(ps->pool, EX_SETOP, ops[0].id, args, n);
+    for (int i = 1; i < n; i++)
+        e = expr_bin(ps->pool, EX_SETOP, ops[i - 1].id, e, args[i]);
+    return e;
+}
+
+static struct expr *make_level(struct parser *ps, int prec, const struct op *ops, struct expr **args, int n)
+{
+    switch (prec) {
+    case PREC_ADD:
+        return make_sum(ps, ops, args, n);
+    case PREC_MUL:
+    case PREC_INNER_MUL:
+        return make_product(ps, ops, args, n);
+    case PREC_REL:
+        return make_chain(ps, ops, args, n);
+    case PREC_SETOP:
+        return make_setop(ps, ops, args, n);
+    case PREC_COLON:
+        return expr_new(ps->pool, EX_RATIO, 0, args, n);
+    default:
+        return make_list(ps, ops, args, n);
+    }
+}
+
+static void reduce_prefix(struct parser *ps, const struct op *o)
+{
+    struct expr *a = ps->operands[ps->n_operands - 1];
+    struct expr *e = a;
+
+    switch (o->kind) {
+    case OP_NEG:
+        e = expr_un(ps->pool, EX_NEG, 0, a);
+        break;
+    case OP_SIGN:
+        e = expr_un(ps->pool, EX_PM, o->id, a);
+        break;
+    case OP_PREFIX_UNIT:
+        if (a->op == EX_UNIT) /* "$5 dollars", "$2 million" with both marks */
+            break;
+        e = expr_un(ps->pool, EX_UNIT, 0, a);
+        e->name = o->name;
+        break;
+    case OP_FUNC:
+    case OP_BIGOP: {
+        /* the node carries flags and arguments besides the first one */
+        struct expr *kids[4];
+        int n = 0;
+        kids[n++] = a;
+        for (int i = 0; i < o->node->n && n < 4; i++)
+            kids[n++] = o->node->kid[i];
+        e = expr_new(ps->pool, (enum expr_op)o->node->op, o->node->id, kids, n);
+        e->name = o->node->name;
+        if (o->id) { /* \sin^2 x: the exponent stands first among the node's kids */
+            struct expr *power = e->kid[1];
+            e = expr_new(ps->pool, (enum expr_op)o->node->op, o->node->id, kids, 1);
+            if (o->node->n > 1) {
+                kids[1] = o->node->kid[1];
+                e = expr_new(ps->pool, (enum expr_op)o->node->op, o->node->id, kids, 2);
+            }
+            e = expr_bin(ps->pool, EX_POW, 0, e, power);
+        }
+        break;
+    }
+    default:
+        break;
+    }
+    ps->operands[ps->n_operands - 1] = e;
+}
+
+static void reduce_binary(struct parser *ps, const struct op *o)
+{
+    struct expr *b = ps->operands[--ps->n_operands], *a = ps->operands[ps->n_operands - 1];
+    struct expr *e;
+
+    switch (o->kind) {
+    case OP_POW:
+        e = expr_bin(ps->pool, EX_POW, 0, a, b);
+        break;
+    case OP_OVER:
+        e = expr_bin(ps->pool, EX_DIV, 0, a, b);
+        break;
+    case OP_CHOOSE:
+        e = expr_bin(ps->pool, EX_FUNC, FN_BINOM, a, b);
+        break;
+    case OP_MOD:
+        e = expr_bin(ps->pool, EX_FUNC, FN_MOD, a, b);
+        break;
+    default:
+        e = expr_bin(ps->pool, EX_BUILDER, 0, a, b);
+        break;
+    }
+    ps->operands[ps->n_operands - 1] = e;
+}
+
+static bool is_level(const struct op *o)
+{
+    return o->prec == PREC_ADD || o->prec == PREC_MUL || o->prec == PREC_INNER_MUL || o->prec == PREC_REL ||
+           o->prec == PREC_SETOP || o->prec == PREC_COLON || o->prec == PREC_COMMA || o->prec == PREC_SEMI;
+}
+
+static bool is_prefix(const struct op *o)
+{
+    return o->kind == OP_NEG || o->kind == OP_SIGN || o->kind == OP_FUNC || o->kind == OP_BIGOP ||
+           o->kind == OP_PREFIX_UNIT || o->kind == OP_POS;
+}
+
+static void reduce_top(struct parser *ps)
+{
+    struct frame *f = top_frame(ps);
+    struct op o = ps->ops[ps->n_ops - 1];
+    int n = 1;
+
+    if (!is_level(&o)) {
+        int need = is_prefix(&o) ? 1 : 2;
+        ps->n_ops--;
+        if (!f->have || ps->n_operands - f->operands < need) {
+            parser_fail(ps);
+            return;
+        }
+        if (need == 1)
+            reduce_prefix(ps, &o);
+        else
+            reduce_binary(ps, &o);
+        return;
+    }
+    while (ps->n_ops - n > f->ops && ps->ops[ps->n_ops - 1 - n].prec == o.prec)
+        n++;
+    ps->n_ops -= n;
+    if (!f->have || ps->n_operands - f->operands < n + 1) {
+        parser_fail(ps);
+        return;
+    }
+    ps->n_operands -= n;
+    ps->operands[ps->n_operands - 1] =
+        make_level(ps, o.prec, ps->ops + ps->n_ops, ps->operands + ps->n_operands - 1, n + 1);
+}
+
+void reduce_above(struct parser *ps, int prec)
+{
+    while (!ps->is_bad && op_top(ps) && op_top(ps)->prec > prec)
+        reduce_top(ps);
+}
+
+bool binary(struct parser *ps, enum op_kind kind, int prec, int id)
+{
+    if (!top_frame(ps)->have)
+        return false;
+    reduce_above(ps, kind == OP_POW ? prec : prec);
+    op_push(ps, kind, prec, id);
+    return true;
+}
+
+/* --- operands ---------------------------------------------------------------------------------- */
+
+static bool is_literal_int(const struct expr *e)
+{
+    return e->op == EX_NUM && (e->flags & EXPR_LITERAL) && !(e->flags & EXPR_PAREN) && e->digits == 0 && fmpz_is_one(fmpq_denref(e->q));
+}
+
+/* An integer before a proper fraction of plain positive integers is a mixed number; before any other
+ * such fraction it is nothing that a careful writer means. */
+static struct expr *make_mixed(struct parser *ps, const struct expr *whole, const struct expr *part)
+{
+    struct expr *e;
+
+    if (fmpz_cmp(fmpq_numref(part->kid[0]->q), fmpq_numref(part->kid[1]->q)) >= 0 ||
+        fmpz_is_zero(fmpq_numref(part->kid[0]->q)))
+        return expr_const(ps->pool, CONST_UNDEFINED);
+    e = expr_num_si(ps->pool, 0, 1);
+    fmpq_set_fmpz_frac(e->q, fmpq_numref(part->kid[0]->q), fmpq_numref(part->kid[1]->q));
+    fmpq_add(e->q, e->q, whole->q);
+    expr_keep(ps->pool, e->q);
+    return e;
+}
+
+static bool is_quantity(const struct expr *e)
+{
+    return e->op == EX_UNIT || e->op == EX_DEGREE;
+}
+
+/* What two neighbours without an operator mean. */
+static void operand_add(struct parser *ps, struct expr *e)
+{
+    struct expr *left = top_operand(ps);
+    bool after_power = op_top(ps) && op_top(ps)->kind == OP_POW;
+
+    if (!left) {
+        operand_put(ps, e);
+        return;
+    }
+    if (is_literal_int(left) && (e->flags & EXPR_FRACTION) && !after_power) {
+        operand_replace(ps, make_mixed(ps, left, e));
+        return;
+    }
+    if (left->op == EX_TEXT && e->op == EX_TEXT) {
+        operand_replace(ps, expr_text(ps->pool, str_fmt(ps->arena, STR_FMT " " STR_FMT, STR_ARG(left->name),
+                                                        STR_ARG(e->name))));
+        return;
+    }
+    if (left->op == EX_TEXT || e->op == EX_TEXT || left->op == EX_LIST || left->op == EX_REL ||
+        left->op == EX_SET || e->op == EX_SET ||
+        (left->op == EX_NUM && (left->flags & EXPR_LITERAL) && e->op == EX_NUM && (e->flags & EXPR_LITERAL) &&
+         !(left->flags & EXPR_PAREN) && !(e->flags & EXPR_PAREN) && !after_power)) {
+        parser_fail(ps);
+        return;
+    }
+    if (is_quantity(left) && (is_quantity(e) || e->op == EX_NUM || (e->flags & EXPR_FRACTION))) {
+        reduce_above(ps, PREC_ADD);
+        op_push(ps, OP_ADD, PREC_ADD, 0);
+        operand_put(ps, e);
+        return;
+    }
+    reduce_above(ps, PREC_INNER_MUL);
+    if (op_top(ps) && (op_top(ps)->kind == OP_FUNC || op_top(ps)->prec == PREC_INNER_MUL)) {
+        op_push(ps, OP_MUL, PREC_INNER_MUL, 1);
+    } else {
+        reduce_above(ps, PREC_MUL);
+        op_push(ps, OP_MUL, PREC_MUL, 1);
+    }
+    operand_put(ps, e);
+}
+
+void deliver(struct parser *ps, struct expr *e)
+{
+    for (;;) {
+        struct frame *f = top_frame(ps);
+
+        if (ps->is_bad)
+            return;
+        if (f->kind == FRAME_ATOM) {
+            ps->n_frames--;
+            continue;
+        }
+        if (f->kind != FRAME_COMMAND)
+            break;
+        f->arg[f->slot] = e;
+        int before = ps->n_frames;
+        command_next(ps);
+        if (ps->n_frames != before || top_frame(ps)->kind != FRAME_COMMAND || top_frame(ps)->slot >= 0)
+            return; /* it waits for another argument, or has become a prefix operator */
+        f = top_frame(ps);
+        e = command_result(ps, f);
+        ps->n_frames--;
+        if (!e)
+            return;
+    }
+    operand_add(ps, e);
+}
+
+/* --- closing ----------------------------------------------------------------------------------- */
+
+/* The one operand of the top frame, all operators applied; NULL when the frame is empty or bad. */
+static struct expr *frame_value(struct parser *ps)
+{
+    struct frame *f = top_frame(ps);
+
+    if (!f->have && op_top(ps) && (op_top(ps)->prec == PREC_COMMA || op_top(ps)->prec == PREC_SEMI)) {
+        ps->n_ops--; /* a comma at the end */
+        f->have = ps->n_operands > f->operands;
+    }
+    reduce_above(ps, 0);
+    if (ps->is_bad || ps->n_ops != f->ops || ps->n_operands - f->operands > 1) {
+        parser_fail(ps);
+        return NULL;
+    }
+    if (ps->n_operands == f->operands)
+        return NULL;
+    return ps->operands[--ps->n_operands];
+}
+
+static bool is_bare_list(const struct expr *e)
+{
+    return e->op == EX_LIST && !(e->flags & EXPR_PAREN);
+}
+
+static struct expr *make_bracket(struct parser *ps, int open, int close, struct expr *e)
+{
+    struct expr *seq;
+
+    if (e == NULL) {
+        if (open == '(') {
+            parser_fail(ps);
+            return NULL;
+        }
+        seq = expr_new(ps->pool, EX_SEQ, 0, NULL, 0);
+    } else if (is_bare_list(e) && (e->id == CONN_COMMA || e->id == CONN_SEMI)) {
+        seq = expr_new(ps->pool, EX_SEQ, 0, e->kid, e->n);
+    } else if (open == '(' && close == ')') {
+        return e->flags & EXPR_PAREN ? e : expr_flagged(ps->pool, e, EXPR_PAREN);
+    } else if (open == '[' && close == ']') {
+        return e->op == EX_MATRIX ? e : expr_flagged(ps->pool, e, EXPR_BRACKET);
+    } else {
+        parser_fail(ps);
+        return NULL;
+    }
+    seq->open = (uint8_t)open;
+    seq->close = (uint8_t)close;
+    return seq;
+}
+
+static struct expr *make_set(struct parser *ps, struct expr *e)
+{
+    if (e == NULL)
+        return expr_const(ps->pool, CONST_EMPTY);
+    if (e->op == EX_BUILDER)
+        return e;
+    if (e->op == EX_CASES || e->op == EX_MATRIX)
+        return e;
+    if (is_bare_list(e))
+        return expr_new(ps->pool, EX_SET, 0, e->kid, e->n);
+    return expr_un(ps->pool, EX_SET, 0, e);
+}
+
+/* Closes the top frame; close is the character met, 0 at the end of the text. */
+static void frame_close(struct parser *ps, int close)
+{
+    struct frame f = *top_frame(ps);
+    struct expr *e = frame_value(ps);
+
+    if (ps->is_bad)
+        return;
+    ps->n_frames--;
+    switch (f.kind) {
+    case FRAME_BRACKET:
+        if (f.is_residue) {
+            struct expr *left;
+            reduce_above(ps, PREC_RESIDUE);
+            left = top_operand(ps);
+            if (!left || !e)
+                parser_fail(ps);
+            else
+                operand_replace(ps, expr_bin(ps->pool, EX_RESIDUE, 0, left, e));
+            return;
+        }
+        e = make_bracket(ps, f.open, close ? close : f.open == '[' ? ']' : f.open == '<' ? '>' : ')', e);
+        break;
+    case FRAME_SET:
+        e = make_set(ps, e);
+        break;
+    case FRAME_BRACE:
+        if (e && is_bare_list(e) && e->id == CONN_COMMA) {
+            e = make_set(ps, e);
+            e->flags |= EXPR_CURLY;
+        }
+        if (!e)
+            return;
+        break;
+    case FRAME_BAR:
+        if (e && e->op == EX_MATRIX)
+            e = expr_un(ps->pool, EX_FUNC, FN_DET, e);
+        else if (e)
+            e = expr_un(ps->pool, EX_FUNC, FN_ABS, e);
+        break;
+    case FRAME_ROUND:
+        if (e)
+            e = expr_un(ps->pool, EX_FUNC, f.open == 'c' ? FN_CEIL : FN_FLOOR, e);
+        break;
+    default:
+        break;
+    }
+    if (!e)
+        parser_fail(ps);
+    else
+        deliver(ps, e);
+}
+
+/* Closes frames that the writer left open inside the one that ends here. */
+static bool close_down_to(struct parser *ps, enum frame_kind a, enum frame_kind b)
+{
+    int i = ps->n_frames - 1;
+
+    while (i > 0 && ps->frames[i].kind != a && ps->frames[i].kind != b)
+        i--;
+    if (i == 0)
+        return false;
+    while (!ps->is_bad && top_frame(ps)->kind != a && top_frame(ps)->kind != b) {
+        int k = top_frame(ps)->kind;
+        if (k == FRAME_COMMAND || k == FRAME_ATOM || k == FRAME_BAR || k == FRAME_ENV)
+            parser_fail(ps);
+        else
+            frame_close(ps, 0);
+    }
+    return !ps->is_bad;
+}
+
+static void parse_close(struct parser *ps, char ch)
+{
+    struct frame *f = top_frame(ps);
+
+    ps->at++;
+    if (ch == ']' && !f->have && f->kind != FRAME_BRACKET && f->kind != FRAME_OPTION) {
+        frame_push(ps, FRAME_BRACKET)->open = ']'; /* ]a, b[ */
+        return;
+    }
+    if (ch == ']' && f->kind == FRAME_OPTION) {
+        frame_close(ps, ']');
+        return;
+    }
+    if (ch == '}') {
+        if (close_down_to(ps, FRAME_SET, FRAME_SET))
+            frame_close(ps, '}');
+        else
+            parser_fail(ps);
+        return;
+    }
+    if (ch == '|') {
+        if (f->kind == FRAME_BAR)
+            frame_close(ps, '|');
+        else
+            parser_fail(ps);
+        return;
+    }
+    if (ch == 'f' || ch == 'c') {
+        if (f->kind == FRAME_ROUND)
+            frame_close(ps, ch);
+        else
+            parser_fail(ps);
+        return;
+    }
+    if (close_down_to(ps, FRAME_BRACKET, FRAME_BRACKET))
+        frame_close(ps, ch);
+    else
+        parser_fail(ps);
+}
+
+static void parse_open(struct parser *ps, char ch)
+{
+    struct frame *f = top_frame(ps);
+
+    if (ch == '[' && f->kind == FRAME_BRACKET && f->open == ']' && f->have) {
+        ps->at++;
+        frame_close(ps, '[');
+        return;
+    }
+    if (ch == '|' || ch == 'f' || ch == 'c' || ch == '{') {
+        enum frame_kind kind = ch == '|' ? FRAME_BAR : ch == '{' ? FRAME_SET : FRAME_ROUND;
+        f = frame_push(ps, kind);
+    } else {
+        f = frame_push(ps, FRAME_BRACKET);
+    }
+    f->open = (uint8_t)ch;
+    ps->at++;
+}
+
+static void parse_rbrace(struct parser *ps)
+{
+    ps->at++;
+    if (close_down_to(ps, FRAME_BRACE, FRAME_ARG))
+        frame_close(ps, '}');
+}
+
+/* --- bars, separators, environments ------------------------------------------------------------ */
+
+static void parse_bar(struct parser *ps)
+{
+    struct frame *f = top_frame(ps);
+
+    ps->at++;
+    if (f->kind == FRAME_BAR && f->have) {
+        frame_close(ps, '|');
+    } else if (f->kind == FRAME_SET && f->have && !f->has_bar) {
+        reduce_above(ps, PREC_SUCHTHAT);
+        op_push(ps, OP_SUCHTHAT, PREC_SUCHTHAT, 0);
+        f->has_bar = true;
+    } else {
+        frame_push(ps, FRAME_BAR)->open = '|';
+    }
+}
+
+static void add_cell(struct parser *ps, struct expr *e)
+{
+    if (ps->n_cells == ps->cap_cells)
+        ps->cells = grown(ps->arena, ps->cells, ps->n_cells, &ps->cap_cells, sizeof(e));
+    ps->cells[ps->n_cells++] = e;
+}
+
+static void end_cell(struct parser *ps)
+{
+    struct frame *f = top_frame(ps);
+    struct expr *e = frame_value(ps);
+
+    if (ps->is_bad)
+        return;
+    f->have = false;
+    add_cell(ps, e ? e : expr_new(ps->pool, EX_EMPTY, 0, NULL, 0));
+}
+
+static bool is_cases(const struct frame *f)
+{
+    return str_find(f->name, STR("cases"), 0) >= 0;
+}
+
+static void end_row(struct parser *ps)
+{
+    struct frame *f = top_frame(ps);
+    int n;
+
+    end_cell(ps);
+    if (ps->is_bad)
+        return;
+    n = ps->n_cells - f->cells;
+    if (f->rows == 0) {
+        f->cols = n;
+    } else if (n != f->cols * (f->rows + 1)) {
+        if (is_cases(f) && n == f->cols * f->rows + 1 && f->cols == 2)
+            add_cell(ps, expr_new(ps->pool, EX_EMPTY, 0, NULL, 0)); /* "otherwise" left out */
+        else
+            parser_fail(ps);
+    }
+    f->rows++;
+}
+
+static void parse_begin(struct parser *ps)
+{
+    struct str name = tok(ps, 0)->text;
+    struct frame *f = frame_push(ps, FRAME_ENV);
+
+    f->name = name;
+    f->cells = ps->n_cells;
+    ps->at++;
+    if (str_starts(name, "array") || str_starts(name, "tabular")) {
+        /* the column specification: {c|cc} */
+        if (tok(ps, 0)->kind == TOK_LBRACE) {
+            while (tok(ps, 0)->kind != TOK_RBRACE && tok(ps, 0)->kind != TOK_END)
+                ps->at++;
+            ps->at++;
+        }
+    }
+}
+
+static struct expr *environment_value(struct parser *ps, const struct frame *f)
+{
+    struct expr **cells = ps->cells + f->cells;
+    int n = ps->n_cells - f->cells;
+    bool is_plain = str_find(f->name, STR("align"), 0) >= 0 || str_find(f->name, STR("gather"), 0) >= 0 ||
+                    str_find(f->name, STR("equation"), 0) >= 0 || str_find(f->name, STR("split"), 0) >= 0;
+    struct expr *e;
+
+    if (n == 0)
+        return NULL;
+    if (is_cases(f) && f->cols == 2)
+        return expr_new(ps->pool, EX_CASES, 0, cells, n);
+    if (is_cases(f) && f->cols == 1)
+        return n == 1 ? cells[0] : expr_new(ps->pool, EX_LIST, CONN_AND, cells, n);
+    if (is_plain)
+        return n == 1 ? cells[0] : f->cols == 1 ? expr_new(ps->pool, EX_LIST, CONN_AND, cells, n) : NULL;
+    if (is_cases(f))
+        return NULL;
+    e = expr_new(ps->pool, EX_MATRIX, 0, cells, n);
+    e->rows = f->rows;
+    e->cols = f->cols;
+    if (str_eqz(f->name, "vmatrix") || str_eqz(f->name, "Vmatrix"))
+        return expr_un(ps->pool, EX_FUNC, FN_DET, e);
+    return e;
+}
+
+static void parse_end_environment(struct parser *ps)
+{
+    struct frame f;
+    struct expr *e;
+
+    ps->at++;
+    if (!close_down_to(ps, FRAME_ENV, FRAME_ENV)) {
+        if (!ps->is_bad)
+            parser_fail(ps);
+        return;
+    }
+    /* a row break before the end makes no row */
+    if (top_frame(ps)->have || ps->n_ops > top_frame(ps)->ops ||
+        (ps->n_cells - top_frame(ps)->cells) != top_frame(ps)->cols * top_frame(ps)->rows ||
+        top_frame(ps)->rows == 0)
+        end_row(ps);
+    if (ps->is_bad)
+        return;
+    f = *top_frame(ps);
+    e = environment_value(ps, &f);
+    ps->n_cells = f.cells;
+    ps->n_frames--;
+    if (!e)
+        parser_fail(ps);
+    else
+        deliver(ps, e);
+}
+
+static void parse_separator(struct parser *ps, enum op_kind kind)
+{
+    struct frame *f = top_frame(ps);
+    int prec = kind == OP_SEMI ? PREC_SEMI : PREC_COMMA;
+
+    ps->at++;
+    if (f->have) {
+        binary(ps, kind, prec, 0);
+        return;
+    }
+    /* ", and" is one separator; one in front of everything is none */
+    struct op *o = op_top(ps);
+    if (o && o->prec == PREC_COMMA && kind != OP_SEMI && o->kind == OP_COMMA && kind != OP_COMMA)
+        o->kind = (uint8_t)kind;
+    else
+        parser_fail(ps);
+}
+
+static void parse_relation(struct parser *ps, int rel)
+{
+    ps->at++;
+    if (top_frame(ps)->have)
+        binary(ps, OP_REL, PREC_REL, rel);
+    else if (rel == REL_EQ && ps->n_frames == 1 && ps->n_operands == 0 && ps->n_ops == 0)
+        return; /* "= 42" */
+    else
+        parser_fail(ps);
+}
+
+static void parse_sign(struct parser *ps, char ch)
+{
+    struct frame *f = top_frame(ps);
+    struct op *o = op_top(ps);
+
+    ps->at++;
+    if (f->kind == FRAME_ATOM) {
+        parser_fail(ps);
+    } else if (f->have) {
+        binary(ps, ch == '-' ? OP_SUB : OP_ADD, PREC_ADD, 0);
+    } else if (ch == '+') {
+        if (o && o->prec == PREC_POW) /* \mathbb{R}^+ */
+            parser_fail(ps);
+    } else {
+        op_push(ps, OP_NEG, o && o->kind == OP_POW ? PREC_NEG_POWER : PREC_NEG, 0);
+    }
+}
+
+static void parse_times(struct parser *ps, enum op_kind kind)
+{
+    ps->at++;
+    /* \sin\pi/6 is the sine of the quotient; \sin x * y is a product */
+    struct op *o;
+    if (!top_frame(ps)->have) {
+        parser_fail(ps);
+        return;
+    }
+    reduce_above(ps, PREC_INNER_MUL);
+    o = op_top(ps);
+    if (kind == OP_DIV && o && (o->kind == OP_FUNC || o->prec == PREC_INNER_MUL) &&
+        tok(ps, 0)->kind == TOK_NUM && !tok(ps, 0)->blank_before) {
+        op_push(ps, OP_DIV, PREC_INNER_MUL, 0);
+        return;
+    }
+    binary(ps, kind, PREC_MUL, 0);
+}
+
+static void parse_colon(struct parser *ps)
+{
+    struct frame *f = top_frame(ps);
+
+    if (f->kind == FRAME_SET && f->have && !f->has_bar) {
+        parse_bar(ps);
+        return;
+    }
+    ps->at++;
+    if (!binary(ps, OP_COLON, PREC_COLON, 0))
+        parser_fail(ps);
+}
+
+static void parse_factorial(struct parser *ps)
+{
+    struct expr *e = top_operand(ps);
+    int n = 0;
+
+    while (tok(ps, 0)->kind == TOK_OP && tok(ps, 0)->ch == '!') {
+        n++;
+        ps->at++;
+    }
+    if (!e || n > 2) /* 9!!!! has no accepted meaning */
+        parser_fail(ps);
+    else
+        operand_replace(ps, expr_un(ps->pool, EX_FUNC, n == 1 ? FN_FACT : FN_FACT2, e));
+}
+
+static void parse_prime(struct parser *ps)
+{
+    struct expr *e = top_operand(ps), *named;
+
+    ps->at++;
+    if (e && e->op == EX_SYM) {
+        named = expr_sym(ps->pool, str_fmt(ps->arena, STR_FMT "'", STR_ARG(e->name)));
+        ps->n_operands--;
+        top_frame(ps)->have = false;
+        parse_symbol(ps, named->name, true);
+    } else if (e && e->op == EX_NUM && ps->n_operands > 0) {
+        bool is_second = tok(ps, 0)->kind == TOK_OP && tok(ps, 0)->ch == '\'';
+        if (is_second)
+            ps->at++;
+        operand_replace(ps, expr_un(ps->pool, EX_DEGREE, is_second ? 2 : 1, e));
+    } else if (!e || e->op != EX_TEXT) {
+        parser_fail(ps);
+    }
+}
+
+static void parse_operator(struct parser *ps)
+{
+    char ch = tok(ps, 0)->ch;
+
+    switch (ch) {
+    case '+':
+    case '-':
+        parse_sign(ps, ch);
+        break;
+    case '*':
+        parse_times(ps, OP_MUL);
+        break;
+    case '/':
+        parse_times(ps, OP_DIV);
+        break;
+    case '^':
+        parse_power(ps);
+        break;
+    case '_':
+        parse_subscript(ps);
+        break;
+    case '!':
+        parse_factorial(ps);
+        break;
+    case '\'':
+        parse_prime(ps);
+        break;
+    case '=':
+        parse_relation(ps, REL_EQ);
+        break;
+    case '<':
+        parse_relation(ps, REL_LT);
+        break;
+    case '>':
+        parse_relation(ps, REL_GT);
+        break;
+    case ',':
+        parse_separator(ps, OP_COMMA);
+        break;
+    case ';':
+        parse_separator(ps, OP_SEMI);
+        break;
+    case ':':
+        parse_colon(ps);
+        break;
+    case '|':
+        parse_bar(ps);
+        break;
+    case '&':
+        ps->at++;
+        if (close_down_to(ps, FRAME_ENV, FRAME_ENV))
+            end_cell(ps);
+        break;
+    default:
+        parser_fail(ps);
+        break;
+    }
+}
+
+static void parse_token(struct parser *ps)
+{
+    const struct latex_token *t = tok(ps, 0);
+
+    switch (t->kind) {
+    case TOK_NUM:
+        parse_number(ps);
+        break;
+    case TOK_WORD:
+        parse_word(ps);
+        break;
+    case TOK_CMD:
+        if (t->cmd->cls == CMD_REL)
+            parse_relation(ps, t->cmd->id);
+        else if (t->cmd->cls == CMD_SETMID)
+            parse_bar(ps);
+        else if (t->cmd->cls == CMD_TIMES)
+            parse_times(ps, t->cmd->id == '/' ? OP_DIV : OP_MUL);
+        else if (t->cmd->cls == CMD_AND || t->cmd->cls == CMD_OR)
+            parse_separator(ps, t->cmd->cls == CMD_AND ? OP_AND : OP_OR);
+        else
+            parse_command(ps);
+        break;
+    case TOK_OPEN:
+        parse_open(ps, t->ch);
+        break;
+    case TOK_CLOSE:
+        parse_close(ps, t->ch);
+        break;
+    case TOK_LBRACE: {
+        /* the braces of an argument belong to the command, not to an atom inside it */
+        bool is_arg = top_frame(ps)->kind == FRAME_ATOM;
+        if (is_arg)
+            ps->n_frames--;
+        frame_push(ps, is_arg ? FRAME_ARG : FRAME_BRACE)->open = '{';
+        ps->at++;
+        break;
+    }
+    case TOK_RBRACE:
+        parse_rbrace(ps);
+        break;
+    case TOK_ROW:
+        if (close_down_to(ps, FRAME_ENV, FRAME_ENV)) {
+            ps->at++;
+            end_row(ps);
+        } else if (!ps->is_bad) {
+            if (top_frame(ps)->have && tok(ps, 1)->kind != TOK_END)
+                parse_separator(ps, OP_SEMI);
+            else
+                ps->at++;
+        }
+        break;
+    case TOK_BEGIN:
+        parse_begin(ps);
+        break;
+    case TOK_ENDENV:
+        parse_end_environment(ps);
+        break;
+    case TOK_OP:
+        parse_operator(ps);
+        break;
+    default:
+        parser_fail(ps);
+        break;
+    }
+}
+
+/* "Answer: 73", "The final answer is 73": what stands before the answer is none of it. */
+static void skip_lead(struct parser *ps)
+{
+    int i = 0;
+
+    while (i < 3 && tok(ps, i)->kind == TOK_WORD &&
+           (str_eq_nocase(tok(ps, i)->text, STR("the")) || str_eq_nocase(tok(ps, i)->text, STR("final"))))
+        i++;
+    if (tok(ps, i)->kind != TOK_WORD || !(str_eq_nocase(tok(ps, i)->text, STR("answer")) ||
+                                          str_eq_nocase(tok(ps, i)->text, STR("ans"))))
+        return;
+    i++;
+    if ((tok(ps, i)->kind == TOK_OP && (tok(ps, i)->ch == ':' || tok(ps, i)->ch == '=')) ||
+        (tok(ps, i)->kind == TOK_WORD && str_eq_nocase(tok(ps, i)->text, STR("is"))))
+        ps->at += i + 1;
+}
+
+struct expr *latex_parse(struct expr_pool *p, struct str cleaned, const struct latex_reading *r, const char **why)
+{
+    struct parser ps = {.pool = p, .arena = p->arena, .src = cleaned, .reading = r};
+    struct expr *e;
+
+    *why = "empty";
+    if (cleaned.len == 0)
+        return NULL;
+    *why = "limit reached";
+    if (cleaned.len > LATEX_MAX_TEXT)
+        return NULL;
+    latex_tokenize(p->arena, cleaned, r, &ps.toks);
+    *why = "does not parse";
+    if (ps.toks.is_bad)
+        return NULL;
+    ps.cap_frames = ps.cap_operands = ps.cap_ops = ps.cap_cells = 8;
+    ps.frames = arena_array(p->arena, 8, sizeof(*ps.frames));
+    ps.operands = arena_array(p->arena, 8, sizeof(*ps.operands));
+    ps.ops = arena_array(p->arena, 8, sizeof(*ps.ops));
+    ps.cells = arena_array(p->arena, 8, sizeof(*ps.cells));
+    frame_push(&ps, FRAME_ROOT);
+    skip_lead(&ps);
+    while (!ps.is_bad && !ps.is_limit && !p->is_full && tok(&ps, 0)->kind != TOK_END)
+        parse_token(&ps);
+    while (!ps.is_bad && !ps.is_limit && !p->is_full && ps.n_frames > 1) {
+        int k = top_frame(&ps)->kind;
+        if (k == FRAME_COMMAND || k == FRAME_ATOM || k == FRAME_BAR || k == FRAME_ROUND)
+            parser_fail(&ps);
+        else if (k == FRAME_ENV)
+            parse_end_environment(&ps);
+        else
+            frame_close(&ps, 0);
+    }
+    e = ps.is_bad || ps.is_limit ? NULL : frame_value(&ps);
+    if (ps.is_limit || p->is_full) {
+        *why = "limit reached";
+        return NULL;
+    }
+    return ps.is_bad ? NULL : e;
+}
