@@ -1,0 +1,284 @@
+/* normal.c - rewriting before comparison: plus-minus becomes two expressions, lists lie flat, scalars
+ * go into matrices, determinants are expanded, quantities in two units become one. */
+#include "math/compare_internal.h"
+
+#include "math/unit.h"
+
+enum { MAX_PM_KIDS = 4096, MAX_DET = 4 };
+
+typedef struct expr *rewrite(struct math_ctx *c, const struct expr *e);
+
+/* e with every kid rewritten; e itself when nothing changed. */
+static struct expr *map_kids(struct math_ctx *c, const struct expr *e, rewrite *fn)
+{
+    struct expr **kids;
+    bool changed = false;
+
+    if (e->n == 0)
+        return (struct expr *)e;
+    kids = arena_array(&c->arena, (size_t)e->n, sizeof(*kids));
+    for (int i = 0; i < e->n; i++) {
+        kids[i] = fn(c, e->kid[i]);
+        changed |= kids[i] != e->kid[i];
+    }
+    return changed ? expr_with_kids(&c->pool, e, kids) : (struct expr *)e;
+}
+
+/* --- plus-minus -------------------------------------------------------------------------------- */
+
+static struct expr *pick_upper(struct math_ctx *c, const struct expr *e)
+{
+    struct expr *copy = map_kids(c, e, pick_upper);
+
+    if (e->op != EX_PM)
+        return copy;
+    return e->id == 0 ? copy->kid[0] : expr_un(&c->pool, EX_NEG, 0, copy->kid[0]);
+}
+
+static struct expr *pick_lower(struct math_ctx *c, const struct expr *e)
+{
+    struct expr *copy = map_kids(c, e, pick_lower);
+
+    if (e->op != EX_PM)
+        return copy;
+    return e->id == 1 ? copy->kid[0] : expr_un(&c->pool, EX_NEG, 0, copy->kid[0]);
+}
+
+static bool is_collection(const struct expr *e)
+{
+    return e->op == EX_LIST || e->op == EX_SET;
+}
+
+static struct expr *expand_signs(struct math_ctx *c, const struct expr *e)
+{
+    struct expr **kids;
+    int n = 0;
+
+    if (!expr_has_op(e, EX_PM))
+        return (struct expr *)e;
+    if (e->op == EX_SETOP)
+        return map_kids(c, e, expand_signs);
+    if (!is_collection(e)) {
+        struct expr *pair[2] = {pick_upper(c, e), pick_lower(c, e)};
+        return expr_new(&c->pool, EX_LIST, CONN_OR, pair, 2);
+    }
+    kids = arena_array(&c->arena, (size_t)e->n * 2, sizeof(*kids));
+    for (int i = 0; i < e->n; i++) {
+        struct expr *k = expand_signs(c, e->kid[i]);
+        if (k->op == EX_LIST && expr_has_op(e->kid[i], EX_PM) && k->n == 2) {
+            kids[n++] = k->kid[0];
+            kids[n++] = k->kid[1];
+        } else {
+            kids[n++] = k;
+        }
+    }
+    struct expr *out = expr_new(&c->pool, (enum expr_op)e->op, e->id, kids, n);
+    out->flags = e->flags;
+    return out;
+}
+
+/* --- matrices ---------------------------------------------------------------------------------- */
+
+static struct expr *matrix_like(struct math_ctx *c, const struct expr *m, struct expr **kids)
+{
+    struct expr *out = expr_with_kids(&c->pool, m, kids);
+
+    out->flags = 0;
+    return out;
+}
+
+static bool is_vector(const struct expr *e)
+{
+    return e->op == EX_MATRIX || (e->op == EX_SEQ && e->open == '(' && e->close == ')') ||
+           (e->op == EX_SEQ && e->open == '<');
+}
+
+static struct expr *scaled(struct math_ctx *c, const struct expr *m, const struct expr *factor, bool divide)
+{
+    struct expr **kids = arena_array(&c->arena, (size_t)m->n + 1, sizeof(*kids));
+
+    for (int i = 0; i < m->n; i++)
+        kids[i] = expr_bin(&c->pool, divide ? EX_DIV : EX_MUL, 0, divide ? m->kid[i] : (struct expr *)factor,
+                           divide ? (struct expr *)factor : m->kid[i]);
+    return matrix_like(c, m, kids);
+}
+
+static struct expr *determinant(struct math_ctx *c, struct expr *const *a, int n)
+{
+    struct expr *terms[MAX_DET] = {NULL};
+
+    if (n == 1)
+        return a[0];
+    for (int col = 0; col < n; col++) {
+        struct expr *minor[MAX_DET * MAX_DET];
+        int k = 0;
+        for (int i = 1; i < n; i++)
+            for (int j = 0; j < n; j++)
+                if (j != col)
+                    minor[k++] = a[i * n + j];
+        terms[col] = expr_bin(&c->pool, EX_MUL, 0, a[col], determinant(c, minor, n - 1));
+        if (col % 2)
+            terms[col] = expr_un(&c->pool, EX_NEG, 0, terms[col]);
+    }
+    return expr_new(&c->pool, EX_ADD, 0, terms, n);
+}
+
+static struct expr *fold_product(struct math_ctx *c, struct expr *e)
+{
+    struct expr *m = NULL, *factor = NULL;
+
+    for (int i = 0; i < e->n; i++) {
+        if (is_vector(e->kid[i]) && !m)
+            m = e->kid[i];
+        else if (is_vector(e->kid[i]) || !expr_is_arith(e->kid[i]))
+            return e;
+        else
+            factor = factor ? expr_bin(&c->pool, EX_MUL, 0, factor, e->kid[i]) : e->kid[i];
+    }
+    return m && factor ? scaled(c, m, factor, false) : e;
+}
+
+static struct expr *fold_sum(struct math_ctx *c, struct expr *e)
+{
+    struct expr *first = e->kid[0], **kids;
+
+    for (int i = 0; i < e->n; i++)
+        if (!is_vector(e->kid[i]) || e->kid[i]->n != first->n || e->kid[i]->rows != first->rows ||
+            e->kid[i]->op != first->op)
+            return e;
+    kids = arena_array(&c->arena, (size_t)first->n + 1, sizeof(*kids));
+    for (int k = 0; k < first->n; k++) {
+        struct expr **terms = arena_array(&c->arena, (size_t)e->n, sizeof(*terms));
+        for (int i = 0; i < e->n; i++)
+            terms[i] = e->kid[i]->kid[k];
+        kids[k] = expr_new(&c->pool, EX_ADD, 0, terms, e->n);
+    }
+    return matrix_like(c, first, kids);
+}
+
+static struct expr *fold_vectors(struct math_ctx *c, const struct expr *e)
+{
+    struct expr *out = map_kids(c, e, fold_vectors);
+
+    switch (out->op) {
+    case EX_MUL:
+        return fold_product(c, out);
+    case EX_ADD:
+        return fold_sum(c, out);
+    case EX_NEG:
+        if (is_vector(out->kid[0]))
+            return scaled(c, out->kid[0], expr_num_si(&c->pool, -1, 1), false);
+        return out;
+    case EX_DIV:
+        if (is_vector(out->kid[0]) && expr_is_arith(out->kid[1]))
+            return scaled(c, out->kid[0], out->kid[1], true);
+        return out;
+    case EX_FUNC:
+        if (out->id == FN_DET && out->n == 1 && out->kid[0]->op == EX_MATRIX && out->kid[0]->rows == out->kid[0]->cols &&
+            out->kid[0]->rows <= MAX_DET)
+            return determinant(c, out->kid[0]->kid, out->kid[0]->rows);
+        return out;
+    default:
+        return out;
+    }
+}
+
+/* --- lists and quantities ---------------------------------------------------------------------- */
+
+/* Lists inside lists: "1,2;3,4" is two tuples, "a, b or c" lies flat. */
+static struct expr *flatten(struct math_ctx *c, const struct expr *e)
+{
+    struct expr *out = map_kids(c, e, flatten), **kids;
+    bool has_list = false;
+
+    if (out->op != EX_LIST)
+        return out;
+    for (int i = 0; i < out->n; i++)
+        has_list |= out->kid[i]->op == EX_LIST && !(out->kid[i]->flags & EXPR_PAREN);
+    if (!has_list)
+        return out;
+    if (out->id == CONN_SEMI) {
+        kids = arena_array(&c->arena, (size_t)out->n, sizeof(*kids));
+        for (int i = 0; i < out->n; i++) {
+            kids[i] = out->kid[i];
+            if (kids[i]->op == EX_LIST && kids[i]->id == CONN_COMMA && kids[i]->kid[0]->op != EX_REL) {
+                kids[i] = expr_new(&c->pool, EX_SEQ, 0, kids[i]->kid, kids[i]->n);
+                kids[i]->open = '(';
+                kids[i]->close = ')';
+            }
+        }
+        return expr_new(&c->pool, EX_LIST, CONN_SEMI, kids, out->n);
+    }
+    return out;
+}
+
+/* 1 h + 15 min, and "12 hours and 30 minutes": one quantity in the first unit. */
+static struct expr *join_units(struct math_ctx *c, const struct expr *e)
+{
+    struct expr *out = map_kids(c, e, join_units), **terms;
+    fmpq_t factor;
+    bool ok = true;
+
+    if (!(out->op == EX_ADD || (out->op == EX_LIST && out->id == CONN_AND)) || out->n < 2 || out->kid[0]->op != EX_UNIT)
+        return out;
+    terms = arena_array(&c->arena, (size_t)out->n, sizeof(*terms));
+    fmpq_init(factor);
+    for (int i = 0; i < out->n && ok; i++) {
+        const struct expr *k = out->kid[i];
+        ok = k->op == EX_UNIT && unit_ratio(k->name, out->kid[0]->name, factor) &&
+             (out->op == EX_ADD || i == 0 || !str_eq(k->name, out->kid[0]->name));
+        if (ok)
+            terms[i] = expr_bin(&c->pool, EX_MUL, 0, expr_num_q(&c->pool, factor), k->kid[0]);
+    }
+    fmpq_clear(factor);
+    if (!ok)
+        return out;
+    struct expr *sum = expr_un(&c->pool, EX_UNIT, 0, expr_new(&c->pool, EX_ADD, 0, terms, out->n));
+    sum->name = out->kid[0]->name;
+    return sum;
+}
+
+/* --- bound variables --------------------------------------------------------------------------- */
+
+static struct expr *substitute(struct math_ctx *c, const struct expr *e, struct str name, struct expr *by)
+{
+    struct expr **kids;
+    bool changed = false;
+
+    if (e->op == EX_SYM)
+        return str_eq(e->name, name) ? by : (struct expr *)e;
+    if (e->n == 0)
+        return (struct expr *)e;
+    kids = arena_array(&c->arena, (size_t)e->n, sizeof(*kids));
+    for (int i = 0; i < e->n; i++) {
+        kids[i] = substitute(c, e->kid[i], name, by);
+        changed |= kids[i] != e->kid[i];
+    }
+    return changed ? expr_with_kids(&c->pool, e, kids) : (struct expr *)e;
+}
+
+/* \sum_{k=0}^{n}: the index gets a name that no text can have. */
+static struct expr *rename_bound(struct math_ctx *c, const struct expr *e)
+{
+    struct expr *out = map_kids(c, e, rename_bound);
+
+    if (out->op != EX_BIGOP || out->n < 2 || out->kid[1]->op != EX_REL || out->kid[1]->kid[0]->op != EX_SYM)
+        return out;
+    struct str name = out->kid[1]->kid[0]->name;
+    return substitute(c, out, name, expr_sym(&c->pool, str_fmt(&c->arena, "@%d", out->depth)));
+}
+
+const struct expr *normal_form(struct math_ctx *c, const struct expr *e)
+{
+    const struct expr *out = e;
+
+    if (expr_has_op(out, EX_MATRIX) || expr_has_op(out, EX_SEQ))
+        out = fold_vectors(c, out);
+    if (expr_has_op(out, EX_BIGOP))
+        out = rename_bound(c, out);
+    if (out->op == EX_LIST)
+        out = flatten(c, out);
+    if (expr_has_op(out, EX_UNIT))
+        out = join_units(c, out);
+    return expand_signs(c, out);
+}
