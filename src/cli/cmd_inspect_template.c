@@ -1,4 +1,5 @@
-/* cmd_inspect_template.c - `inspect template`: conversations through a chat template, one line each.
+/* cmd_inspect_template.c - `inspect template`: conversations through a chat template, one line
+ * each.
  *
  * The file of conversations is an array of {"id", "messages", "tools", "add_generation_prompt",
  * "kwargs"}. A conversation that the template refuses is a line with its error, not a failure. */
@@ -15,10 +16,13 @@ struct template_opts {
 
 static const struct opt template_table[] = {
     OPT_STR(struct template_opts, template, "", "file with a Jinja template"),
-    OPT_STR(struct template_opts, model_name_or_path, "", "or a model directory, whose template is taken"),
-    OPT_STR(struct template_opts, conversations, "", "JSON file: an array of conversations", .flags = OPT_REQUIRED),
+    OPT_STR(struct template_opts, model_name_or_path, "",
+            "or a model directory, whose template is taken"),
+    OPT_STR(struct template_opts, conversations, "", "JSON file: an array of conversations",
+            .flags = OPT_REQUIRED),
     OPT_STR(struct template_opts, tokens, "{}", "special tokens as JSON: {\"bos_token\": \"<s>\"}"),
-    OPT_STR(struct template_opts, now, "", "time for strftime_now, like \"2025-03-14 15:09:26\"; else the clock"),
+    OPT_STR(struct template_opts, now, "",
+            "time for strftime_now, like \"2025-03-14 15:09:26\"; else the clock"),
     OPT_BOOL(struct template_opts, json, "false", "print one JSON object a line"),
     {0},
 };
@@ -34,8 +38,8 @@ static void print_line(bool as_json, const struct json *id, bool is_good, const 
     struct buf line = {0};
 
     if (!as_json) {
-        printf("--- " STR_FMT "\n%s%s\n", STR_ARG(json_str(id)), is_good ? buf_z(text) : "refused: ",
-               is_good ? "" : message);
+        printf("--- " STR_FMT "\n%s%s\n", STR_ARG(json_str(id)),
+               is_good ? buf_z(text) : "refused: ", is_good ? "" : message);
         return;
     }
     buf_addz(&line, "{\"id\": ");
@@ -52,9 +56,11 @@ static void print_line(bool as_json, const struct json *id, bool is_good, const 
     buf_clear(&line);
 }
 
-static void render_one(const struct chat_template *t, const struct json *c, const struct template_opts *o)
+static void render_one(const struct chat_template *t, const struct json *c,
+                       const struct template_opts *o)
 {
-    const struct json *tools = json_get(c, "tools"), *documents = json_get(c, "documents"), *id = json_get(c, "id");
+    const struct json *tools = json_get(c, "tools"), *documents = json_get(c, "documents"),
+                      *id = json_get(c, "id");
     const struct chat_input in = {
         .messages = json_get(c, "messages"),
         .tools = json_type(tools) == JSON_NULL ? NULL : tools,
@@ -108,8 +114,9 @@ int cmd_inspect_template(int argc, char **argv)
 
     if (argc == 1 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
         opts_defaults(groups, LEN(groups));
-        return command_help("usage: llmeval inspect template --template FILE --conversations FILE.json [OPTIONS]\n",
-                            groups, LEN(groups));
+        return command_help(
+            "usage: llmeval inspect template --template FILE --conversations FILE.json [OPTIONS]\n",
+            groups, LEN(groups));
     }
     if (!opts_parse(argc, argv, groups, LEN(groups), NULL, &e))
         goto out;

@@ -1,5 +1,5 @@
-/* inspect.h - the sub-commands of `llmeval inspect`, one file each: cmd_inspect_<what>.c. argv holds
- * what follows the sub-command's name. */
+/* inspect.h - the sub-commands of `llmeval inspect`, one file each: cmd_inspect_<what>.c. argv
+ * holds what follows the sub-command's name. */
 #pragma once
 
 int cmd_inspect_template(int argc, char **argv);

@@ -9,7 +9,8 @@
  * its memory, is bounded by struct jinja_limits and cannot hang, overflow the stack or eat memory,
  * whatever the template and the data are.
  *
- * Errors name template, line and column and quote the line: chat.jinja:3:8: 'x' is undefined, in ... */
+ * Errors name template, line and column and quote the line: chat.jinja:3:8: 'x' is undefined, in
+ * ... */
 #pragma once
 
 #include <stdbool.h>
@@ -23,8 +24,10 @@
 struct jinja;
 
 enum jinja_tojson {
-    JINJA_TOJSON_PLAIN, /* json.dumps(x, ensure_ascii=False): what chat templates are rendered with */
-    JINJA_TOJSON_HTML,  /* Jinja2's own: sorted keys, ASCII only, < > & ' as \u escapes, marked safe */
+    JINJA_TOJSON_PLAIN, /* json.dumps(x, ensure_ascii=False): what chat templates are rendered with
+                         */
+    JINJA_TOJSON_HTML,  /* Jinja2's own: sorted keys, ASCII only, < > & ' as \u escapes, marked safe
+                         */
 };
 
 /* How a template is read. Zeroed, they are the defaults of Jinja2 but for tojson. */
@@ -45,7 +48,8 @@ void jinja_close(struct jinja *t); /* NULL is fine */
 /* True when the template reads the variable somewhere (it may also set it first). */
 bool jinja_mentions(const struct jinja *t, const char *variable);
 
-/* --- rendering --------------------------------------------------------------------------------- */
+/* --- rendering ---------------------------------------------------------------------------------
+ */
 
 /* One variable. A NULL name binds every key of the object `value`. Borrowed for the call. */
 struct jinja_var {
@@ -56,8 +60,8 @@ struct jinja_var {
 /* A call of a host function: its arguments and its result. */
 struct jinja_call;
 
-/* A function of the caller's, under its name both as function, f(x), and as filter, x | f. It returns
- * false only by way of jinja_refuse. */
+/* A function of the caller's, under its name both as function, f(x), and as filter, x | f. It
+ * returns false only by way of jinja_refuse. */
 struct jinja_func {
     const char *name;
     bool (*call)(void *ctx, struct jinja_call *c);
@@ -67,14 +71,14 @@ struct jinja_func {
 /* Argument number i (from 0), or the keyword `name` (may be NULL), printed as a string that lives
  * until the function returns; false: not given. */
 bool jinja_arg(struct jinja_call *c, int i, const char *name, struct str *text);
-void jinja_return(struct jinja_call *c, struct str text);         /* copied */
-bool jinja_refuse(struct jinja_call *c, struct str message);      /* always false */
+void jinja_return(struct jinja_call *c, struct str text);    /* copied */
+bool jinja_refuse(struct jinja_call *c, struct str message); /* always false */
 
 struct jinja_limits {
-    int64_t max_steps;  /* units of work: nodes evaluated, items and bytes handled; 0: 50 million */
-    size_t max_output;  /* bytes of text; 0: 64 MiB */
-    size_t max_memory;  /* bytes of values; 0: 256 MiB */
-    int max_depth;      /* nested evaluations; 0: 1000 */
+    int64_t max_steps; /* units of work: nodes evaluated, items and bytes handled; 0: 50 million */
+    size_t max_output; /* bytes of text; 0: 64 MiB */
+    size_t max_memory; /* bytes of values; 0: 256 MiB */
+    int max_depth;     /* nested evaluations; 0: 1000 */
 };
 
 struct jinja_data {

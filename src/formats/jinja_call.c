@@ -1,8 +1,8 @@
 /* jinja_call.c - calls: arguments, builtins, macros and host functions. */
 #include "formats/jinja_render.h"
 
-
-/* --- arguments ----------------------------------------------------------------------------------- */
+/* --- arguments -----------------------------------------------------------------------------------
+ */
 
 static bool add_star(struct render *r, const struct node *star, struct args *out)
 {
@@ -79,7 +79,8 @@ bool call_args(struct render *r, const struct call_args *a, struct args *out)
     return !a->star_star || add_star_star(r, a->star_star, out);
 }
 
-/* --- builtins ------------------------------------------------------------------------------------ */
+/* --- builtins ------------------------------------------------------------------------------------
+ */
 
 struct param {
     struct str name;
@@ -99,7 +100,8 @@ static int split_params(const char *params, struct param *out)
     return n;
 }
 
-static bool sort_args(struct render *r, const struct builtin *fn, const struct args *a, struct call *c)
+static bool sort_args(struct render *r, const struct builtin *fn, const struct args *a,
+                      struct call *c)
 {
     struct param params[MAX_PARAMS];
     int n = split_params(fn->params, params);
@@ -114,19 +116,22 @@ static bool sort_args(struct render *r, const struct builtin *fn, const struct a
         while (i < n && !str_eq(params[i].name, a->named[k].name))
             i++;
         if (i == n)
-            return render_fail(r, "%s() has no argument called '" STR_FMT "'", fn->name, STR_ARG(a->named[k].name));
+            return render_fail(r, "%s() has no argument called '" STR_FMT "'", fn->name,
+                               STR_ARG(a->named[k].name));
         if (value_given(c->arg[i]))
-            return render_fail(r, "%s() got its argument '" STR_FMT "' twice", fn->name, STR_ARG(params[i].name));
+            return render_fail(r, "%s() got its argument '" STR_FMT "' twice", fn->name,
+                               STR_ARG(params[i].name));
         c->arg[i] = a->named[k].value;
     }
     for (int i = 0; i < n; i++)
         if (params[i].is_required && !value_given(c->arg[i]))
-            return render_fail(r, "%s() needs its argument '" STR_FMT "'", fn->name, STR_ARG(params[i].name));
+            return render_fail(r, "%s() needs its argument '" STR_FMT "'", fn->name,
+                               STR_ARG(params[i].name));
     return true;
 }
 
-bool call_builtin(struct render *r, const struct builtin *fn, struct value self, const struct args *a,
-                  struct value *out)
+bool call_builtin(struct render *r, const struct builtin *fn, struct value self,
+                  const struct args *a, struct value *out)
 {
     struct call c = {.fn = fn, .self = self, .args = a};
     size_t self_work = self.type == VALUE_STR ? self.s.len / 64 : 0;
@@ -156,7 +161,8 @@ bool arg_int(struct render *r, struct call *c, int i, int64_t otherwise, int64_t
         return true;
     if (c->arg[i].type == VALUE_UNDEFINED)
         return op_undefined(r, c->arg[i]);
-    return render_fail(r, "%s() needs an integer, not a %s", c->fn->name, value_type_name(c->arg[i]));
+    return render_fail(r, "%s() needs an integer, not a %s", c->fn->name,
+                       value_type_name(c->arg[i]));
 }
 
 bool arg_bool(struct render *r, struct call *c, int i, bool otherwise, bool *out)
@@ -173,12 +179,14 @@ bool arg_str(struct render *r, struct call *c, int i, const char *otherwise, str
     if (c->arg[i].type == VALUE_UNDEFINED)
         return op_undefined(r, c->arg[i]);
     if (c->arg[i].type != VALUE_STR)
-        return render_fail(r, "%s() needs a str, not a %s", c->fn->name, value_type_name(c->arg[i]));
+        return render_fail(r, "%s() needs a str, not a %s", c->fn->name,
+                           value_type_name(c->arg[i]));
     *out = c->arg[i].s;
     return true;
 }
 
-/* --- host functions ------------------------------------------------------------------------------ */
+/* --- host functions ------------------------------------------------------------------------------
+ */
 
 struct jinja_call {
     struct render *r;
@@ -221,8 +229,8 @@ bool jinja_refuse(struct jinja_call *c, struct str message)
     return render_refuse(c->r, message);
 }
 
-static bool call_host(struct render *r, const struct jinja_func *f, const struct value *self, const struct args *a,
-                      struct value *out)
+static bool call_host(struct render *r, const struct jinja_func *f, const struct value *self,
+                      const struct args *a, struct value *out)
 {
     struct jinja_call c = {.r = r, .args = a, .self = self, .result = value_none()};
 
@@ -240,7 +248,8 @@ static const struct jinja_func *host_find(const struct render *r, struct str nam
     return NULL;
 }
 
-bool call_filter(struct render *r, struct str name, struct value self, const struct args *a, struct value *out)
+bool call_filter(struct render *r, struct str name, struct value self, const struct args *a,
+                 struct value *out)
 {
     const struct builtin *fn = filter_find(name);
     const struct jinja_func *host = host_find(r, name);
@@ -252,7 +261,8 @@ bool call_filter(struct render *r, struct str name, struct value self, const str
     return render_fail(r, "there is no filter called '" STR_FMT "'", STR_ARG(name));
 }
 
-bool call_test(struct render *r, struct str name, struct value self, const struct args *a, bool *out)
+bool call_test(struct render *r, struct str name, struct value self, const struct args *a,
+               bool *out)
 {
     const struct builtin *fn = test_find(name);
     struct value v;
@@ -262,7 +272,8 @@ bool call_test(struct render *r, struct str name, struct value self, const struc
     return call_builtin(r, fn, self, a, &v) && value_truth(r, v, out);
 }
 
-/* --- macros -------------------------------------------------------------------------------------- */
+/* --- macros --------------------------------------------------------------------------------------
+ */
 
 static struct named_arg *find_named(const struct args *a, const bool *is_taken, struct str name)
 {
@@ -272,7 +283,8 @@ static struct named_arg *find_named(const struct args *a, const bool *is_taken, 
     return NULL;
 }
 
-static bool bind_params(struct render *r, const struct macro_node *m, const struct args *a, bool *is_taken)
+static bool bind_params(struct render *r, const struct macro_node *m, const struct args *a,
+                        bool *is_taken)
 {
     for (int i = 0; i < m->n_params; i++) {
         struct str name = r->t->symbol_names[m->params[i]];
@@ -288,7 +300,8 @@ static bool bind_params(struct render *r, const struct macro_node *m, const stru
         } else if (i_default >= 0) {
             if (!eval(r, m->defaults[i_default], &v))
                 return false;
-        } else if (!render_format(r, &message, "parameter '" STR_FMT "' was not provided", STR_ARG(name)) ||
+        } else if (!render_format(r, &message, "parameter '" STR_FMT "' was not provided",
+                                  STR_ARG(name)) ||
                    !value_undefined(r, "", message.s, &v)) {
             return false;
         }
@@ -324,7 +337,8 @@ static bool bind_kwargs(struct render *r, const struct args *a, const bool *is_t
     if (!value_dict(r, 0, &kwargs))
         return false;
     for (int i = 0; i < a->n_named; i++)
-        if (!is_taken[i] && !dict_set(r, kwargs.dict, value_str(a->named[i].name), a->named[i].value))
+        if (!is_taken[i] &&
+            !dict_set(r, kwargs.dict, value_str(a->named[i].name), a->named[i].value))
             return false;
     return scope_set(r, symbol_of(r, "kwargs"), kwargs);
 }
@@ -363,8 +377,8 @@ static bool bind_all(struct render *r, const struct macro_node *m, const struct 
     if (m->uses_varargs)
         return bind_varargs(r, m, a);
     if (a->n_pos > m->n_params)
-        return render_fail(r, "macro '" STR_FMT "' takes not more than %d arguments, not %d", STR_ARG(m->name),
-                           m->n_params, a->n_pos);
+        return render_fail(r, "macro '" STR_FMT "' takes not more than %d arguments, not %d",
+                           STR_ARG(m->name), m->n_params, a->n_pos);
     return true;
 }
 

@@ -13,4 +13,5 @@ struct special_case {
 
 const struct special_case *special_case_find(uint32_t code_point); /* NULL: an ordinary one */
 bool text_is_case_ignorable(uint32_t code_point);
-bool text_is_cjk_number(uint32_t code_point); /* numeric ideographs, which are letters by category */
+bool text_is_cjk_number(
+    uint32_t code_point); /* numeric ideographs, which are letters by category */

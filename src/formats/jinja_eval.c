@@ -30,7 +30,8 @@ static bool eval_dict(struct render *r, const struct node *n, struct value *out)
     return true;
 }
 
-static bool eval_slice(struct render *r, const struct node *n, struct value object, struct value *out)
+static bool eval_slice(struct render *r, const struct node *n, struct value object,
+                       struct value *out)
 {
     const struct node *const parts[3] = {n->slice.start, n->slice.stop, n->slice.step};
     struct value bounds[3] = {0};
@@ -209,9 +210,11 @@ static bool eval_concat(struct render *r, const struct node *n, struct value *ou
     return true;
 }
 
-static bool compare_one(struct render *r, enum compare_op op, struct value a, struct value b, bool *out)
+static bool compare_one(struct render *r, enum compare_op op, struct value a, struct value b,
+                        bool *out)
 {
-    static const char *const signs[] = {[OP_LT] = "<", [OP_LE] = "<=", [OP_GT] = ">", [OP_GE] = ">="};
+    static const char *const signs[] = {
+        [OP_LT] = "<", [OP_LE] = "<=", [OP_GT] = ">", [OP_GE] = ">="};
     int order;
 
     switch (op) {
@@ -329,7 +332,8 @@ bool eval(struct render *r, const struct node *n, struct value *out)
     return is_good;
 }
 
-/* --- assignment ---------------------------------------------------------------------------------- */
+/* --- assignment ----------------------------------------------------------------------------------
+ */
 
 static bool assign_parts(struct render *r, const struct node *target, struct value v)
 {
@@ -339,7 +343,8 @@ static bool assign_parts(struct render *r, const struct node *target, struct val
     if (!value_items(r, v, &items))
         return false;
     if (items->n != (size_t)target->list.n)
-        return render_fail(r, "%zu values cannot be unpacked into %d names", items->n, target->list.n);
+        return render_fail(r, "%zu values cannot be unpacked into %d names", items->n,
+                           target->list.n);
     for (int i = 0; i < target->list.n; i++)
         if (!render_assign(r, target->list.items[i], items->items[i]))
             return false;
@@ -358,7 +363,8 @@ bool render_assign(struct render *r, const struct node *target, struct value v)
     if (!scope_get(r, target->attr.ns_symbol, &ns))
         return false;
     if (ns.type != VALUE_NAMESPACE)
-        return render_fail(r, "only an attribute of a namespace can be set, and '" STR_FMT "' is a %s",
-                           STR_ARG(r->t->symbol_names[target->attr.ns_symbol]), value_type_name(ns));
+        return render_fail(
+            r, "only an attribute of a namespace can be set, and '" STR_FMT "' is a %s",
+            STR_ARG(r->t->symbol_names[target->attr.ns_symbol]), value_type_name(ns));
     return dict_set(r, ns.dict, value_str(target->attr.name), v);
 }

@@ -37,7 +37,8 @@ static bool exec_if(struct render *r, const struct node *n, enum flow *flow)
     return true;
 }
 
-/* --- text caught instead of printed -------------------------------------------------------------- */
+/* --- text caught instead of printed --------------------------------------------------------------
+ */
 
 /* Runs the body in a scope of its own; its text becomes a string. */
 static bool catch_body(struct render *r, const struct nodes *body, struct value *out)
@@ -58,7 +59,8 @@ static bool catch_body(struct render *r, const struct nodes *body, struct value 
 }
 
 /* A chain of filters whose innermost subject is the text. */
-static bool filter_text(struct render *r, const struct node *filter, struct value text, struct value *out)
+static bool filter_text(struct render *r, const struct node *filter, struct value text,
+                        struct value *out)
 {
     bool is_good;
 
@@ -96,7 +98,8 @@ static bool exec_set(struct render *r, const struct node *n)
     return eval(r, n->set.value, &v) && render_assign(r, n->set.target, v);
 }
 
-/* --- macros -------------------------------------------------------------------------------------- */
+/* --- macros --------------------------------------------------------------------------------------
+ */
 
 static bool make_macro(struct render *r, const struct macro_node *node, struct value *out)
 {
@@ -139,7 +142,8 @@ static bool exec_call_block(struct render *r, const struct node *n)
     return call_value(r, f, &args, &v) && print_str(r, r->out, v) && check_output(r);
 }
 
-/* --- scopes and loops --------------------------------------------------------------------------------------- */
+/* --- scopes and loops
+ * --------------------------------------------------------------------------------------- */
 
 static bool exec_scope(struct render *r, const struct nodes *body, enum flow *flow)
 {
@@ -204,7 +208,8 @@ static bool exec_rounds(struct render *r, const struct node *n, struct loop *loo
             return false;
         if (loop_symbol >= 0 && !scope_set(r, loop_symbol, self))
             return false;
-        if (!render_assign(r, f->target, loop->items->items[loop->at]) || !exec_body(r, &f->body, &flow))
+        if (!render_assign(r, f->target, loop->items->items[loop->at]) ||
+            !exec_body(r, &f->body, &flow))
             return false;
         r->scope = outer;
         if (flow == FLOW_BREAK)
@@ -213,7 +218,8 @@ static bool exec_rounds(struct render *r, const struct node *n, struct loop *loo
     return true;
 }
 
-bool exec_for(struct render *r, const struct node *n, struct value iter, int64_t depth, enum flow *flow)
+bool exec_for(struct render *r, const struct node *n, struct value iter, int64_t depth,
+              enum flow *flow)
 {
     struct loop *loop = render_alloc(r, sizeof(*loop));
     struct scope *outer = r->scope;
@@ -230,7 +236,8 @@ bool exec_for(struct render *r, const struct node *n, struct value iter, int64_t
         return exec_rounds(r, n, loop);
     if (n->loop->otherwise.n == 0)
         return true;
-    return exec_scope(r, &n->loop->otherwise, flow); /* a break there leaves the loop around this one */
+    return exec_scope(r, &n->loop->otherwise,
+                      flow); /* a break there leaves the loop around this one */
 }
 
 bool exec_recursion(struct render *r, struct loop *loop, struct value iter, struct value *out)
@@ -252,7 +259,8 @@ bool exec_recursion(struct render *r, struct loop *loop, struct value iter, stru
     return true;
 }
 
-/* --- blocks -------------------------------------------------------------------------------------- */
+/* --- blocks --------------------------------------------------------------------------------------
+ */
 
 static bool exec_with(struct render *r, const struct with_node *w, enum flow *flow)
 {
@@ -327,7 +335,8 @@ static bool exec(struct render *r, const struct node *n, enum flow *flow)
         *flow = FLOW_CONTINUE;
         return true;
     default:
-        return render_fail(r, "an expression stands where a statement should"); /* the parser makes none */
+        return render_fail(
+            r, "an expression stands where a statement should"); /* the parser makes none */
     }
 }
 

@@ -8,7 +8,8 @@ static bool parse_unary(struct parser *p, bool with_filters, struct node **out) 
 static bool parse_primary(struct parser *p, struct node **out) MUST_CHECK;
 static bool parse_call_args(struct parser *p, struct call_args *out) MUST_CHECK;
 
-static struct node *binary(struct parser *p, enum node_kind kind, uint32_t at, struct node *left, struct node *right)
+static struct node *binary(struct parser *p, enum node_kind kind, uint32_t at, struct node *left,
+                           struct node *right)
 {
     struct node *n = node_new(p, kind, at);
 
@@ -25,15 +26,19 @@ static struct node *constant(struct parser *p, uint32_t at, struct value v)
     return n;
 }
 
-/* --- primaries ----------------------------------------------------------------------------------- */
+/* --- primaries -----------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *name;
     struct value value;
 } constants[] = {
-    {"true", {.type = VALUE_BOOL, .b = true}}, {"True", {.type = VALUE_BOOL, .b = true}},
-    {"false", {.type = VALUE_BOOL}},           {"False", {.type = VALUE_BOOL}},
-    {"none", {.type = VALUE_NONE}},            {"None", {.type = VALUE_NONE}},
+    {"true", {.type = VALUE_BOOL, .b = true}},
+    {"True", {.type = VALUE_BOOL, .b = true}},
+    {"false", {.type = VALUE_BOOL}},
+    {"False", {.type = VALUE_BOOL}},
+    {"none", {.type = VALUE_NONE}},
+    {"None", {.type = VALUE_NONE}},
 };
 
 /* The bodies around this place learn which of their special names are read. */
@@ -69,8 +74,11 @@ static bool parse_string(struct parser *p, struct node **out)
     const struct token *first = take(p);
     struct str text = first->text;
 
-    while (is_kind(p, TOKEN_STRING)) /* neighbours are one string, as in Python */
-        text = str_fmt(&p->t->arena, STR_FMT STR_FMT, STR_ARG(text), STR_ARG(take(p)->text));
+    while (is_kind(p, TOKEN_STRING)) { /* neighbours are one string, as in Python */
+        struct str more = take(p)->text;
+
+        text = str_fmt(&p->t->arena, STR_FMT STR_FMT, STR_ARG(text), STR_ARG(more));
+    }
     *out = constant(p, first->at, value_str(text));
     return true;
 }
@@ -101,7 +109,8 @@ static bool parse_dict(struct parser *p, struct node **out)
             return false;
         if (is_kind(p, TOKEN_RBRACE))
             break;
-        if (!parse_expression(p, &key) || !expect(p, TOKEN_COLON, "':'") || !parse_expression(p, &value))
+        if (!parse_expression(p, &key) || !expect(p, TOKEN_COLON, "':'") ||
+            !parse_expression(p, &value))
             return false;
         nodes_push(p, &dict->list, key);
         nodes_push(p, &dict->list, value);
@@ -119,7 +128,12 @@ static bool is_tuple_end(const struct parser *p, const char *stop)
 static bool parse_or(struct parser *p, struct node **out) MUST_CHECK;
 
 /* What a tuple is made of: whole expressions, expressions without inline if, or targets. */
-enum element { ELEMENT_EXPRESSION, ELEMENT_WITHOUT_IF, ELEMENT_PRIMARY, ELEMENT_PRIMARY_OR_NAMESPACE };
+enum element {
+    ELEMENT_EXPRESSION,
+    ELEMENT_WITHOUT_IF,
+    ELEMENT_PRIMARY,
+    ELEMENT_PRIMARY_OR_NAMESPACE
+};
 
 static bool parse_namespace_ref(struct parser *p, struct node **out)
 {
@@ -151,7 +165,8 @@ static bool parse_element(struct parser *p, enum element k, struct node **out)
     return false;
 }
 
-static bool parse_elements(struct parser *p, enum element k, const char *stop, bool in_brackets, struct node **out)
+static bool parse_elements(struct parser *p, enum element k, const char *stop, bool in_brackets,
+                           struct node **out)
 {
     struct node *tuple = node_new(p, NODE_TUPLE, peek(p)->at), *item;
     bool is_tuple = false;
@@ -222,7 +237,8 @@ static bool parse_primary(struct parser *p, struct node **out)
     return is_good;
 }
 
-/* --- subscripts, calls, filters, tests ----------------------------------------------------------- */
+/* --- subscripts, calls, filters, tests -----------------------------------------------------------
+ */
 
 static bool parse_attr(struct parser *p, struct node *object, struct node **out)
 {
@@ -395,9 +411,12 @@ static bool parse_dotted_name(struct parser *p, const char *what, struct str *ou
         return parse_fail(p, "expected the name of a %s", what);
     *out = take(p)->text;
     while (skip_kind(p, TOKEN_DOT)) {
+        struct str more;
+
         if (!is_kind(p, TOKEN_NAME))
             return parse_fail(p, "expected the name of a %s after '.'", what);
-        *out = str_fmt(&p->t->arena, STR_FMT "." STR_FMT, STR_ARG(*out), STR_ARG(take(p)->text));
+        more = take(p)->text;
+        *out = str_fmt(&p->t->arena, STR_FMT "." STR_FMT, STR_ARG(*out), STR_ARG(more));
     }
     return true;
 }
@@ -497,7 +516,8 @@ static bool parse_filters_and_tests(struct parser *p, struct node *n, struct nod
     return true;
 }
 
-/* --- operators ----------------------------------------------------------------------------------- */
+/* --- operators -----------------------------------------------------------------------------------
+ */
 
 static bool parse_unary(struct parser *p, bool with_filters, struct node **out)
 {
@@ -516,19 +536,21 @@ static bool parse_unary(struct parser *p, bool with_filters, struct node **out)
     } else {
         is_good = parse_primary(p, &n);
     }
-    is_good = is_good && parse_postfix(p, n, &n) && (!with_filters || parse_filters_and_tests(p, n, &n));
+    is_good =
+        is_good && parse_postfix(p, n, &n) && (!with_filters || parse_filters_and_tests(p, n, &n));
     p->depth--;
     *out = is_good ? n : NULL;
     return is_good;
 }
 
-struct operator {
+struct operator
+{
     enum token_kind token;
     enum node_kind node;
 };
 
 /* One level of operators to the left: a - b - c is (a - b) - c. */
-static bool parse_left(struct parser *p, const struct operator *ops, size_t n_ops,
+static bool parse_left(struct parser *p, const struct operator* ops, size_t n_ops,
                        bool (*operand)(struct parser *, struct node **), struct node **out)
 {
     int depth = p->depth;
@@ -537,7 +559,7 @@ static bool parse_left(struct parser *p, const struct operator *ops, size_t n_op
     if (!operand(p, &left))
         return false;
     for (;;) {
-        const struct operator *op = NULL;
+        const struct operator* op = NULL;
         uint32_t at = peek(p)->at;
 
         for (size_t i = 0; i < n_ops; i++)
@@ -621,7 +643,8 @@ static bool take_comparison(struct parser *p, enum compare_op *op)
         *op = OP_IN;
         return true;
     }
-    if (is_name(p, "not") && peek_next(p)->kind == TOKEN_NAME && str_eqz(peek_next(p)->text, "in")) {
+    if (is_name(p, "not") && peek_next(p)->kind == TOKEN_NAME &&
+        str_eqz(peek_next(p)->text, "in")) {
         take(p);
         take(p);
         *op = OP_NOT_IN;
@@ -732,10 +755,12 @@ bool parse_expression(struct parser *p, struct node **out)
 
 bool parse_tuple(struct parser *p, enum inline_if k, const char *stop, struct node **out)
 {
-    return parse_elements(p, k == WITH_INLINE_IF ? ELEMENT_EXPRESSION : ELEMENT_WITHOUT_IF, stop, false, out);
+    return parse_elements(p, k == WITH_INLINE_IF ? ELEMENT_EXPRESSION : ELEMENT_WITHOUT_IF, stop,
+                          false, out);
 }
 
-/* --- targets ------------------------------------------------------------------------------------- */
+/* --- targets -------------------------------------------------------------------------------------
+ */
 
 static bool check_target(struct parser *p, const struct node *n)
 {
@@ -751,7 +776,8 @@ static bool check_target(struct parser *p, const struct node *n)
 
 bool parse_target(struct parser *p, enum target_kind k, const char *stop, struct node **out)
 {
-    enum element element = k == TARGET_WITH_NAMESPACE ? ELEMENT_PRIMARY_OR_NAMESPACE : ELEMENT_PRIMARY;
+    enum element element =
+        k == TARGET_WITH_NAMESPACE ? ELEMENT_PRIMARY_OR_NAMESPACE : ELEMENT_PRIMARY;
 
     return parse_elements(p, element, stop, false, out) && check_target(p, *out);
 }

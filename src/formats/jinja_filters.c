@@ -5,7 +5,8 @@
 #include "formats/jinja_render.h"
 #include "formats/jinja_text.h"
 
-/* --- through the methods of str ------------------------------------------------------------------ */
+/* --- through the methods of str ------------------------------------------------------------------
+ */
 
 /* The method `name` on the subject printed as a string; a safe string stays safe. */
 static bool by_method(struct render *r, struct call *c, const char *name, struct value *out)
@@ -60,7 +61,8 @@ static bool filter_replace(struct render *r, struct call *c, struct value *out)
     return method->fn(r, &inner, out);
 }
 
-/* --- words and lines ----------------------------------------------------------------------------- */
+/* --- words and lines -----------------------------------------------------------------------------
+ */
 
 static bool is_word_break(uint32_t c)
 {
@@ -156,9 +158,11 @@ static bool filter_indent(struct render *r, struct call *c, struct value *out)
     size_t mark, n = 0;
 
     if (c->self.type != VALUE_STR)
-        return c->self.type == VALUE_UNDEFINED ? op_undefined(r, c->self)
-                                               : render_fail(r, "indent() needs a str, not a %s", value_type_name(c->self));
-    if (!indent_text(r, c, &indent) || !arg_bool(r, c, 1, false, &first) || !arg_bool(r, c, 2, false, &blank) ||
+        return c->self.type == VALUE_UNDEFINED
+                   ? op_undefined(r, c->self)
+                   : render_fail(r, "indent() needs a str, not a %s", value_type_name(c->self));
+    if (!indent_text(r, c, &indent) || !arg_bool(r, c, 1, false, &first) ||
+        !arg_bool(r, c, 2, false, &blank) ||
         !render_format(r, out, STR_FMT "\n", STR_ARG(c->self.s)))
         return false;
     rest = out->s; /* with a newline at its end, as Jinja2 has it */
@@ -184,17 +188,20 @@ static bool filter_truncate(struct render *r, struct call *c, struct value *out)
     struct str end, s, cut;
     ptrdiff_t blank;
 
-    if (!arg_int(r, c, 0, 255, &length) || !arg_bool(r, c, 1, false, &kills_words) || !arg_str(r, c, 2, "...", &end))
+    if (!arg_int(r, c, 0, 255, &length) || !arg_bool(r, c, 1, false, &kills_words) ||
+        !arg_str(r, c, 2, "...", &end))
         return false;
     if (c->arg[3].type != VALUE_NONE && !arg_int(r, c, 3, 5, &leeway))
         return false;
     if (length < (int64_t)utf8_count(end))
-        return render_fail(r, "truncate() to %lld characters has no room for its end", (long long)length);
+        return render_fail(r, "truncate() to %lld characters has no room for its end",
+                           (long long)length);
     if (leeway < 0)
         return render_fail(r, "truncate() needs a leeway of zero or more");
     if (c->self.type != VALUE_STR)
-        return c->self.type == VALUE_UNDEFINED ? op_undefined(r, c->self)
-                                               : render_fail(r, "truncate() needs a str, not a %s", value_type_name(c->self));
+        return c->self.type == VALUE_UNDEFINED
+                   ? op_undefined(r, c->self)
+                   : render_fail(r, "truncate() needs a str, not a %s", value_type_name(c->self));
     s = c->self.s;
     n = (int64_t)utf8_count(s);
     *out = c->self;
@@ -207,7 +214,8 @@ static bool filter_truncate(struct render *r, struct call *c, struct value *out)
     return render_format(r, out, STR_FMT STR_FMT, STR_ARG(cut), STR_ARG(end));
 }
 
-/* --- wordwrap ------------------------------------------------------------------------------------ */
+/* --- wordwrap ------------------------------------------------------------------------------------
+ */
 
 struct wrap {
     struct buf *out;
@@ -331,7 +339,8 @@ static bool filter_wordwrap(struct render *r, struct call *c, struct value *out)
     return render_text_end(r, mark, out);
 }
 
-/* --- HTML ---------------------------------------------------------------------------------------- */
+/* --- HTML ----------------------------------------------------------------------------------------
+ */
 
 static bool filter_escape(struct render *r, struct call *c, struct value *out)
 {
@@ -358,8 +367,8 @@ static void add_entity(struct buf *out, struct str s, size_t *i)
 {
     static const struct {
         const char *name, *text;
-    } entities[] = {{"&amp;", "&"},  {"&lt;", "<"},  {"&gt;", ">"},       {"&quot;", "\""},
-                    {"&#39;", "'"},  {"&#34;", "\""}, {"&nbsp;", "\u00a0"}, {"&apos;", "'"}};
+    } entities[] = {{"&amp;", "&"}, {"&lt;", "<"},   {"&gt;", ">"},        {"&quot;", "\""},
+                    {"&#39;", "'"}, {"&#34;", "\""}, {"&nbsp;", "\u00a0"}, {"&apos;", "'"}};
 
     for (size_t k = 0; k < LEN(entities); k++)
         if (str_starts(str_slice(s, *i, s.len), entities[k].name)) {
@@ -431,9 +440,10 @@ static bool filter_xmlattr(struct render *r, struct call *c, struct value *out)
             return false;
         for (size_t k = 0; k < key.s.len; k++)
             if (memchr(" \t\n\r\f\v/>=", key.s.ptr[k], 9))
-                return render_fail(r, "'" STR_FMT "' cannot be the name of an attribute", STR_ARG(key.s));
-        buf_addf(&r->scratch, "%s" STR_FMT "=\"" STR_FMT "\"", is_first && !has_space ? "" : " ", STR_ARG(key.s),
-                 STR_ARG(v.s));
+                return render_fail(r, "'" STR_FMT "' cannot be the name of an attribute",
+                                   STR_ARG(key.s));
+        buf_addf(&r->scratch, "%s" STR_FMT "=\"" STR_FMT "\"", is_first && !has_space ? "" : " ",
+                 STR_ARG(key.s), STR_ARG(v.s));
         is_first = false;
     }
     if (!render_text_end(r, mark, out))
@@ -442,14 +452,16 @@ static bool filter_xmlattr(struct render *r, struct call *c, struct value *out)
     return true;
 }
 
-/* --- encodings ----------------------------------------------------------------------------------- */
+/* --- encodings -----------------------------------------------------------------------------------
+ */
 
 static void add_quoted(struct buf *out, struct str s, bool is_query)
 {
     for (size_t i = 0; i < s.len; i++) {
         char ch = s.ptr[i];
-        bool is_plain = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
-                        (ch && strchr("_.-~", ch)) || (ch == '/' && !is_query);
+        bool is_plain = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
+                        (ch >= 'A' && ch <= 'Z') || (ch && strchr("_.-~", ch)) ||
+                        (ch == '/' && !is_query);
 
         if (is_plain)
             buf_addc(out, ch);
@@ -476,7 +488,8 @@ static bool quote_pairs(struct render *r, struct value v)
         if (!value_items(r, pairs->items[i], &pair))
             return false;
         if (pair->n != 2)
-            return render_fail(r, "urlencode() needs pairs, and item %zu has %zu parts", i, pair->n);
+            return render_fail(r, "urlencode() needs pairs, and item %zu has %zu parts", i,
+                               pair->n);
         if (!value_text(r, pair->items[0], &key) || !value_text(r, pair->items[1], &text))
             return false;
         if (i > 0)
@@ -522,8 +535,11 @@ static bool separators_of(struct render *r, struct value v, struct tojson_style 
 static bool filter_tojson(struct render *r, struct call *c, struct value *out)
 {
     bool is_html = r->t->settings.tojson == JINJA_TOJSON_HTML;
-    struct tojson_style s = {.indent = -1, .html = is_html, .indent_text = STR_LIT(""),
-                             .item_separator = STR_LIT(", "), .key_separator = STR_LIT(": ")};
+    struct tojson_style s = {.indent = -1,
+                             .html = is_html,
+                             .indent_text = STR_LIT(""),
+                             .item_separator = STR_LIT(", "),
+                             .key_separator = STR_LIT(": ")};
     size_t mark;
 
     if (c->arg[0].type == VALUE_STR) {
@@ -582,7 +598,8 @@ static bool filter_format(struct render *r, struct call *c, struct value *out)
     return format_percent(r, fmt, arg, out);
 }
 
-/* --- numbers ------------------------------------------------------------------------------------- */
+/* --- numbers -------------------------------------------------------------------------------------
+ */
 
 static bool filter_abs(struct render *r, struct call *c, struct value *out)
 {
@@ -638,7 +655,8 @@ static bool int_of_text(struct str s, int64_t base, int64_t *out)
             return false;
         after_digit = true;
         if (__builtin_mul_overflow(value, base, &value) ||
-            (is_negative ? __builtin_sub_overflow(value, digit, &value) : __builtin_add_overflow(value, digit, &value)))
+            (is_negative ? __builtin_sub_overflow(value, digit, &value)
+                         : __builtin_add_overflow(value, digit, &value)))
             return false;
     }
     *out = value;
@@ -700,7 +718,8 @@ static bool filter_int(struct render *r, struct call *c, struct value *out)
         return render_fail(r, "int() knows bases from 2 to 36, and 0");
     if (c->self.type == VALUE_UNDEFINED)
         return op_undefined(r, c->self);
-    if (value_integer(c->self, &i) || (c->self.type == VALUE_FLOAT && int_of_float(c->self.f, &i)) ||
+    if (value_integer(c->self, &i) ||
+        (c->self.type == VALUE_FLOAT && int_of_float(c->self.f, &i)) ||
         (c->self.type == VALUE_STR && (int_of_text(c->self.s, base, &i) ||
                                        (float_of_text(c->self.s, &f) && int_of_float(f, &i)))))
         *out = value_int(i);
@@ -806,8 +825,8 @@ static bool filter_filesizeformat(struct render *r, struct call *c, struct value
         return render_format(r, out, "%.0f Bytes", trunc(n));
     for (unit = base * base; i + 1 < sizeof(letters) - 1 && n >= unit; i++)
         unit *= base;
-    return render_format(r, out, "%.1f %c%s", base * n / unit, is_binary && i == 0 ? 'K' : letters[i],
-                         is_binary ? "iB" : "B");
+    return render_format(r, out, "%.1f %c%s", base * n / unit,
+                         is_binary && i == 0 ? 'K' : letters[i], is_binary ? "iB" : "B");
 }
 
 static const struct builtin string_filters[] = {

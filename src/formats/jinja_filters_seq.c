@@ -2,7 +2,8 @@
 #include "formats/jinja_render.h"
 #include "formats/jinja_text.h"
 
-/* --- attributes and sorting ---------------------------------------------------------------------- */
+/* --- attributes and sorting ----------------------------------------------------------------------
+ */
 
 static bool one_step(struct render *r, struct value object, struct str part, struct value *out)
 {
@@ -16,8 +17,8 @@ static bool one_step(struct render *r, struct value object, struct str part, str
     return op_getitem(r, object, is_number ? value_int(i) : value_str(part), out);
 }
 
-bool attribute_path(struct render *r, struct value object, struct value path, struct value otherwise,
-                    struct value *out)
+bool attribute_path(struct render *r, struct value object, struct value path,
+                    struct value otherwise, struct value *out)
 {
     struct str rest = path.s, part;
 
@@ -36,7 +37,8 @@ bool attribute_path(struct render *r, struct value object, struct value path, st
             rest = str_slice(rest, part.len + !is_last, rest.len);
             if (!render_spend(r, 1) || !one_step(r, *out, part, out))
                 return false;
-            if (out->type == VALUE_UNDEFINED && value_given(otherwise) && otherwise.type != VALUE_NONE)
+            if (out->type == VALUE_UNDEFINED && value_given(otherwise) &&
+                otherwise.type != VALUE_NONE)
                 *out = otherwise;
         }
     }
@@ -57,9 +59,10 @@ bool value_lowered(struct render *r, struct value v, struct value *out)
     return render_text_end(r, mark, out);
 }
 
-/* Merges order[from, mid) and order[mid, to): stable, and failing as soon as two keys do not compare. */
-static bool merge(struct render *r, const struct list *keys, bool reverse, size_t *order, size_t *spare,
-                  const size_t bounds[3])
+/* Merges order[from, mid) and order[mid, to): stable, and failing as soon as two keys do not
+ * compare. */
+static bool merge(struct render *r, const struct list *keys, bool reverse, size_t *order,
+                  size_t *spare, const size_t bounds[3])
 {
     size_t i = bounds[0], j = bounds[1], n = bounds[0];
 
@@ -111,20 +114,22 @@ bool list_sort(struct render *r, struct list *items, struct list *keys, bool rev
 static bool key_of(struct render *r, struct value item, struct value attribute, bool case_sensitive,
                    struct value otherwise, struct value *out)
 {
-    return attribute_path(r, item, attribute, otherwise, out) && (case_sensitive || value_lowered(r, *out, out));
+    return attribute_path(r, item, attribute, otherwise, out) &&
+           (case_sensitive || value_lowered(r, *out, out));
 }
 
-/* sort's attribute may be several with commas between them; their keys make a tuple. */
+/* A tuple of keys, as sort's attribute may be several with commas between them. One key makes a tuple
+ * too: Python compares those item by item and asks for an order only where two items differ. */
 static bool sort_key(struct render *r, struct value item, struct value attribute, bool case_sensitive,
                      struct value *out)
 {
     struct str rest = attribute.s, part;
     struct value key;
 
-    if (attribute.type != VALUE_STR || !memchr(rest.ptr, ',', rest.len))
-        return key_of(r, item, attribute, case_sensitive, (struct value){0}, out);
-    if (!value_tuple(r, 2, out))
+    if (!value_tuple(r, 1, out))
         return false;
+    if (attribute.type != VALUE_STR)
+        return key_of(r, item, attribute, case_sensitive, (struct value){0}, &key) && list_push(r, out->list, key);
     while (str_cut(&rest, ',', &part))
         if (!key_of(r, item, value_str(part), case_sensitive, (struct value){0}, &key) ||
             !list_push(r, out->list, key))
@@ -148,7 +153,8 @@ static bool filter_sort(struct render *r, struct call *c, struct value *out)
         !value_items(r, c->self, &items) || !value_list(r, items->n, &keys))
         return false;
     for (size_t i = 0; i < items->n; i++)
-        if (!sort_key(r, items->items[i], c->arg[2], case_sensitive, &key) || !list_push(r, keys.list, key))
+        if (!sort_key(r, items->items[i], c->arg[2], case_sensitive, &key) ||
+            !list_push(r, keys.list, key))
             return false;
     return list_sort(r, items, keys.list, reverse) && as_list(items, out);
 }
@@ -167,8 +173,9 @@ static bool filter_dictsort(struct render *r, struct call *c, struct value *out)
     if (!str_eqz(by, "key") && !str_eqz(by, "value"))
         return render_fail(r, "dictsort() sorts by 'key' or by 'value'");
     if (c->self.type != VALUE_DICT)
-        return c->self.type == VALUE_UNDEFINED ? op_undefined(r, c->self)
-                                               : render_fail(r, "dictsort() needs a dict, not a %s", value_type_name(c->self));
+        return c->self.type == VALUE_UNDEFINED
+                   ? op_undefined(r, c->self)
+                   : render_fail(r, "dictsort() needs a dict, not a %s", value_type_name(c->self));
     view.dict = c->self.dict;
     view_value = (struct value){.type = VALUE_VIEW, .view = &view};
     if (!value_items(r, view_value, &items) || !value_list(r, items->n, &keys))
@@ -188,7 +195,8 @@ static bool filter_unique(struct render *r, struct call *c, struct value *out)
     struct value seen, key;
     size_t n = 0;
 
-    if (!arg_bool(r, c, 0, false, &case_sensitive) || !value_items(r, c->self, &items) || !value_dict(r, 0, &seen))
+    if (!arg_bool(r, c, 0, false, &case_sensitive) || !value_items(r, c->self, &items) ||
+        !value_dict(r, 0, &seen))
         return false;
     for (size_t i = 0; i < items->n; i++) {
         struct entry *found;
@@ -241,9 +249,11 @@ static bool filter_max(struct render *r, struct call *c, struct value *out)
     return extreme(r, c, 1, out);
 }
 
-/* --- grouping ------------------------------------------------------------------------------------ */
+/* --- grouping ------------------------------------------------------------------------------------
+ */
 
-static bool new_group(struct render *r, struct value key, struct list *groups, struct list **members)
+static bool new_group(struct render *r, struct value key, struct list *groups,
+                      struct list **members)
 {
     struct value list, group;
 
@@ -264,7 +274,8 @@ static bool filter_groupby(struct render *r, struct call *c, struct value *out)
         !value_list(r, items->n, &keys) || !value_list(r, 0, out))
         return false;
     for (size_t i = 0; i < items->n; i++)
-        if (!key_of(r, items->items[i], c->arg[0], case_sensitive, c->arg[1], &key) || !list_push(r, keys.list, key))
+        if (!key_of(r, items->items[i], c->arg[0], case_sensitive, c->arg[1], &key) ||
+            !list_push(r, keys.list, key))
             return false;
     if (!list_sort(r, items, keys.list, false))
         return false;
@@ -301,7 +312,8 @@ static bool filter_batch(struct render *r, struct call *c, struct value *out)
         if (!list_push(r, row.list, items->items[i]))
             return false;
     }
-    while (value_given(row) && value_given(c->arg[1]) && c->arg[1].type != VALUE_NONE && (int64_t)row.list->n < n)
+    while (value_given(row) && value_given(c->arg[1]) && c->arg[1].type != VALUE_NONE &&
+           (int64_t)row.list->n < n)
         if (!list_push(r, row.list, c->arg[1]))
             return false;
     return value_stream(r, rows.list, "do_batch", out);
@@ -335,19 +347,22 @@ static bool filter_slice(struct render *r, struct call *c, struct value *out)
     return value_stream(r, columns.list, "do_slice", out);
 }
 
-/* --- choosing ------------------------------------------------------------------------------------ */
+/* --- choosing ------------------------------------------------------------------------------------
+ */
 
 static struct args rest_of(const struct args *a, int n_skip)
 {
     struct args rest = *a;
 
-    rest.pos += n_skip;
+    if (n_skip > 0)
+        rest.pos += n_skip;
     rest.n_pos -= n_skip;
     return rest;
 }
 
 /* select, reject and their attr forms: items for which the test holds, or does not. */
-static bool choose(struct render *r, struct call *c, bool by_attribute, bool wants, struct value *out)
+static bool choose(struct render *r, struct call *c, bool by_attribute, bool wants,
+                   struct value *out)
 {
     const struct args *a = c->args;
     int n_skip = by_attribute;
@@ -366,9 +381,11 @@ static bool choose(struct render *r, struct call *c, bool by_attribute, bool wan
         struct value v = items->items[i];
         bool holds;
 
-        if (!render_spend(r, 1) || (by_attribute && !attribute_path(r, v, a->pos[0], (struct value){0}, &v)))
+        if (!render_spend(r, 1) ||
+            (by_attribute && !attribute_path(r, v, a->pos[0], (struct value){0}, &v)))
             return false;
-        if (a->n_pos > n_skip ? !call_test(r, a->pos[n_skip].s, v, &rest, &holds) : !value_truth(r, v, &holds))
+        if (a->n_pos > n_skip ? !call_test(r, a->pos[n_skip].s, v, &rest, &holds)
+                              : !value_truth(r, v, &holds))
             return false;
         if (holds == wants)
             items->items[n++] = items->items[i];
@@ -415,7 +432,8 @@ static bool map_attribute(struct render *r, struct call *c, struct list *items)
     if (!value_given(attribute))
         return render_fail(r, "map() needs a filter or an attribute");
     for (size_t i = 0; i < items->n; i++)
-        if (!render_spend(r, 1) || !attribute_path(r, items->items[i], attribute, otherwise, &items->items[i]))
+        if (!render_spend(r, 1) ||
+            !attribute_path(r, items->items[i], attribute, otherwise, &items->items[i]))
             return false;
     return true;
 }
@@ -438,7 +456,8 @@ static bool filter_map(struct render *r, struct call *c, struct value *out)
     return value_stream(r, items, "sync_do_map", out);
 }
 
-/* --- the rest ------------------------------------------------------------------------------------ */
+/* --- the rest ------------------------------------------------------------------------------------
+ */
 
 static bool filter_length(struct render *r, struct call *c, struct value *out)
 {
@@ -550,7 +569,8 @@ static bool filter_join(struct render *r, struct call *c, struct value *out)
     bool is_safe = false;
     size_t mark;
 
-    if ((value_given(c->arg[0]) && !value_to_str(r, c->arg[0], &d)) || !value_items(r, c->self, &items))
+    if ((value_given(c->arg[0]) && !value_to_str(r, c->arg[0], &d)) ||
+        !value_items(r, c->self, &items))
         return false;
     for (size_t i = 0; i < items->n; i++) {
         if (!attribute_path(r, items->items[i], c->arg[1], (struct value){0}, &items->items[i]) ||

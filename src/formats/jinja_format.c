@@ -21,7 +21,8 @@ static bool wrong_type(struct render *r, const struct spec *s, struct value v)
 {
     if (v.type == VALUE_UNDEFINED)
         return op_undefined(r, v);
-    return render_fail(r, "format '%c' does not take a %s", s->type ? s->type : 's', value_type_name(v));
+    return render_fail(r, "format '%c' does not take a %s", s->type ? s->type : 's',
+                       value_type_name(v));
 }
 
 static void add_fill(struct buf *out, struct str fill, size_t n)
@@ -31,11 +32,16 @@ static void add_fill(struct buf *out, struct str fill, size_t n)
 }
 
 /* Puts head (sign and prefix) and body into the width. */
-static bool add_padded(struct render *r, const struct spec *s, struct str head, struct str body, char align)
+static bool add_padded(struct render *r, const struct spec *s, struct str head, struct str body,
+                       char align)
 {
     struct buf *out = &r->scratch;
-    size_t n = utf8_count(head) + utf8_count(body), pad = s->width > 0 && (size_t)s->width > n ? (size_t)s->width - n : 0;
-    size_t before = align == '>' ? pad : align == '^' ? pad / 2 : 0, inside = align == '=' ? pad : 0;
+    size_t n = utf8_count(head) + utf8_count(body),
+           pad = s->width > 0 && (size_t)s->width > n ? (size_t)s->width - n : 0;
+    size_t before = align == '>'   ? pad
+                    : align == '^' ? pad / 2
+                                   : 0,
+           inside = align == '=' ? pad : 0;
 
     add_fill(out, s->fill, before);
     buf_add_str(out, head);
@@ -58,7 +64,8 @@ static const char *sign_text(bool is_negative, char sign)
 }
 
 /* Digits with a separator every `every` of them, counted from the end of the whole part. */
-static void group_digits(struct buf *out, struct str digits, size_t n_whole, char separator, size_t every)
+static void group_digits(struct buf *out, struct str digits, size_t n_whole, char separator,
+                         size_t every)
 {
     for (size_t i = 0; i < digits.len; i++) {
         if (i > 0 && i < n_whole && (n_whole - i) % every == 0)
@@ -67,19 +74,22 @@ static void group_digits(struct buf *out, struct str digits, size_t n_whole, cha
     }
 }
 
-static bool add_number(struct render *r, const struct spec *s, const char *head, struct str digits, size_t every)
+static bool add_number(struct render *r, const struct spec *s, const char *head, struct str digits,
+                       size_t every)
 {
     struct buf grouped = {0};
     size_t n_whole = 0, head_len = strlen(head);
     struct spec plain = *s;
     bool is_good;
 
-    while (n_whole < digits.len && (every == 4 || (digits.ptr[n_whole] >= '0' && digits.ptr[n_whole] <= '9')))
+    while (n_whole < digits.len &&
+           (every == 4 || (digits.ptr[n_whole] >= '0' && digits.ptr[n_whole] <= '9')))
         n_whole++;
     if (s->zero && !s->align && s->group) { /* zeros take part in the grouping */
         struct buf zeros = {0};
 
-        while (n_whole > 0 && s->width > 0 && head_len + digits.len + zeros.len + (n_whole - 1) / every < (size_t)s->width) {
+        while (n_whole > 0 && s->width > 0 &&
+               head_len + digits.len + zeros.len + (n_whole - 1) / every < (size_t)s->width) {
             buf_addc(&zeros, '0');
             n_whole++;
         }
@@ -106,7 +116,10 @@ static bool add_int(struct render *r, const struct spec *s, int64_t i, bool c_st
     char digits[70], head[4];
     size_t at = sizeof(digits);
     uint64_t rest = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
-    unsigned base = s->type == 'x' || s->type == 'X' ? 16 : s->type == 'o' ? 8 : s->type == 'b' ? 2 : 10;
+    unsigned base = s->type == 'x' || s->type == 'X' ? 16
+                    : s->type == 'o'                 ? 8
+                    : s->type == 'b'                 ? 2
+                                                     : 10;
     struct buf padded = {0};
     bool is_good;
 
@@ -125,7 +138,8 @@ static bool add_int(struct render *r, const struct spec *s, int64_t i, bool c_st
     return is_good;
 }
 
-/* Python's float without a type: repr, or with a precision the shorter of both forms but with ".0". */
+/* Python's float without a type: repr, or with a precision the shorter of both forms but with ".0".
+ */
 static void plain_float(struct buf *out, const struct spec *s, double f)
 {
     char text[MAX_PRECISION + 40];
@@ -180,13 +194,14 @@ static bool add_character(struct render *r, const struct spec *s, struct value v
     return add_padded(r, s, STR(""), (struct str){text, (size_t)n}, s->align ? s->align : align);
 }
 
-/* --- "%..." % value ------------------------------------------------------------------------------ */
+/* --- "%..." % value ------------------------------------------------------------------------------
+ */
 
 struct percent {
     struct render *r;
     struct str fmt;
     size_t at;
-    struct value arg;      /* what stands right of % */
+    struct value arg;        /* what stands right of % */
     const struct list *many; /* its items, if a tuple */
     size_t n_used;
     bool is_safe;
@@ -214,7 +229,8 @@ static bool percent_number(struct percent *p, int most, int *out)
         if (!next_arg(p, &v))
             return false;
         if (!value_integer(v, &i))
-            return render_fail(p->r, "'*' in a format needs an integer, not a %s", value_type_name(v));
+            return render_fail(p->r, "'*' in a format needs an integer, not a %s",
+                               value_type_name(v));
     } else {
         for (; p->at < p->fmt.len && p->fmt.ptr[p->at] >= '0' && p->fmt.ptr[p->at] <= '9'; p->at++)
             i = MIN(i * 10 + p->fmt.ptr[p->at] - '0', (int64_t)most + 1);
@@ -271,10 +287,12 @@ static bool percent_key(struct percent *p, struct value *out)
         return render_fail(p->r, "a '(' in a format is never closed");
     name = str_slice(p->fmt, p->at + 1, (size_t)end);
     if (p->arg.type != VALUE_DICT)
-        return render_fail(p->r, "the format names '" STR_FMT "', so it needs a dict", STR_ARG(name));
+        return render_fail(p->r, "the format names '" STR_FMT "', so it needs a dict",
+                           STR_ARG(name));
     entry = dict_find_str(p->arg.dict, name);
     if (!entry)
-        return render_fail(p->r, "the format names '" STR_FMT "', which the dict does not have", STR_ARG(name));
+        return render_fail(p->r, "the format names '" STR_FMT "', which the dict does not have",
+                           STR_ARG(name));
     *out = entry->value;
     p->at = (size_t)end + 1;
     return true;
@@ -285,8 +303,9 @@ static bool percent_text(struct percent *p, const struct spec *s, struct value v
     size_t mark = render_text_begin(p->r);
     struct value text;
 
-    if (s->type == 's' ? !value_to_str(p->r, v, &text)
-                       : !print_repr(p->r, &p->r->scratch, v) || !render_text_end(p->r, mark, &text))
+    if (s->type == 's'
+            ? !value_to_str(p->r, v, &text)
+            : !print_repr(p->r, &p->r->scratch, v) || !render_text_end(p->r, mark, &text))
         return false;
     if (p->is_safe && !value_escape(p->r, text, &text))
         return false;
@@ -371,14 +390,16 @@ bool format_percent(struct render *r, struct value fmt, struct value arg, struct
             return false;
     }
     if (p.n_used < (p.many ? p.many->n : 1) && arg.type != VALUE_DICT && arg.type != VALUE_LIST)
-        return render_fail(r, "the format leaves %zu values unused", (p.many ? p.many->n : 1) - p.n_used);
+        return render_fail(r, "the format leaves %zu values unused",
+                           (p.many ? p.many->n : 1) - p.n_used);
     if (!render_text_end(r, mark, out))
         return false;
     out->is_safe = fmt.is_safe;
     return true;
 }
 
-/* --- "{...}".format(...) ------------------------------------------------------------------------- */
+/* --- "{...}".format(...) -------------------------------------------------------------------------
+ */
 
 struct braces {
     struct render *r;
@@ -440,7 +461,8 @@ static bool parse_spec(struct render *r, struct str text, struct spec *s)
         if (!spec_number(r, text, &at, MAX_PRECISION, &s->precision))
             return false;
         if (s->precision < 0)
-            return render_fail(r, "a precision is missing in the format '" STR_FMT "'", STR_ARG(text));
+            return render_fail(r, "a precision is missing in the format '" STR_FMT "'",
+                               STR_ARG(text));
     }
     if (at < text.len)
         s->type = text.ptr[at++];
@@ -494,7 +516,8 @@ static bool field_first(struct braces *b, struct str name, struct value *out)
                 *out = b->args->named[k].value;
                 return true;
             }
-        return render_fail(b->r, "the format names '" STR_FMT "', which is not given", STR_ARG(name));
+        return render_fail(b->r, "the format names '" STR_FMT "', which is not given",
+                           STR_ARG(name));
     }
     for (size_t k = 0; k < name.len; k++)
         i = MIN(i * 10 + name.ptr[k] - '0', (int64_t)1 << 40);
@@ -505,7 +528,8 @@ static bool field_first(struct braces *b, struct str name, struct value *out)
     else
         i = b->next++;
     if (i >= b->args->n_pos)
-        return render_fail(b->r, "the format asks for value %lld, and there are %d", (long long)i + 1, b->args->n_pos);
+        return render_fail(b->r, "the format asks for value %lld, and there are %d",
+                           (long long)i + 1, b->args->n_pos);
     *out = b->args->pos[i];
     return true;
 }
@@ -526,7 +550,8 @@ static bool field_value(struct braces *b, struct str field, struct value *out)
         int64_t i = 0;
         bool is_number;
 
-        while (at < field.len && (is_item ? field.ptr[at] != ']' : field.ptr[at] != '.' && field.ptr[at] != '['))
+        while (at < field.len &&
+               (is_item ? field.ptr[at] != ']' : field.ptr[at] != '.' && field.ptr[at] != '['))
             at++;
         name = str_slice(field, from, at);
         at += is_item;
@@ -565,9 +590,9 @@ static bool one_field(struct braces *b, struct str s)
         conversion = s.ptr[at + 1];
         at += 2;
     }
-    if (at < s.len && !expand_spec(b, str_slice(s, at + 1, s.len), &spec))
+    if (!field_value(b, field, &v)) /* fields are counted before those of their spec */
         return false;
-    if (!field_value(b, field, &v))
+    if (at < s.len && !expand_spec(b, str_slice(s, at + 1, s.len), &spec))
         return false;
     mark = render_text_begin(b->r);
     if (conversion == 's' && !value_to_str(b->r, v, &v))

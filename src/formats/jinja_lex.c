@@ -1,8 +1,8 @@
 /* jinja_lex.c - source text to tokens, and places in the source.
  *
- * Outside tags all is data, cut by the rules of white space: a "-" at a tag takes away all blanks on
- * its side, "+" keeps them where trim_blocks or lstrip_blocks would take them. Inside tags, an end
- * mark ends the tag only where all brackets are closed. */
+ * Outside tags all is data, cut by the rules of white space: a "-" at a tag takes away all blanks
+ * on its side, "+" keeps them where trim_blocks or lstrip_blocks would take them. Inside tags, an
+ * end mark ends the tag only where all brackets are closed. */
 #include "base/num.h"
 #include "formats/jinja_text.h"
 #include "formats/jinja_tree.h"
@@ -13,7 +13,7 @@ struct lexer {
     size_t at;
     struct token *items;
     size_t n, cap;
-    bool starts_line; /* the tag before ended with a newline, or there was none */
+    bool starts_line;   /* the tag before ended with a newline, or there was none */
     char brackets[256]; /* the closing ones that are due */
     int n_brackets;
     struct err *e;
@@ -23,12 +23,12 @@ static const struct {
     const char *text;
     enum token_kind kind;
 } operators[] = {
-    {"//", TOKEN_FLOORDIV}, {"**", TOKEN_POW},      {"==", TOKEN_EQ},        {"!=", TOKEN_NE},
-    {">=", TOKEN_GE},       {"<=", TOKEN_LE},       {"+", TOKEN_ADD},        {"-", TOKEN_SUB},
-    {"/", TOKEN_DIV},       {"*", TOKEN_MUL},       {"%", TOKEN_MOD},        {"~", TOKEN_TILDE},
-    {"[", TOKEN_LBRACKET},  {"]", TOKEN_RBRACKET},  {"(", TOKEN_LPAREN},     {")", TOKEN_RPAREN},
-    {"{", TOKEN_LBRACE},    {"}", TOKEN_RBRACE},    {">", TOKEN_GT},         {"<", TOKEN_LT},
-    {"=", TOKEN_ASSIGN},    {".", TOKEN_DOT},       {":", TOKEN_COLON},      {"|", TOKEN_PIPE},
+    {"//", TOKEN_FLOORDIV}, {"**", TOKEN_POW},      {"==", TOKEN_EQ},    {"!=", TOKEN_NE},
+    {">=", TOKEN_GE},       {"<=", TOKEN_LE},       {"+", TOKEN_ADD},    {"-", TOKEN_SUB},
+    {"/", TOKEN_DIV},       {"*", TOKEN_MUL},       {"%", TOKEN_MOD},    {"~", TOKEN_TILDE},
+    {"[", TOKEN_LBRACKET},  {"]", TOKEN_RBRACKET},  {"(", TOKEN_LPAREN}, {")", TOKEN_RPAREN},
+    {"{", TOKEN_LBRACE},    {"}", TOKEN_RBRACE},    {">", TOKEN_GT},     {"<", TOKEN_LT},
+    {"=", TOKEN_ASSIGN},    {".", TOKEN_DOT},       {":", TOKEN_COLON},  {"|", TOKEN_PIPE},
     {",", TOKEN_COMMA},     {";", TOKEN_SEMICOLON},
 };
 
@@ -75,7 +75,8 @@ static size_t skip_space(const struct lexer *x, size_t at)
     return at;
 }
 
-/* --- data and the edges of tags ------------------------------------------------------------------ */
+/* --- data and the edges of tags ------------------------------------------------------------------
+ */
 
 static void add_data(struct lexer *x, size_t from, struct str text)
 {
@@ -83,8 +84,10 @@ static void add_data(struct lexer *x, size_t from, struct str text)
         add(x, TOKEN_DATA, from)->text = text;
 }
 
-/* The text before a tag at `to`, with the blanks that the tag's sign or lstrip_blocks takes away. */
-static struct str data_before(const struct lexer *x, size_t from, size_t to, char sign, bool is_print)
+/* The text before a tag at `to`, with the blanks that the tag's sign or lstrip_blocks takes away.
+ */
+static struct str data_before(const struct lexer *x, size_t from, size_t to, char sign,
+                              bool is_print)
 {
     struct str text = str_slice(x->s, from, to);
     size_t line = text.len;
@@ -95,7 +98,8 @@ static struct str data_before(const struct lexer *x, size_t from, size_t to, cha
         return text;
     while (line > 0 && text.ptr[line - 1] != '\n')
         line--;
-    if ((line > 0 || x->starts_line) && text_strip(str_slice(text, line, text.len), true, false).len == 0)
+    if ((line > 0 || x->starts_line) &&
+        text_strip(str_slice(text, line, text.len), true, false).len == 0)
         text.len = line;
     return text;
 }
@@ -107,8 +111,10 @@ static char sign_at(const struct lexer *x, size_t at)
     return c == '-' || c == '+' ? c : 0;
 }
 
-/* The end of a tag whose closing mark begins at `at` ("%}" with an optional sign before it); 0: none. */
-static size_t tag_end(const struct lexer *x, size_t at, const char *mark, bool allows_plus, bool trims)
+/* The end of a tag whose closing mark begins at `at` ("%}" with an optional sign before it); 0:
+ * none. */
+static size_t tag_end(const struct lexer *x, size_t at, const char *mark, bool allows_plus,
+                      bool trims)
 {
     char sign = sign_at(x, at);
 
@@ -118,10 +124,12 @@ static size_t tag_end(const struct lexer *x, size_t at, const char *mark, bool a
         return at + 3;
     if (!starts(x, at, mark))
         return 0;
-    return at + 2 + (trims && x->t->settings.trim_blocks && at + 2 < x->s.len && x->s.ptr[at + 2] == '\n');
+    return at + 2 +
+           (trims && x->t->settings.trim_blocks && at + 2 < x->s.len && x->s.ptr[at + 2] == '\n');
 }
 
-/* {% word %} at `at`: the byte after it, or 0. The opening tag of raw has no "+" and does not trim. */
+/* {% word %} at `at`: the byte after it, or 0. The opening tag of raw has no "+" and does not trim.
+ */
 static size_t word_tag(const struct lexer *x, size_t at, const char *word, bool is_end)
 {
     size_t i = at + 2;
@@ -172,7 +180,8 @@ static bool lex_raw(struct lexer *x, size_t at, size_t body)
     return fail(x, at, "this raw block is never closed by {%% endraw %%}");
 }
 
-/* --- inside tags --------------------------------------------------------------------------------- */
+/* --- inside tags ---------------------------------------------------------------------------------
+ */
 
 static int digit_value(char c)
 {
@@ -341,7 +350,8 @@ static bool unescape_one(struct lexer *x, struct str s, size_t *i, struct buf *o
     if (c == 'x' || c == 'u' || c == 'U')
         return unescape_hex(x, s, i, out);
     if (c == 'N')
-        return fail(x, x->at, "\\N{...} names of characters are not supported: write \\u and the number");
+        return fail(x, x->at,
+                    "\\N{...} names of characters are not supported: write \\u and the number");
     buf_addc(out, '\\'); /* an unknown escape stays as it is */
     return true;
 }
@@ -383,7 +393,8 @@ static bool lex_string(struct lexer *x)
 static bool is_name_char(uint32_t c)
 {
     if (c < 0x80)
-        return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               (c >= '0' && c <= '9');
     return c != UTF8_BAD && text_is(c, TEXT_ALNUM);
 }
 
@@ -402,7 +413,8 @@ static bool lex_operator(struct lexer *x)
         if (x->n_brackets == 0)
             return fail(x, x->at, "'%c' closes nothing", c);
         if (x->brackets[--x->n_brackets] != c)
-            return fail(x, x->at, "found '%c' where '%c' was expected", c, x->brackets[x->n_brackets]);
+            return fail(x, x->at, "found '%c' where '%c' was expected", c,
+                        x->brackets[x->n_brackets]);
     }
     for (size_t i = 0; i < LEN(operators); i++)
         if (starts(x, x->at, operators[i].text)) {
@@ -497,7 +509,9 @@ bool jinja_lex(struct jinja *t, struct tokens *out, struct err *e)
         kind = x.s.ptr[tag + 1];
         raw = word_tag(&x, tag, "raw", false);
         add_data(&x, x.at, data_before(&x, x.at, tag, sign, kind == '{'));
-        if (raw ? !lex_raw(&x, tag, raw) : kind == '#' ? !lex_comment(&x, tag) : !lex_tag(&x, tag, kind == '{'))
+        if (raw           ? !lex_raw(&x, tag, raw)
+            : kind == '#' ? !lex_comment(&x, tag)
+                          : !lex_tag(&x, tag, kind == '{'))
             return false;
     }
     add(&x, TOKEN_END, x.s.len);
@@ -505,7 +519,8 @@ bool jinja_lex(struct jinja *t, struct tokens *out, struct err *e)
     return true;
 }
 
-/* --- places -------------------------------------------------------------------------------------- */
+/* --- places --------------------------------------------------------------------------------------
+ */
 
 void jinja_place(const struct jinja *t, uint32_t at, int *line, int *column)
 {
@@ -547,7 +562,8 @@ static void quote_line(const struct jinja *t, size_t at, struct buf *out)
         buf_addz(out, "...");
 }
 
-bool jinja_fail_at(const struct jinja *t, uint32_t at, enum err_code code, struct str message, struct err *e)
+bool jinja_fail_at(const struct jinja *t, uint32_t at, enum err_code code, struct str message,
+                   struct err *e)
 {
     int line, column;
     struct buf quoted = {0};

@@ -18,7 +18,8 @@ static bool end_text(struct render *r, struct call *c, size_t mark, struct value
     return true;
 }
 
-/* --- case ---------------------------------------------------------------------------------------- */
+/* --- case ----------------------------------------------------------------------------------------
+ */
 
 static bool str_upper(struct render *r, struct call *c, struct value *out)
 {
@@ -68,7 +69,8 @@ static bool str_swapcase(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out);
 }
 
-/* --- stripping ----------------------------------------------------------------------------------- */
+/* --- stripping -----------------------------------------------------------------------------------
+ */
 
 static bool strip_sides(struct render *r, struct call *c, bool left, bool right, struct value *out)
 {
@@ -76,7 +78,8 @@ static bool strip_sides(struct render *r, struct call *c, bool left, bool right,
 
     if (!value_given(c->arg[0]) || c->arg[0].type == VALUE_NONE)
         return done(c, text_strip(c->self.s, left, right), out);
-    if (!arg_str(r, c, 0, "", &set) || !render_spend(r, (set.len + 1) * (c->self.s.len / 64 + 1) / 8))
+    if (!arg_str(r, c, 0, "", &set) ||
+        !render_spend(r, (set.len + 1) * (c->self.s.len / 64 + 1) / 8))
         return false;
     return done(c, text_strip_set(c->self.s, set, left, right), out);
 }
@@ -124,11 +127,14 @@ static bool str_removesuffix(struct render *r, struct call *c, struct value *out
     return done(c, ends_with(s, part) ? str_slice(s, 0, s.len - part.len) : s, out);
 }
 
-/* --- searching ----------------------------------------------------------------------------------- */
+/* --- searching -----------------------------------------------------------------------------------
+ */
 
 /* The part of self between the optional arguments i and i + 1, as a slice has them; *at is its byte
- * offset and *first the number of its first character. False in *exists: the start is past the end. */
-static bool search_window(struct render *r, struct call *c, int i, struct str *out, int64_t *first, bool *exists)
+ * offset and *first the number of its first character. False in *exists: the start is past the end.
+ */
+static bool search_window(struct render *r, struct call *c, int i, struct str *out, int64_t *first,
+                          bool *exists)
 {
     struct str s = c->self.s;
     int64_t n, start = 0, stop = INT64_MAX;
@@ -169,7 +175,8 @@ static bool search(struct render *r, struct call *c, bool from_right, int64_t *o
     return true;
 }
 
-static bool find_or_fail(struct render *r, struct call *c, bool from_right, bool fails, struct value *out)
+static bool find_or_fail(struct render *r, struct call *c, bool from_right, bool fails,
+                         struct value *out)
 {
     int64_t at;
 
@@ -220,7 +227,8 @@ static bool str_count(struct render *r, struct call *c, struct value *out)
 }
 
 /* startswith and endswith take one part or a tuple of them. */
-static bool matches_side(struct render *r, struct call *c, bool (*matches)(struct str, struct str), struct value *out)
+static bool matches_side(struct render *r, struct call *c, bool (*matches)(struct str, struct str),
+                         struct value *out)
 {
     struct value parts = c->arg[0];
     struct str window;
@@ -293,7 +301,8 @@ static bool str_replace(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out);
 }
 
-/* --- splitting and joining ----------------------------------------------------------------------- */
+/* --- splitting and joining -----------------------------------------------------------------------
+ */
 
 static bool push_part(struct render *r, struct call *c, struct str part, struct list *l)
 {
@@ -312,7 +321,8 @@ static void reverse_list(struct list *l)
     }
 }
 
-static bool split_at(struct render *r, struct call *c, struct str separator, int64_t most, struct list *l)
+static bool split_at(struct render *r, struct call *c, struct str separator, int64_t most,
+                     struct list *l)
 {
     struct str rest = c->self.s;
 
@@ -324,7 +334,8 @@ static bool split_at(struct render *r, struct call *c, struct str separator, int
     return push_part(r, c, rest, l);
 }
 
-static bool rsplit_at(struct render *r, struct call *c, struct str separator, int64_t most, struct list *l)
+static bool rsplit_at(struct render *r, struct call *c, struct str separator, int64_t most,
+                      struct list *l)
 {
     struct str rest = c->self.s;
 
@@ -382,7 +393,9 @@ static bool rsplit_blanks(struct render *r, struct call *c, int64_t most, struct
                 break;
             start = most == 0 ? 0 : before;
         }
-        if (!push_part(r, c, most == 0 ? text_strip(rest, true, false) : str_slice(rest, start, rest.len), l))
+        if (!push_part(r, c,
+                       most == 0 ? text_strip(rest, true, false) : str_slice(rest, start, rest.len),
+                       l))
             return false;
         rest = text_strip(str_slice(rest, 0, start), false, true);
     }
@@ -398,12 +411,14 @@ static bool split_by(struct render *r, struct call *c, bool from_right, struct v
     if (!arg_int(r, c, 1, -1, &most) || !value_list(r, 0, out))
         return false;
     if (!value_given(c->arg[0]) || c->arg[0].type == VALUE_NONE)
-        return from_right ? rsplit_blanks(r, c, most, out->list) : split_blanks(r, c, most, out->list);
+        return from_right ? rsplit_blanks(r, c, most, out->list)
+                          : split_blanks(r, c, most, out->list);
     if (!arg_str(r, c, 0, "", &separator))
         return false;
     if (separator.len == 0)
         return render_fail(r, "%s() cannot split by an empty separator", c->fn->name);
-    return from_right ? rsplit_at(r, c, separator, most, out->list) : split_at(r, c, separator, most, out->list);
+    return from_right ? rsplit_at(r, c, separator, most, out->list)
+                      : split_at(r, c, separator, most, out->list);
 }
 
 static bool str_split(struct render *r, struct call *c, struct value *out)
@@ -452,9 +467,11 @@ static bool partition(struct render *r, struct call *c, bool from_right, struct 
     if (!value_tuple(r, 3, out))
         return false;
     if (at < 0)
-        return push_part(r, c, from_right ? STR("") : s, out->list) && push_part(r, c, STR(""), out->list) &&
+        return push_part(r, c, from_right ? STR("") : s, out->list) &&
+               push_part(r, c, STR(""), out->list) &&
                push_part(r, c, from_right ? s : STR(""), out->list);
-    return push_part(r, c, str_slice(s, 0, (size_t)at), out->list) && push_part(r, c, separator, out->list) &&
+    return push_part(r, c, str_slice(s, 0, (size_t)at), out->list) &&
+           push_part(r, c, separator, out->list) &&
            push_part(r, c, str_slice(s, (size_t)at + separator.len, s.len), out->list);
 }
 
@@ -482,7 +499,8 @@ static bool str_join(struct render *r, struct call *c, struct value *out)
         if (v.type == VALUE_UNDEFINED)
             return op_undefined(r, v);
         if (v.type != VALUE_STR)
-            return render_fail(r, "join() takes strings, and item %zu is a %s", i, value_type_name(v));
+            return render_fail(r, "join() takes strings, and item %zu is a %s", i,
+                               value_type_name(v));
         if (c->self.is_safe && !value_escape(r, v, &v))
             return false;
         if (i > 0)
@@ -492,9 +510,11 @@ static bool str_join(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out);
 }
 
-/* --- width --------------------------------------------------------------------------------------- */
+/* --- width ---------------------------------------------------------------------------------------
+ */
 
-static bool justify(struct render *r, struct call *c, bool to_left, bool to_right, struct value *out)
+static bool justify(struct render *r, struct call *c, bool to_left, bool to_right,
+                    struct value *out)
 {
     size_t n = utf8_count(c->self.s), pad, before, mark;
     int64_t width;
@@ -580,7 +600,8 @@ static bool str_expandtabs(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out) && render_spend(r, out->s.len / 8);
 }
 
-/* --- questions ----------------------------------------------------------------------------------- */
+/* --- questions -----------------------------------------------------------------------------------
+ */
 
 /* Every character is of the class, and there is one. */
 static bool all_are(struct call *c, enum text_class k, struct value *out)
@@ -594,10 +615,10 @@ static bool all_are(struct call *c, enum text_class k, struct value *out)
     return true;
 }
 
-#define CLASS_METHOD(name, k) \
-    static bool name(struct render *r, struct call *c, struct value *out) \
-    { \
-        return all_are(c, k, out); \
+#define CLASS_METHOD(name, k)                                                                      \
+    static bool name(struct render *r, struct call *c, struct value *out)                          \
+    {                                                                                              \
+        return all_are(c, k, out);                                                                 \
     }
 
 CLASS_METHOD(str_isalpha, TEXT_ALPHA)

@@ -1,7 +1,8 @@
 /* jinja_methods_seq.c - the methods of lists, tuples, dicts, loops and cyclers. */
 #include "formats/jinja_render.h"
 
-/* --- lists --------------------------------------------------------------------------------------- */
+/* --- lists ---------------------------------------------------------------------------------------
+ */
 
 static bool none(struct value *out)
 {
@@ -158,17 +159,23 @@ static bool list_sort_method(struct render *r, struct call *c, struct value *out
     struct list *keys, *l = c->self.list;
     bool reverse;
 
-    if (!arg_bool(r, c, 0, false, &reverse) || !value_items(r, c->self, &keys) || !list_sort(r, l, keys, reverse))
+    if (!arg_bool(r, c, 0, false, &reverse) || !value_items(r, c->self, &keys) ||
+        !list_sort(r, l, keys, reverse))
         return false;
     return none(out);
 }
 
 static const struct builtin list_methods[] = {
-    {"append", "object!", list_append},   {"extend", "iterable!", list_extend},
-    {"insert", "index! object!", list_insert}, {"pop", "index", list_pop},
-    {"index", "value! start stop", list_index}, {"count", "value!", list_count},
-    {"remove", "value!", list_remove},    {"copy", "", list_copy},
-    {"clear", "", list_clear},            {"reverse", "", list_reverse},
+    {"append", "object!", list_append},
+    {"extend", "iterable!", list_extend},
+    {"insert", "index! object!", list_insert},
+    {"pop", "index", list_pop},
+    {"index", "value! start stop", list_index},
+    {"count", "value!", list_count},
+    {"remove", "value!", list_remove},
+    {"copy", "", list_copy},
+    {"clear", "", list_clear},
+    {"reverse", "", list_reverse},
     {"sort", "reverse", list_sort_method},
 };
 
@@ -177,7 +184,8 @@ static const struct builtin tuple_methods[] = {
     {"count", "value!", list_count},
 };
 
-/* --- dicts --------------------------------------------------------------------------------------- */
+/* --- dicts ---------------------------------------------------------------------------------------
+ */
 
 static bool view_of(struct render *r, struct call *c, enum view_kind kind, struct value *out)
 {
@@ -268,7 +276,8 @@ static bool merge_into(struct render *r, struct dict *d, const struct args *a, c
             if (!value_items(r, pairs->items[i], &pair))
                 return false;
             if (pair->n != 2)
-                return render_fail(r, "%s() needs pairs, and item %zu has %zu parts", who, i, pair->n);
+                return render_fail(r, "%s() needs pairs, and item %zu has %zu parts", who, i,
+                                   pair->n);
             if (!dict_set(r, d, pair->items[0], pair->items[1]))
                 return false;
         }
@@ -319,7 +328,8 @@ static const struct builtin dict_methods[] = {
     {"clear", "", dict_clear},
 };
 
-/* --- loops and cyclers --------------------------------------------------------------------------- */
+/* --- loops and cyclers ---------------------------------------------------------------------------
+ */
 
 static bool loop_cycle(struct render *r, struct call *c, struct value *out)
 {
@@ -398,7 +408,8 @@ const struct builtin *cycler_method_find(struct str name)
     return builtin_find(cycler_methods, LEN(cycler_methods), name);
 }
 
-/* --- global functions ---------------------------------------------------------------------------- */
+/* --- global functions ----------------------------------------------------------------------------
+ */
 
 static bool global_range(struct render *r, struct call *c, struct value *out)
 {
@@ -406,13 +417,15 @@ static bool global_range(struct render *r, struct call *c, struct value *out)
     int64_t first, second, step;
     __int128 n;
 
-    if (!g || !arg_int(r, c, 0, 0, &first) || !arg_int(r, c, 1, first, &second) || !arg_int(r, c, 2, 1, &step))
+    if (!g || !arg_int(r, c, 0, 0, &first) || !arg_int(r, c, 1, first, &second) ||
+        !arg_int(r, c, 2, 1, &step))
         return false;
     if (!value_given(c->arg[1]))
         first = 0;
     if (step == 0)
         return render_fail(r, "range() cannot go by steps of zero");
-    n = step > 0 ? ((__int128)second - first + step - 1) / step : ((__int128)second - first + step + 1) / step;
+    n = step > 0 ? ((__int128)second - first + step - 1) / step
+                 : ((__int128)second - first + step + 1) / step;
     if (n > 1000 * 1000 * 1000)
         return render_fail(r, "range() of more than a billion numbers");
     *g = (struct range){first, second, step, n > 0 ? (int64_t)n : 0};
@@ -422,12 +435,14 @@ static bool global_range(struct render *r, struct call *c, struct value *out)
 
 static bool global_dict(struct render *r, struct call *c, struct value *out)
 {
-    return value_dict(r, (size_t)c->args->n_named, out) && merge_into(r, out->dict, c->args, "dict");
+    return value_dict(r, (size_t)c->args->n_named, out) &&
+           merge_into(r, out->dict, c->args, "dict");
 }
 
 static bool global_namespace(struct render *r, struct call *c, struct value *out)
 {
-    if (!value_dict(r, (size_t)c->args->n_named, out) || !merge_into(r, out->dict, c->args, "namespace"))
+    if (!value_dict(r, (size_t)c->args->n_named, out) ||
+        !merge_into(r, out->dict, c->args, "namespace"))
         return false;
     out->type = VALUE_NAMESPACE;
     return true;
@@ -463,8 +478,10 @@ static bool global_joiner(struct render *r, struct call *c, struct value *out)
 }
 
 static const struct builtin globals[] = {
-    {"range", "start! stop step", global_range}, {"dict", "*", global_dict},
-    {"namespace", "*", global_namespace},        {"cycler", "*", global_cycler},
+    {"range", "start! stop step", global_range},
+    {"dict", "*", global_dict},
+    {"namespace", "*", global_namespace},
+    {"cycler", "*", global_cycler},
     {"joiner", "sep", global_joiner},
 };
 

@@ -18,7 +18,7 @@ bool op_undefined(struct render *r, struct value v)
 static const char *sign_of(enum node_kind op)
 {
     static const char *const signs[] = {
-        [NODE_ADD] = "+", [NODE_SUB] = "-",       [NODE_MUL] = "*", [NODE_DIV] = "/",
+        [NODE_ADD] = "+", [NODE_SUB] = "-",       [NODE_MUL] = "*",  [NODE_DIV] = "/",
         [NODE_MOD] = "%", [NODE_FLOORDIV] = "//", [NODE_POW] = "**",
     };
 
@@ -29,8 +29,8 @@ static bool wrong_types(struct render *r, enum node_kind op, struct value a, str
 {
     if (a.type == VALUE_UNDEFINED || b.type == VALUE_UNDEFINED)
         return op_undefined(r, a.type == VALUE_UNDEFINED ? a : b);
-    return render_fail(r, "'%s' cannot be applied to a %s and a %s", sign_of(op), value_type_name(a),
-                       value_type_name(b));
+    return render_fail(r, "'%s' cannot be applied to a %s and a %s", sign_of(op),
+                       value_type_name(a), value_type_name(b));
 }
 
 static bool too_large(struct render *r, enum node_kind op)
@@ -43,7 +43,8 @@ static bool division_by_zero(struct render *r, enum node_kind op)
     return render_fail(r, "'%s' divides by zero", sign_of(op));
 }
 
-/* --- numbers ------------------------------------------------------------------------------------- */
+/* --- numbers -------------------------------------------------------------------------------------
+ */
 
 static bool int_power(struct render *r, int64_t base, int64_t exponent, struct value *out)
 {
@@ -66,7 +67,8 @@ static bool int_power(struct render *r, int64_t base, int64_t exponent, struct v
     return true;
 }
 
-static bool int_arithmetic(struct render *r, enum node_kind op, int64_t a, int64_t b, struct value *out)
+static bool int_arithmetic(struct render *r, enum node_kind op, int64_t a, int64_t b,
+                           struct value *out)
 {
     int64_t c = 0;
     bool overflows = false;
@@ -140,7 +142,8 @@ static bool float_power(struct render *r, double a, double b, struct value *out)
     return true;
 }
 
-static bool float_arithmetic(struct render *r, enum node_kind op, double a, double b, struct value *out)
+static bool float_arithmetic(struct render *r, enum node_kind op, double a, double b,
+                             struct value *out)
 {
     switch (op) {
     case NODE_ADD:
@@ -164,7 +167,8 @@ static bool float_arithmetic(struct render *r, enum node_kind op, double a, doub
     }
 }
 
-/* --- sequences ----------------------------------------------------------------------------------- */
+/* --- sequences -----------------------------------------------------------------------------------
+ */
 
 static bool add_strings(struct render *r, struct value a, struct value b, struct value *out)
 {
@@ -187,7 +191,8 @@ static bool add_lists(struct render *r, struct value a, struct value b, struct v
 {
     const struct list *x = a.list, *y = b.list;
 
-    if (!(a.type == VALUE_LIST ? value_list(r, x->n + y->n, out) : value_tuple(r, x->n + y->n, out)))
+    if (!(a.type == VALUE_LIST ? value_list(r, x->n + y->n, out)
+                               : value_tuple(r, x->n + y->n, out)))
         return false;
     if (x->n > 0)
         memcpy(out->list->items, x->items, x->n * sizeof(*x->items));
@@ -220,7 +225,8 @@ static bool repeat_list(struct render *r, struct value l, size_t n, struct value
 
     if (__builtin_mul_overflow(l.list->n, n, &len))
         len = SIZE_MAX;
-    if (!render_spend(r, len) || !(l.type == VALUE_LIST ? value_list(r, len, out) : value_tuple(r, len, out)))
+    if (!render_spend(r, len) ||
+        !(l.type == VALUE_LIST ? value_list(r, len, out) : value_tuple(r, len, out)))
         return false;
     for (size_t i = 0; i < len; i++)
         out->list->items[i] = l.list->items[i % l.list->n];
@@ -240,7 +246,8 @@ static bool is_sequence(struct value v)
     return v.type == VALUE_STR || v.type == VALUE_LIST || v.type == VALUE_TUPLE;
 }
 
-bool op_binary(struct render *r, enum node_kind op, struct value a, struct value b, struct value *out)
+bool op_binary(struct render *r, enum node_kind op, struct value a, struct value b,
+               struct value *out)
 {
     int64_t i, j;
     double x, y;
@@ -277,9 +284,11 @@ bool op_negate(struct render *r, struct value v, struct value *out)
     return int_arithmetic(r, NODE_SUB, 0, i, out);
 }
 
-/* --- attributes ---------------------------------------------------------------------------------- */
+/* --- attributes ----------------------------------------------------------------------------------
+ */
 
-static bool bind_method(struct render *r, const struct builtin *fn, struct value self, struct value *out)
+static bool bind_method(struct render *r, const struct builtin *fn, struct value self,
+                        struct value *out)
 {
     struct method *m = render_alloc(r, sizeof(*m));
 
@@ -296,7 +305,8 @@ static bool neighbour(struct render *r, const struct loop *l, bool is_next, stru
         *out = l->items->items[is_next ? l->at + 1 : l->at - 1];
         return true;
     }
-    return value_undefined(r, "", STR(is_next ? "there is no next item" : "there is no previous item"), out);
+    return value_undefined(
+        r, "", STR(is_next ? "there is no next item" : "there is no previous item"), out);
 }
 
 static bool loop_attribute(struct render *r, struct value self, struct str name, struct value *out)
@@ -307,10 +317,14 @@ static bool loop_attribute(struct render *r, struct value self, struct str name,
         const char *name;
         struct value value;
     } attributes[] = {
-        {"index", value_int(at + 1)},       {"index0", value_int(at)},
-        {"first", value_bool(at == 0)},     {"last", value_bool(at == n - 1)},
-        {"length", value_int(n)},           {"revindex", value_int(n - at)},
-        {"revindex0", value_int(n - at - 1)}, {"depth", value_int(l->depth + 1)},
+        {"index", value_int(at + 1)},
+        {"index0", value_int(at)},
+        {"first", value_bool(at == 0)},
+        {"last", value_bool(at == n - 1)},
+        {"length", value_int(n)},
+        {"revindex", value_int(n - at)},
+        {"revindex0", value_int(n - at - 1)},
+        {"depth", value_int(l->depth + 1)},
         {"depth0", value_int(l->depth)},
     };
     const struct builtin *fn = loop_method_find(name);
@@ -325,7 +339,8 @@ static bool loop_attribute(struct render *r, struct value self, struct str name,
     return !fn || bind_method(r, fn, self, out);
 }
 
-static bool macro_attribute(struct render *r, const struct macro_node *m, struct str name, struct value *out)
+static bool macro_attribute(struct render *r, const struct macro_node *m, struct str name,
+                            struct value *out)
 {
     if (str_eqz(name, "name")) {
         *out = value_str(m->name);
@@ -366,7 +381,8 @@ static bool tuple_attribute(struct render *r, struct value self, struct str name
     return !fn || bind_method(r, fn, self, out);
 }
 
-static bool cycler_attribute(struct render *r, struct value self, struct str name, struct value *out)
+static bool cycler_attribute(struct render *r, struct value self, struct str name,
+                             struct value *out)
 {
     const struct builtin *fn = cycler_method_find(name);
 
@@ -378,8 +394,8 @@ static bool cycler_attribute(struct render *r, struct value self, struct str nam
 }
 
 /* What Python's getattr finds; *out stays absent if nothing. fn is the method of that name. */
-static bool find_attribute(struct render *r, struct value object, struct str name, const struct builtin *fn,
-                           struct value *out)
+static bool find_attribute(struct render *r, struct value object, struct str name,
+                           const struct builtin *fn, struct value *out)
 {
     struct entry *entry;
 
@@ -438,7 +454,8 @@ bool op_attribute(struct render *r, struct value object, struct str name, struct
     return find_attribute(r, object, name, fn, out);
 }
 
-/* --- items --------------------------------------------------------------------------------------- */
+/* --- items ---------------------------------------------------------------------------------------
+ */
 
 static bool no_element(struct render *r, struct value object, struct value key, struct value *out)
 {
@@ -516,9 +533,11 @@ bool op_getitem(struct render *r, struct value object, struct value key, struct 
     return value_given(*out) || no_element(r, object, key, out);
 }
 
-/* --- slices -------------------------------------------------------------------------------------- */
+/* --- slices --------------------------------------------------------------------------------------
+ */
 
-static bool slice_bound(struct render *r, struct value v, int64_t otherwise, int64_t n, int64_t step, int64_t *out)
+static bool slice_bound(struct render *r, struct value v, int64_t otherwise, int64_t n,
+                        int64_t step, int64_t *out)
 {
     int64_t lowest = step < 0 ? -1 : 0, highest = step < 0 ? n - 1 : n;
 
@@ -529,14 +548,16 @@ static bool slice_bound(struct render *r, struct value v, int64_t otherwise, int
     if (!value_integer(v, out))
         return v.type == VALUE_UNDEFINED
                    ? op_undefined(r, v)
-                   : render_fail(r, "a slice is bounded by integers, not by a %s", value_type_name(v));
+                   : render_fail(r, "a slice is bounded by integers, not by a %s",
+                                 value_type_name(v));
     if (*out < 0)
         *out = *out + n < lowest ? lowest : *out + n;
     *out = MIN(*out, highest);
     return true;
 }
 
-static bool slice_string(struct render *r, struct value s, int64_t start, int64_t step, int64_t n, struct value *out)
+static bool slice_string(struct render *r, struct value s, int64_t start, int64_t step, int64_t n,
+                         struct value *out)
 {
     size_t mark, from, to, *offsets;
     int64_t n_all = 0;
@@ -558,15 +579,16 @@ static bool slice_string(struct render *r, struct value s, int64_t start, int64_
     offsets[n_all] = s.s.len;
     mark = render_text_begin(r);
     for (int64_t i = 0; i < n; i++)
-        buf_add_str(&r->scratch, str_slice(s.s, offsets[start + i * step], offsets[start + i * step + 1]));
+        buf_add_str(&r->scratch,
+                    str_slice(s.s, offsets[start + i * step], offsets[start + i * step + 1]));
     if (!render_text_end(r, mark, out))
         return false;
     out->is_safe = s.is_safe;
     return render_spend(r, (size_t)n);
 }
 
-static bool slice_range(struct render *r, const struct range *g, int64_t start, int64_t step, int64_t n,
-                        struct value *out)
+static bool slice_range(struct render *r, const struct range *g, int64_t start, int64_t step,
+                        int64_t n, struct value *out)
 {
     struct range *cut = render_alloc(r, sizeof(*cut));
     int64_t stride;
@@ -576,13 +598,15 @@ static bool slice_range(struct render *r, const struct range *g, int64_t start, 
     if (__builtin_mul_overflow(g->step, step, &stride))
         return too_large(r, NODE_MUL);
     *cut = (struct range){g->start + start * g->step, 0, stride, n};
-    if (__builtin_mul_overflow(stride, n, &cut->stop) || __builtin_add_overflow(cut->stop, cut->start, &cut->stop))
+    if (__builtin_mul_overflow(stride, n, &cut->stop) ||
+        __builtin_add_overflow(cut->stop, cut->start, &cut->stop))
         return too_large(r, NODE_MUL);
     *out = (struct value){.type = VALUE_RANGE, .range = cut};
     return true;
 }
 
-bool op_slice(struct render *r, struct value object, const struct value bounds[3], struct value *out)
+bool op_slice(struct render *r, struct value object, const struct value bounds[3],
+              struct value *out)
 {
     int64_t n, start, stop, step = 1, count;
 
@@ -590,12 +614,15 @@ bool op_slice(struct render *r, struct value object, const struct value bounds[3
         return op_undefined(r, object);
     if (!is_sequence(object) && object.type != VALUE_RANGE)
         return render_fail(r, "a %s cannot be sliced", value_type_name(object));
-    if (bounds[2].type != VALUE_ABSENT && bounds[2].type != VALUE_NONE && !value_integer(bounds[2], &step))
-        return render_fail(r, "the step of a slice is an integer, not a %s", value_type_name(bounds[2]));
+    if (bounds[2].type != VALUE_ABSENT && bounds[2].type != VALUE_NONE &&
+        !value_integer(bounds[2], &step))
+        return render_fail(r, "the step of a slice is an integer, not a %s",
+                           value_type_name(bounds[2]));
     if (step == 0)
         return render_fail(r, "the step of a slice cannot be zero");
     step = MAX(step, -INT64_MAX);
-    if (!value_length(r, object, &n) || !slice_bound(r, bounds[0], step < 0 ? n - 1 : 0, n, step, &start) ||
+    if (!value_length(r, object, &n) ||
+        !slice_bound(r, bounds[0], step < 0 ? n - 1 : 0, n, step, &start) ||
         !slice_bound(r, bounds[1], step < 0 ? -1 : n, n, step, &stop))
         return false;
     count = step > 0 ? (stop > start ? (stop - start - 1) / step + 1 : 0)
@@ -604,7 +631,8 @@ bool op_slice(struct render *r, struct value object, const struct value bounds[3
         return slice_string(r, object, count ? start : 0, step, count, out);
     if (object.type == VALUE_RANGE)
         return slice_range(r, object.range, start, step, count, out);
-    if (!(object.type == VALUE_LIST ? value_list(r, (size_t)count, out) : value_tuple(r, (size_t)count, out)))
+    if (!(object.type == VALUE_LIST ? value_list(r, (size_t)count, out)
+                                    : value_tuple(r, (size_t)count, out)))
         return false;
     for (int64_t i = 0; i < count; i++)
         out->list->items[i] = object.list->items[start + i * step];

@@ -2,7 +2,8 @@
 #include "formats/jinja_parser.h"
 #include "formats/jinja_render.h"
 
-/* --- tokens -------------------------------------------------------------------------------------- */
+/* --- tokens --------------------------------------------------------------------------------------
+ */
 
 bool parse_fail_at(struct parser *p, uint32_t at, const char *fmt, ...)
 {
@@ -93,7 +94,8 @@ bool expect(struct parser *p, enum token_kind kind, const char *what)
 
     if (skip_kind(p, kind))
         return true;
-    return parse_fail(p, "found %s where %s was expected", token_words(peek(p), words, sizeof(words)), what);
+    return parse_fail(p, "found %s where %s was expected",
+                      token_words(peek(p), words, sizeof(words)), what);
 }
 
 bool parse_enter(struct parser *p)
@@ -103,7 +105,8 @@ bool parse_enter(struct parser *p)
     return true;
 }
 
-/* --- nodes --------------------------------------------------------------------------------------- */
+/* --- nodes ---------------------------------------------------------------------------------------
+ */
 
 struct node *node_new(struct parser *p, enum node_kind kind, uint32_t at)
 {
@@ -118,7 +121,8 @@ void nodes_push(struct parser *p, struct nodes *list, struct node *n)
 {
     /* The capacity is the power of two at or above n, so it needs no field. */
     if ((list->n & (list->n - 1)) == 0) {
-        struct node **grown = arena_array(&p->t->arena, list->n ? (size_t)list->n * 2 : 1, sizeof(*grown));
+        struct node **grown =
+            arena_array(&p->t->arena, list->n ? (size_t)list->n * 2 : 1, sizeof(*grown));
 
         if (list->n > 0)
             memcpy(grown, list->items, (size_t)list->n * sizeof(*grown));
@@ -133,7 +137,8 @@ int parse_symbol(struct parser *p, struct str name)
     int64_t symbol = map_add(&p->t->symbols, name, p->t->n_symbols, &is_new);
 
     if (is_new && (p->t->n_symbols & (p->t->n_symbols - 1)) == 0) { /* full at each power of two */
-        struct str *grown = arena_array(&p->t->arena, (size_t)MAX(p->t->n_symbols * 2, 1), sizeof(*grown));
+        struct str *grown =
+            arena_array(&p->t->arena, (size_t)MAX(p->t->n_symbols * 2, 1), sizeof(*grown));
 
         if (p->t->n_symbols > 0)
             memcpy(grown, p->t->symbol_names, (size_t)p->t->n_symbols * sizeof(*grown));
@@ -144,7 +149,8 @@ int parse_symbol(struct parser *p, struct str name)
     return (int)symbol;
 }
 
-/* --- statements ---------------------------------------------------------------------------------- */
+/* --- statements ----------------------------------------------------------------------------------
+ */
 
 static bool parse_statement(struct parser *p, struct nodes *body) MUST_CHECK;
 
@@ -159,7 +165,8 @@ static bool parse_until(struct parser *p, const char *const *ends, struct nodes 
         case TOKEN_END:
             if (!ends)
                 return true;
-            return parse_fail(p, "the template ends inside a block: {%% %s %%} is missing", ends[0]);
+            return parse_fail(p, "the template ends inside a block: {%% %s %%} is missing",
+                              ends[0]);
         case TOKEN_DATA:
             n = node_new(p, NODE_DATA, token->at);
             n->value = value_str(take(p)->text);
@@ -167,7 +174,8 @@ static bool parse_until(struct parser *p, const char *const *ends, struct nodes 
             break;
         case TOKEN_PRINT_BEGIN:
             n = node_new(p, NODE_PRINT, take(p)->at);
-            if (!parse_tuple(p, WITH_INLINE_IF, NULL, &n->left) || !expect(p, TOKEN_PRINT_END, "}}"))
+            if (!parse_tuple(p, WITH_INLINE_IF, NULL, &n->left) ||
+                !expect(p, TOKEN_PRINT_END, "}}"))
                 return false;
             nodes_push(p, body, n);
             break;
@@ -186,7 +194,8 @@ static bool parse_until(struct parser *p, const char *const *ends, struct nodes 
 }
 
 /* The rest of an opening tag, the body, and the name of the tag that ends it, which is taken. */
-static bool parse_body(struct parser *p, const char *const *ends, struct nodes *body, struct str *end)
+static bool parse_body(struct parser *p, const char *const *ends, struct nodes *body,
+                       struct str *end)
 {
     skip_kind(p, TOKEN_COLON); /* Python's colon is allowed */
     if (!expect(p, TOKEN_BLOCK_END, "%}") || !parse_until(p, ends, body))
@@ -217,7 +226,8 @@ static bool parse_caught_body(struct parser *p, const char *end_name, struct nod
 
 static bool parse_if(struct parser *p, struct node *n)
 {
-    static const char *const ends[] = {"endif", "elif", "else", NULL}, *const last[] = {"endif", NULL};
+    static const char *const ends[] = {"endif", "elif", "else", NULL}, *const last[] = {"endif",
+                                                                                        NULL};
     struct str end = STR_LIT("elif");
     int cap = 0;
 
@@ -225,7 +235,8 @@ static bool parse_if(struct parser *p, struct node *n)
         struct if_arm *arm;
 
         if (n->branch.n == cap) {
-            struct if_arm *grown = arena_array(&p->t->arena, cap ? (size_t)cap * 2 : 2, sizeof(*grown));
+            struct if_arm *grown =
+                arena_array(&p->t->arena, cap ? (size_t)cap * 2 : 2, sizeof(*grown));
 
             if (cap > 0)
                 memcpy(grown, n->branch.arms, (size_t)cap * sizeof(*grown));
@@ -277,7 +288,8 @@ static bool parse_set(struct parser *p, struct node *n)
     if (skip_kind(p, TOKEN_ASSIGN))
         return parse_tuple(p, WITH_INLINE_IF, NULL, &n->set.value);
     n->kind = NODE_SET_BLOCK;
-    return parse_filters(p, NULL, false, &n->set.value) && parse_caught_body(p, "endset", &n->set.body);
+    return parse_filters(p, NULL, false, &n->set.value) &&
+           parse_caught_body(p, "endset", &n->set.body);
 }
 
 static bool parse_params(struct parser *p, struct macro_node *m)
@@ -350,7 +362,8 @@ static bool parse_call_block(struct parser *p, struct node *n)
     if (!parse_expression(p, &n->call_block.call))
         return false;
     if (n->call_block.call->kind != NODE_CALL)
-        return parse_fail_at(p, n->call_block.call->at, "a call block needs a call: {%% call name(...) %%}");
+        return parse_fail_at(p, n->call_block.call->at,
+                             "a call block needs a call: {%% call name(...) %%}");
     return parse_macro_body(p, m, "endcall");
 }
 
@@ -378,12 +391,14 @@ static bool parse_with(struct parser *p, struct node *n)
 
 static bool parse_filter_block(struct parser *p, struct node *n)
 {
-    return parse_filters(p, NULL, true, &n->block.filter) && parse_caught_body(p, "endfilter", &n->block.body);
+    return parse_filters(p, NULL, true, &n->block.filter) &&
+           parse_caught_body(p, "endfilter", &n->block.body);
 }
 
 static bool parse_autoescape(struct parser *p, struct node *n)
 {
-    return parse_expression(p, &n->block.filter) && parse_simple_body(p, "endautoescape", &n->block.body);
+    return parse_expression(p, &n->block.filter) &&
+           parse_simple_body(p, "endautoescape", &n->block.body);
 }
 
 /* Chat templates mark what an assistant said; the mark prints nothing of its own. */
@@ -464,7 +479,8 @@ static bool parse_statement(struct parser *p, struct nodes *body)
         }
     for (size_t i = 0; i < LEN(other_files); i++)
         if (str_eqz(token->text, other_files[i]))
-            return parse_fail(p, "`%s` needs another template, and a template stands alone here", other_files[i]);
+            return parse_fail(p, "`%s` needs another template, and a template stands alone here",
+                              other_files[i]);
     return parse_fail(p, "unknown tag '" STR_FMT "'", STR_ARG(str_slice(token->text, 0, 60)));
 }
 
@@ -475,9 +491,11 @@ bool jinja_parse_tokens(struct jinja *t, struct tokens *tokens, struct err *e)
     return parse_until(&p, NULL, &t->body);
 }
 
-/* --- templates ----------------------------------------------------------------------------------- */
+/* --- templates -----------------------------------------------------------------------------------
+ */
 
-/* All line ends become \n; one at the end goes, unless it is to be kept. Ill-formed UTF-8 is mended. */
+/* All line ends become \n; one at the end goes, unless it is to be kept. Ill-formed UTF-8 is
+ * mended. */
 static struct str normalise(struct jinja *t, struct str source)
 {
     struct buf out = {0}, valid = {0};
@@ -500,7 +518,8 @@ static struct str normalise(struct jinja *t, struct str source)
     return s;
 }
 
-struct jinja *jinja_parse(const char *name, struct str source, const struct jinja_settings *s, struct err *e)
+struct jinja *jinja_parse(const char *name, struct str source, const struct jinja_settings *s,
+                          struct err *e)
 {
     enum { MAX_SOURCE = 16 << 20 };
     struct jinja *t = xcalloc(1, sizeof(*t));
@@ -511,7 +530,8 @@ struct jinja *jinja_parse(const char *name, struct str source, const struct jinj
     t->settings = *s;
     t->name = arena_strndup(&t->arena, name, strlen(name));
     if (source.len > MAX_SOURCE) {
-        err_set(e, ERR_MEMORY, "%s: a template of %zu bytes is over the limit of %d", name, source.len, MAX_SOURCE);
+        err_set(e, ERR_MEMORY, "%s: a template of %zu bytes is over the limit of %d", name,
+                source.len, MAX_SOURCE);
         goto fail;
     }
     t->source = normalise(t, source);

@@ -8,8 +8,8 @@ struct parser {
     struct jinja *t;
     const struct token *tokens;
     size_t at;
-    int depth;      /* of nested expressions and statements */
-    int loop_depth; /* break and continue are allowed above 0 */
+    int depth;                     /* of nested expressions and statements */
+    int loop_depth;                /* break and continue are allowed above 0 */
     struct macro_node *macros[64]; /* that enclose this place, outermost first */
     int n_macros;
     struct for_node *loops[64];
@@ -41,10 +41,14 @@ int parse_symbol(struct parser *p, struct str name);
 enum inline_if { WITH_INLINE_IF, WITHOUT_INLINE_IF };
 
 bool parse_expression(struct parser *p, struct node **out) MUST_CHECK;
-/* One expression, or several with commas as a tuple. `stop` (may be NULL) is a name that ends it. */
-bool parse_tuple(struct parser *p, enum inline_if k, const char *stop, struct node **out) MUST_CHECK;
+/* One expression, or several with commas as a tuple. `stop` (may be NULL) is a name that ends it.
+ */
+bool parse_tuple(struct parser *p, enum inline_if k, const char *stop,
+                 struct node **out) MUST_CHECK;
 enum target_kind { TARGET_ANY, TARGET_WITH_NAMESPACE };
-bool parse_target(struct parser *p, enum target_kind k, const char *stop, struct node **out) MUST_CHECK;
+bool parse_target(struct parser *p, enum target_kind k, const char *stop,
+                  struct node **out) MUST_CHECK;
 bool parse_name_target(struct parser *p, struct node **out) MUST_CHECK;
 /* A chain of filters on `subject`; at_name: the first one comes without its "|". */
-bool parse_filters(struct parser *p, struct node *subject, bool at_name, struct node **out) MUST_CHECK;
+bool parse_filters(struct parser *p, struct node *subject, bool at_name,
+                   struct node **out) MUST_CHECK;

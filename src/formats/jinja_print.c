@@ -4,7 +4,8 @@
 #include "formats/jinja_render.h"
 #include "formats/jinja_text.h"
 
-/* --- repr ---------------------------------------------------------------------------------------- */
+/* --- repr ----------------------------------------------------------------------------------------
+ */
 
 static void repr_char(struct buf *out, uint32_t c, char quote)
 {
@@ -143,7 +144,8 @@ bool print_repr(struct render *r, struct buf *out, struct value v)
     }
 }
 
-/* --- str ----------------------------------------------------------------------------------------- */
+/* --- str -----------------------------------------------------------------------------------------
+ */
 
 bool print_str(struct render *r, struct buf *out, struct value v)
 {
@@ -223,11 +225,13 @@ bool value_text(struct render *r, struct value v, struct str *out)
     return true;
 }
 
-/* --- HTML ---------------------------------------------------------------------------------------- */
+/* --- HTML ----------------------------------------------------------------------------------------
+ */
 
 void print_escaped(struct buf *out, struct str s)
 {
-    static const char special[] = "&<>'\"", *const escapes[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
+    static const char special[] = "&<>'\"", *const escapes[] = {"&amp;", "&lt;", "&gt;", "&#39;",
+                                                                "&#34;"};
 
     for (size_t i = 0; i < s.len; i++) {
         const char *found = s.ptr[i] ? strchr(special, s.ptr[i]) : NULL;
@@ -255,7 +259,8 @@ bool value_escape(struct render *r, struct value v, struct value *out)
     return true;
 }
 
-/* --- JSON ---------------------------------------------------------------------------------------- */
+/* --- JSON ----------------------------------------------------------------------------------------
+ */
 
 static void json_escape(struct buf *out, uint32_t c, const struct tojson_style *s)
 {
@@ -264,10 +269,12 @@ static void json_escape(struct buf *out, uint32_t c, const struct tojson_style *
 
     if (found)
         buf_addf(out, "\\%c", letters[found - plain]);
-    else if (c < 0x20 || (s->html && c < 0x80 && strchr("<>&'", (int)c)) || (s->ensure_ascii && c >= 0x7f && c < 0x10000))
+    else if (c < 0x20 || (s->html && c < 0x80 && strchr("<>&'", (int)c)) ||
+             (s->ensure_ascii && c >= 0x7f && c < 0x10000))
         buf_addf(out, "\\u%04x", (unsigned)c);
     else if (s->ensure_ascii && c >= 0x10000)
-        buf_addf(out, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (c >> 10)), (unsigned)(0xdc00 + (c & 0x3ff)));
+        buf_addf(out, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (c >> 10)),
+                 (unsigned)(0xdc00 + (c & 0x3ff)));
     else
         buf_add_utf8(out, c);
 }
@@ -290,7 +297,8 @@ static void json_float(struct buf *out, double f)
         buf_add_f64(out, f);
 }
 
-static bool json_scalar(struct render *r, struct buf *out, struct value v, const struct tojson_style *s)
+static bool json_scalar(struct render *r, struct buf *out, struct value v,
+                        const struct tojson_style *s)
 {
     switch (v.type) {
     case VALUE_NONE:
@@ -325,11 +333,13 @@ static void json_line(struct buf *out, const struct tojson_style *s, int depth)
     }
 }
 
-static bool json_key(struct render *r, struct buf *out, struct value key, const struct tojson_style *s)
+static bool json_key(struct render *r, struct buf *out, struct value key,
+                     const struct tojson_style *s)
 {
     if (key.type == VALUE_STR)
         return json_scalar(r, out, key, s);
-    if (key.type != VALUE_NONE && key.type != VALUE_BOOL && key.type != VALUE_INT && key.type != VALUE_FLOAT)
+    if (key.type != VALUE_NONE && key.type != VALUE_BOOL && key.type != VALUE_INT &&
+        key.type != VALUE_FLOAT)
         return render_fail(r, "a %s cannot be a key in JSON", value_type_name(key));
     buf_addc(out, '"');
     if (!json_scalar(r, out, key, s))
@@ -338,10 +348,11 @@ static bool json_key(struct render *r, struct buf *out, struct value key, const 
     return true;
 }
 
-static bool json_value(struct render *r, struct buf *out, struct value v, const struct tojson_style *s, int depth)
-    MUST_CHECK;
+static bool json_value(struct render *r, struct buf *out, struct value v,
+                       const struct tojson_style *s, int depth) MUST_CHECK;
 
-static bool json_list(struct render *r, struct buf *out, const struct list *l, const struct tojson_style *s, int depth)
+static bool json_list(struct render *r, struct buf *out, const struct list *l,
+                      const struct tojson_style *s, int depth)
 {
     buf_addc(out, '[');
     for (size_t i = 0; i < l->n; i++) {
@@ -366,10 +377,12 @@ static bool sorted_entries(struct render *r, const struct dict *d, struct list *
 
     keys = values;
     values = (struct value){.type = VALUE_VIEW, .view = &view};
-    return value_items(r, keys, &names) && value_items(r, values, out) && list_sort(r, *out, names, false);
+    return value_items(r, keys, &names) && value_items(r, values, out) &&
+           list_sort(r, *out, names, false);
 }
 
-static bool json_dict(struct render *r, struct buf *out, const struct dict *d, const struct tojson_style *s, int depth)
+static bool json_dict(struct render *r, struct buf *out, const struct dict *d,
+                      const struct tojson_style *s, int depth)
 {
     struct list *sorted = NULL;
 
@@ -395,7 +408,8 @@ static bool json_dict(struct render *r, struct buf *out, const struct dict *d, c
     return true;
 }
 
-static bool json_value(struct render *r, struct buf *out, struct value v, const struct tojson_style *s, int depth)
+static bool json_value(struct render *r, struct buf *out, struct value v,
+                       const struct tojson_style *s, int depth)
 {
     bool is_good;
 
@@ -414,7 +428,8 @@ bool print_json(struct render *r, struct buf *out, struct value v, const struct 
     return json_value(r, out, v, s, 0);
 }
 
-/* --- pprint -------------------------------------------------------------------------------------- */
+/* --- pprint --------------------------------------------------------------------------------------
+ */
 
 /* As Python's pprint with its width of 80: what does not fit on a line is broken after each item.
  * Keys are sorted. Long strings stay whole. */
@@ -423,7 +438,8 @@ struct pretty {
     struct buf *out;
 };
 
-static bool pretty_value(struct pretty *p, struct value v, size_t indent, size_t allowance) MUST_CHECK;
+static bool pretty_value(struct pretty *p, struct value v, size_t indent,
+                         size_t allowance) MUST_CHECK;
 
 static bool sorted_copy(struct render *r, struct value v, struct value *out)
 {
@@ -442,12 +458,14 @@ static bool sorted_copy(struct render *r, struct value v, struct value *out)
             r->depth--;
         }
     } else if (v.type == VALUE_LIST || v.type == VALUE_TUPLE) {
-        if (!(v.type == VALUE_LIST ? value_list(r, v.list->n, out) : value_tuple(r, v.list->n, out)))
+        if (!(v.type == VALUE_LIST ? value_list(r, v.list->n, out)
+                                   : value_tuple(r, v.list->n, out)))
             return false;
         for (size_t i = 0; i < v.list->n; i++) {
             struct value item;
 
-            if (!render_enter(r) || !sorted_copy(r, v.list->items[i], &item) || !list_push(r, out->list, item))
+            if (!render_enter(r) || !sorted_copy(r, v.list->items[i], &item) ||
+                !list_push(r, out->list, item))
                 return false;
             r->depth--;
         }
@@ -492,7 +510,8 @@ static bool pretty_dict(struct pretty *p, struct value v, size_t indent, size_t 
             return false;
         buf_addz(p->out, ": ");
         width = utf8_count(str_slice(buf_str(p->out), start, p->out->len));
-        if (!pretty_value(p, v.dict->entries[i].value, indent + 1 + width, i + 1 == v.dict->n ? allowance + 1 : 1))
+        if (!pretty_value(p, v.dict->entries[i].value, indent + 1 + width,
+                          i + 1 == v.dict->n ? allowance + 1 : 1))
             return false;
     }
     buf_addc(p->out, '}');

@@ -1,4 +1,5 @@
-/* jinja_render.c - one rendering: its limits, its errors, its text, and the variables it begins with. */
+/* jinja_render.c - one rendering: its limits, its errors, its text, and the variables it begins
+ * with. */
 #include "formats/jinja_render.h"
 
 #include "base/num.h"
@@ -8,7 +9,8 @@ enum { DEFAULT_DEPTH = 1000 };
 static const int64_t default_steps = 50 * 1000 * 1000;
 static const size_t default_output = (size_t)64 << 20, default_memory = (size_t)256 << 20;
 
-/* --- errors -------------------------------------------------------------------------------------- */
+/* --- errors --------------------------------------------------------------------------------------
+ */
 
 static bool set_fault(struct render *r, enum jinja_fault_kind kind, struct str message)
 {
@@ -18,7 +20,8 @@ static bool set_fault(struct render *r, enum jinja_fault_kind kind, struct str m
         buf_reset(&r->fault->message);
         buf_add_str(&r->fault->message, message);
     }
-    return jinja_fail_at(r->t, r->at, kind == JINJA_FAULT_LIMIT ? ERR_MEMORY : ERR_INPUT, message, r->e);
+    return jinja_fail_at(r->t, r->at, kind == JINJA_FAULT_LIMIT ? ERR_MEMORY : ERR_INPUT, message,
+                         r->e);
 }
 
 static bool fail_v(struct render *r, enum jinja_fault_kind kind, const char *fmt, va_list args)
@@ -54,20 +57,23 @@ bool render_refuse(struct render *r, struct str message)
     return set_fault(r, JINJA_FAULT_REFUSED, message);
 }
 
-/* --- limits -------------------------------------------------------------------------------------- */
+/* --- limits --------------------------------------------------------------------------------------
+ */
 
 bool render_spend(struct render *r, size_t work)
 {
     if (work > (size_t)INT64_MAX || (r->steps_left -= (int64_t)work) < 0)
-        return render_limit(r, "the template does not end within its %lld steps",
-                            (long long)(r->data->limits.max_steps ? r->data->limits.max_steps : default_steps));
+        return render_limit(
+            r, "the template does not end within its %lld steps",
+            (long long)(r->data->limits.max_steps ? r->data->limits.max_steps : default_steps));
     return true;
 }
 
 bool render_enter(struct render *r)
 {
     if (++r->depth > r->max_depth)
-        return render_limit(r, "the template or its data are nested more than %d deep", r->max_depth);
+        return render_limit(r, "the template or its data are nested more than %d deep",
+                            r->max_depth);
     return true;
 }
 
@@ -89,7 +95,8 @@ void *render_array(struct render *r, size_t n, size_t size)
     return render_alloc(r, n_bytes);
 }
 
-/* --- text ---------------------------------------------------------------------------------------- */
+/* --- text ----------------------------------------------------------------------------------------
+ */
 
 size_t render_text_begin(struct render *r)
 {
@@ -124,7 +131,8 @@ bool render_format(struct render *r, struct value *out, const char *fmt, ...)
     return render_text_end(r, mark, out);
 }
 
-/* --- the variables at the start ------------------------------------------------------------------- */
+/* --- the variables at the start
+ * ------------------------------------------------------------------- */
 
 /* The JSON value that a name is bound to, if any; the last binding wins. */
 static bool find_var(const struct jinja_data *d, struct str name, const struct json **out)
@@ -173,8 +181,8 @@ static bool fill_globals(struct render *r)
     return true;
 }
 
-bool jinja_render(const struct jinja *t, const struct jinja_data *d, struct buf *out, struct jinja_fault *fault,
-                  struct err *e)
+bool jinja_render(const struct jinja *t, const struct jinja_data *d, struct buf *out,
+                  struct jinja_fault *fault, struct err *e)
 {
     const struct jinja_limits *l = &d->limits;
     size_t out_start = out->len, old_max = out->max;
@@ -200,7 +208,8 @@ bool jinja_render(const struct jinja *t, const struct jinja_data *d, struct buf 
     out->max = old_max && old_max < out_start + r.max_output ? old_max : out_start + r.max_output;
     is_good = fill_globals(&r) && exec_body(&r, &t->body, &flow);
     if (is_good && out->failed)
-        is_good = render_limit(&r, "the template makes a text of more than %zu bytes", r.max_output);
+        is_good =
+            render_limit(&r, "the template makes a text of more than %zu bytes", r.max_output);
     out->max = old_max;
     if (!is_good) {
         out->len = out_start;

@@ -1,8 +1,8 @@
 /* jinja_scope.c - variables of nested bodies.
  *
- * Jinja2 gives bodies of loops, macros, call, set, filter and with blocks a scope of their own: they
- * read outwards, and what they set is gone after them. `if` has none. The outermost scope is an array
- * by symbol, filled before the first node runs. */
+ * Jinja2 gives bodies of loops, macros, call, set, filter and with blocks a scope of their own:
+ * they read outwards, and what they set is gone after them. `if` has none. The outermost scope is
+ * an array by symbol, filled before the first node runs. */
 #include "formats/jinja_render.h"
 
 bool scope_push(struct render *r)

@@ -10,12 +10,12 @@ static bool answer(bool b, struct value *out)
 }
 
 /* A test that looks at the type alone. */
-#define TYPE_TEST(name, claim) \
-    static bool name(struct render *r, struct call *c, struct value *out) \
-    { \
-        struct value v = c->self; \
-\
-        return answer(claim, out); \
+#define TYPE_TEST(name, claim)                                                                     \
+    static bool name(struct render *r, struct call *c, struct value *out)                          \
+    {                                                                                              \
+        struct value v = c->self;                                                                  \
+                                                                                                   \
+        return answer(claim, out);                                                                 \
     }
 
 TYPE_TEST(test_defined, v.type != VALUE_UNDEFINED)
@@ -34,13 +34,17 @@ TYPE_TEST(test_escaped, v.type == VALUE_STR && v.is_safe)
 
 static bool test_iterable(struct render *r, struct call *c, struct value *out)
 {
-    return answer(value_iterable(c->self) && !(c->self.type == VALUE_UNDEFINED && r->t->settings.strict_undefined), out);
+    return answer(value_iterable(c->self) &&
+                      !(c->self.type == VALUE_UNDEFINED && r->t->settings.strict_undefined),
+                  out);
 }
 
 /* What has a length and items by index: dicts too, views and generators not. */
 static bool test_sequence(struct render *r, struct call *c, struct value *out)
 {
     switch (c->self.type) {
+    case VALUE_UNDEFINED: /* has both, of nothing */
+        return answer(!r->t->settings.strict_undefined, out);
     case VALUE_STR:
     case VALUE_LIST:
     case VALUE_TUPLE:
@@ -136,7 +140,8 @@ static bool test_ge(struct render *r, struct call *c, struct value *out)
 {
     int order;
 
-    return value_compare(r, c->self, c->arg[0], ">=", &order) && answer(order == 0 || order == 1, out);
+    return value_compare(r, c->self, c->arg[0], ">=", &order) &&
+           answer(order == 0 || order == 1, out);
 }
 
 static bool test_in(struct render *r, struct call *c, struct value *out)
@@ -155,7 +160,8 @@ static bool test_filter(struct render *r, struct call *c, struct value *out)
 {
     bool is_known = c->self.type == VALUE_STR && filter_find(c->self.s);
 
-    for (const struct jinja_func *f = r->data->funcs; f && f->name && c->self.type == VALUE_STR; f++)
+    for (const struct jinja_func *f = r->data->funcs; f && f->name && c->self.type == VALUE_STR;
+         f++)
         is_known |= str_eqz(c->self.s, f->name);
     return answer(is_known, out);
 }

@@ -7,7 +7,8 @@
 
 bool text_is_line_end(uint32_t c)
 {
-    return (c >= '\n' && c <= '\r') || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029;
+    return (c >= '\n' && c <= '\r') || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 ||
+           c == 0x2029;
 }
 
 static bool is_space(uint32_t c)
@@ -34,10 +35,11 @@ static bool is_letter(uint32_t c)
 static bool is_other_digit(uint32_t c)
 {
     static const uint32_t ranges[][2] = {
-        {0xb2, 0xb3},     {0xb9, 0xb9},     {0x1369, 0x1371}, {0x19da, 0x19da}, {0x2070, 0x2070},
-        {0x2074, 0x2079}, {0x2080, 0x2089}, {0x2460, 0x2468}, {0x2474, 0x247c}, {0x2488, 0x2490},
-        {0x24ea, 0x24ea}, {0x24f5, 0x24fd}, {0x24ff, 0x24ff}, {0x2776, 0x277e}, {0x2780, 0x2788},
-        {0x278a, 0x2792}, {0x10a40, 0x10a43}, {0x10e60, 0x10e68}, {0x11052, 0x1105a}, {0x1f100, 0x1f10a},
+        {0xb2, 0xb3},       {0xb9, 0xb9},       {0x1369, 0x1371},   {0x19da, 0x19da},
+        {0x2070, 0x2070},   {0x2074, 0x2079},   {0x2080, 0x2089},   {0x2460, 0x2468},
+        {0x2474, 0x247c},   {0x2488, 0x2490},   {0x24ea, 0x24ea},   {0x24f5, 0x24fd},
+        {0x24ff, 0x24ff},   {0x2776, 0x277e},   {0x2780, 0x2788},   {0x278a, 0x2792},
+        {0x10a40, 0x10a43}, {0x10e60, 0x10e68}, {0x11052, 0x1105a}, {0x1f100, 0x1f10a},
     };
 
     for (size_t i = 0; i < LEN(ranges); i++)
@@ -121,7 +123,8 @@ int text_digit(uint32_t c)
     return (int)((c - first) % 10);
 }
 
-/* --- case ---------------------------------------------------------------------------------------- */
+/* --- case ----------------------------------------------------------------------------------------
+ */
 
 static uint32_t map_simply(uint32_t c, enum text_case to)
 {
@@ -139,8 +142,8 @@ static void add_folded(struct buf *out, uint32_t c)
 {
     utf8proc_int32_t folded[8];
     int boundary = 0;
-    utf8proc_ssize_t n =
-        utf8proc_decompose_char((utf8proc_int32_t)c, folded, LEN(folded), UTF8PROC_CASEFOLD, &boundary);
+    utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)c, folded, LEN(folded),
+                                                 UTF8PROC_CASEFOLD, &boundary);
 
     for (utf8proc_ssize_t i = 0; i < n; i++)
         buf_add_utf8(out, (uint32_t)folded[i]);
@@ -169,11 +172,13 @@ void text_add_case(struct buf *out, uint32_t c, enum text_case to)
         buf_add_utf8(out, map_simply(c, to));
         return;
     }
-    buf_addz(out, to == TEXT_TO_UPPER ? special->upper : to == TEXT_TO_TITLE ? special->title : special->lower);
+    buf_addz(out, to == TEXT_TO_UPPER   ? special->upper
+                  : to == TEXT_TO_TITLE ? special->title
+                                        : special->lower);
 }
 
-/* Capital sigma becomes the final form at the end of a word: a cased letter before it and none after,
- * marks and the like set aside (SpecialCasing.txt, Final_Sigma). */
+/* Capital sigma becomes the final form at the end of a word: a cased letter before it and none
+ * after, marks and the like set aside (SpecialCasing.txt, Final_Sigma). */
 static bool is_final_sigma(struct str s, size_t at, size_t after)
 {
     bool is_after_letter = false;
@@ -264,7 +269,8 @@ void text_swapcase(struct buf *out, struct str s)
     }
 }
 
-/* --- strips and offsets -------------------------------------------------------------------------- */
+/* --- strips and offsets --------------------------------------------------------------------------
+ */
 
 uint32_t text_last(struct str s, size_t *start)
 {

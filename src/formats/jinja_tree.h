@@ -123,7 +123,7 @@ struct node {
         struct {
             struct node *object;
             struct str name;
-            int ns_symbol;                                  /* NAMESPACE_REF */
+            int ns_symbol;                                    /* NAMESPACE_REF */
             const struct builtin *str_fn, *list_fn, *dict_fn; /* methods of this name, or NULL */
         } attr;
         struct {
@@ -180,7 +180,8 @@ struct jinja {
     struct str *symbol_names;
 };
 
-/* --- tokens --------------------------------------------------------------------------------------- */
+/* --- tokens
+ * --------------------------------------------------------------------------------------- */
 
 enum token_kind {
     TOKEN_END,
@@ -244,4 +245,5 @@ bool jinja_parse_tokens(struct jinja *t, struct tokens *tokens, struct err *e) M
  * most about 100 bytes and cleaned of control characters. */
 void jinja_place(const struct jinja *t, uint32_t at, int *line, int *column);
 /* Sets "name:line:column: message, in `line`". Always false. */
-bool jinja_fail_at(const struct jinja *t, uint32_t at, enum err_code code, struct str message, struct err *e);
+bool jinja_fail_at(const struct jinja *t, uint32_t at, enum err_code code, struct str message,
+                   struct err *e);

@@ -40,7 +40,8 @@ const char *value_type_name(struct value v)
     return kinds[v.type].type;
 }
 
-/* --- making -------------------------------------------------------------------------------------- */
+/* --- making --------------------------------------------------------------------------------------
+ */
 
 static bool new_list(struct render *r, enum value_type type, size_t n, struct value *out)
 {
@@ -190,7 +191,8 @@ bool list_push(struct render *r, struct list *l, struct value v)
     return render_spend(r, 1);
 }
 
-/* --- dicts --------------------------------------------------------------------------------------- */
+/* --- dicts ---------------------------------------------------------------------------------------
+ */
 
 enum { SMALL_DICT = 8 };
 
@@ -285,7 +287,8 @@ static bool index_entries(struct render *r, struct dict *d)
     return true;
 }
 
-static bool keys_equal(struct render *r, const struct entry *entry, struct value key, uint64_t hash, bool *out)
+static bool keys_equal(struct render *r, const struct entry *entry, struct value key, uint64_t hash,
+                       bool *out)
 {
     *out = false;
     if (entry->hash != hash)
@@ -297,7 +300,8 @@ static bool keys_equal(struct render *r, const struct entry *entry, struct value
     return value_equal(r, entry->key, key, out);
 }
 
-static bool find_hashed(struct render *r, const struct dict *d, struct value key, uint64_t hash, struct entry **out)
+static bool find_hashed(struct render *r, const struct dict *d, struct value key, uint64_t hash,
+                        struct entry **out)
 {
     bool is_equal;
 
@@ -313,7 +317,8 @@ static bool find_hashed(struct render *r, const struct dict *d, struct value key
         }
         return true;
     }
-    for (size_t slot = hash & (d->n_index - 1); d->index[slot]; slot = (slot + 1) & (d->n_index - 1)) {
+    for (size_t slot = hash & (d->n_index - 1); d->index[slot];
+         slot = (slot + 1) & (d->n_index - 1)) {
         struct entry *entry = &d->entries[d->index[slot] - 1];
 
         if (!keys_equal(r, entry, key, hash, &is_equal))
@@ -344,7 +349,8 @@ struct entry *dict_find_str(const struct dict *d, struct str key)
         return NULL;
     }
     hash = hash_bytes(key);
-    for (size_t slot = hash & (d->n_index - 1); d->index[slot]; slot = (slot + 1) & (d->n_index - 1)) {
+    for (size_t slot = hash & (d->n_index - 1); d->index[slot];
+         slot = (slot + 1) & (d->n_index - 1)) {
         struct entry *entry = &d->entries[d->index[slot] - 1];
 
         if (entry->hash == hash && entry->key.type == VALUE_STR && str_eq(entry->key.s, key))
@@ -406,7 +412,8 @@ bool dict_remove(struct render *r, struct dict *d, struct entry *entry)
     return render_spend(r, d->n);
 }
 
-/* --- asking -------------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------------
+ */
 
 bool value_integer(struct value v, int64_t *out)
 {
@@ -548,7 +555,8 @@ static bool numbers_equal(struct value a, struct value b)
         return i == j;
     (void)value_number(a, &x);
     (void)value_number(b, &y);
-    if (a.type != b.type && x == y && fabs(x) >= 0x1p53) { /* an int that a double cannot tell apart */
+    if (a.type != b.type && x == y &&
+        fabs(x) >= 0x1p53) { /* an int that a double cannot tell apart */
         struct value whole = a.type == VALUE_FLOAT ? b : a;
         double real = a.type == VALUE_FLOAT ? x : y;
 
@@ -601,7 +609,8 @@ bool value_equal(struct render *r, struct value a, struct value b, bool *out)
     }
 }
 
-static bool compare_lists(struct render *r, const struct list *a, const struct list *b, const char *sign, int *order)
+static bool compare_lists(struct render *r, const struct list *a, const struct list *b,
+                          const char *sign, int *order)
 {
     if (!render_enter(r))
         return false;
@@ -634,7 +643,8 @@ bool value_compare(struct render *r, struct value a, struct value b, const char 
     if (value_number(a, &x) && value_number(b, &y)) {
         *order = x < y ? -1 : x > y ? 1 : x == y ? 0 : 2;
         if (*order == 0 && !numbers_equal(a, b))
-            *order = a.type == VALUE_INT ? (a.i < (int64_t)y ? -1 : 1) : (b.i < (int64_t)x ? 1 : -1);
+            *order =
+                a.type == VALUE_INT ? (a.i < (int64_t)y ? -1 : 1) : (b.i < (int64_t)x ? 1 : -1);
         return true;
     }
     if (a.type == VALUE_STR && b.type == VALUE_STR) {
@@ -645,10 +655,12 @@ bool value_compare(struct render *r, struct value a, struct value b, const char 
         return compare_lists(r, a.list, b.list, sign, order);
     if (a.type == VALUE_UNDEFINED || b.type == VALUE_UNDEFINED)
         return op_undefined(r, a.type == VALUE_UNDEFINED ? a : b);
-    return render_fail(r, "'%s' cannot be applied to a %s and a %s", sign, value_type_name(a), value_type_name(b));
+    return render_fail(r, "'%s' cannot be applied to a %s and a %s", sign, value_type_name(a),
+                       value_type_name(b));
 }
 
-static bool list_contains(struct render *r, struct value item, const struct list *l, size_t from, bool *out)
+static bool list_contains(struct render *r, struct value item, const struct list *l, size_t from,
+                          bool *out)
 {
     *out = false;
     for (size_t i = from; i < l->n && !*out; i++)
@@ -680,7 +692,8 @@ bool value_contains(struct render *r, struct value item, struct value in, bool *
         if (item.type == VALUE_UNDEFINED)
             return op_undefined(r, item);
         if (item.type != VALUE_STR)
-            return render_fail(r, "'in' looks for a str in a str, not for a %s", value_type_name(item));
+            return render_fail(r, "'in' looks for a str in a str, not for a %s",
+                               value_type_name(item));
         *out = str_find(in.s, item.s, 0) >= 0;
         return render_spend(r, in.s.len / 64);
     case VALUE_LIST:

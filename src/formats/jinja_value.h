@@ -81,8 +81,8 @@ struct entry {
     uint64_t hash;
 };
 
-/* Keeps the order of insertion. Up to eight keys are searched one by one; beyond that by `index`, an
- * open hash table of entry numbers plus one. */
+/* Keeps the order of insertion. Up to eight keys are searched one by one; beyond that by `index`,
+ * an open hash table of entry numbers plus one. */
 struct dict {
     struct entry *entries;
     size_t n, cap;
@@ -164,34 +164,41 @@ static inline bool value_given(struct value v)
 const char *value_kind(struct value v);
 const char *value_type_name(struct value v);
 
-/* --- making; false: the rendering is over its memory, and its error is set ---------------------- */
+/* --- making; false: the rendering is over its memory, and its error is set ----------------------
+ */
 bool value_list(struct render *r, size_t n_reserve, struct value *out) MUST_CHECK;
 bool value_tuple(struct render *r, size_t n_reserve, struct value *out) MUST_CHECK;
 bool value_pair(struct render *r, struct value a, struct value b, struct value *out) MUST_CHECK;
 bool value_dict(struct render *r, size_t n_reserve, struct value *out) MUST_CHECK;
-bool value_stream(struct render *r, struct list *items, const char *name, struct value *out) MUST_CHECK;
-bool value_undefined(struct render *r, const char *owner, struct str name, struct value *out) MUST_CHECK;
-bool value_no_attribute(struct render *r, struct value owner, struct str name, struct value *out) MUST_CHECK;
+bool value_stream(struct render *r, struct list *items, const char *name,
+                  struct value *out) MUST_CHECK;
+bool value_undefined(struct render *r, const char *owner, struct str name,
+                     struct value *out) MUST_CHECK;
+bool value_no_attribute(struct render *r, struct value owner, struct str name,
+                        struct value *out) MUST_CHECK;
 struct json;
 bool value_from_json(struct render *r, const struct json *j, struct value *out) MUST_CHECK;
 
 bool list_push(struct render *r, struct list *l, struct value v) MUST_CHECK;
 bool dict_set(struct render *r, struct dict *d, struct value key, struct value v) MUST_CHECK;
-bool dict_find(struct render *r, const struct dict *d, struct value key, struct entry **out) MUST_CHECK;
+bool dict_find(struct render *r, const struct dict *d, struct value key,
+               struct entry **out) MUST_CHECK;
 struct entry *dict_find_str(const struct dict *d, struct str key);
 bool dict_remove(struct render *r, struct dict *d, struct entry *entry) MUST_CHECK;
 
-/* --- asking -------------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------------
+ */
 bool value_truth(struct render *r, struct value v, bool *out) MUST_CHECK;
 bool value_equal(struct render *r, struct value a, struct value b, bool *out) MUST_CHECK;
 /* *order below, at or above 0; NaN compares as unordered: *order is 2. Fails between types. */
-bool value_compare(struct render *r, struct value a, struct value b, const char *sign, int *order) MUST_CHECK;
+bool value_compare(struct render *r, struct value a, struct value b, const char *sign,
+                   int *order) MUST_CHECK;
 bool value_contains(struct render *r, struct value item, struct value in, bool *out) MUST_CHECK;
 bool value_length(struct render *r, struct value v, int64_t *n) MUST_CHECK;
 /* A list with the items of any iterable; a stream is used up. Never the value's own list. */
 bool value_items(struct render *r, struct value v, struct list **out) MUST_CHECK;
 bool value_iterable(struct value v);
 bool value_callable(struct value v);
-bool value_same(struct value a, struct value b); /* Python's `is` */
-bool value_number(struct value v, double *out);  /* int, float or bool */
+bool value_same(struct value a, struct value b);  /* Python's `is` */
+bool value_number(struct value v, double *out);   /* int, float or bool */
 bool value_integer(struct value v, int64_t *out); /* int or bool */

@@ -22,7 +22,8 @@ enum { MAX_CONFIG = 64 << 20 };
 
 static const struct jinja_settings settings = {.trim_blocks = true, .lstrip_blocks = true};
 
-/* --- opening ------------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------------
+ */
 
 static struct chat_template *new_template(void)
 {
@@ -42,8 +43,8 @@ static bool has_template(const struct chat_template *t, const char *name)
 }
 
 /* The first template of a name stays. */
-static bool add_template(struct chat_template *t, struct str name, const char *where, struct str source,
-                         struct err *e)
+static bool add_template(struct chat_template *t, struct str name, const char *where,
+                         struct str source, struct err *e)
 {
     struct jinja *jinja;
     const char *z = arena_strndup(&t->arena, name.ptr, name.len);
@@ -54,7 +55,8 @@ static bool add_template(struct chat_template *t, struct str name, const char *w
     if (!jinja)
         return false;
     if (t->n_templates == t->cap) {
-        struct named_template *grown = arena_array(&t->arena, (size_t)t->cap * 2 + 2, sizeof(*grown));
+        struct named_template *grown =
+            arena_array(&t->arena, (size_t)t->cap * 2 + 2, sizeof(*grown));
 
         if (t->n_templates > 0)
             memcpy(grown, t->templates, (size_t)t->n_templates * sizeof(*grown));
@@ -66,29 +68,36 @@ static bool add_template(struct chat_template *t, struct str name, const char *w
 }
 
 /* The value of chat_template in a JSON file: a string, or a list of named ones. */
-static bool add_json_templates(struct chat_template *t, const char *path, const struct json *v, struct err *e)
+static bool add_json_templates(struct chat_template *t, const char *path, const struct json *v,
+                               struct err *e)
 {
     if (json_type(v) == JSON_STRING)
         return add_template(t, STR("default"), path, json_str(v), e);
     if (json_type(v) != JSON_ARRAY)
-        return err_set(e, ERR_INPUT, "%s: chat_template is %s; a string or a list of templates is needed", path,
+        return err_set(e, ERR_INPUT,
+                       "%s: chat_template is %s; a string or a list of templates is needed", path,
                        json_type_name(json_type(v)));
     for (size_t i = 0; i < json_len(v); i++) {
-        const struct json *name = json_get(json_at(v, i), "name"), *source = json_get(json_at(v, i), "template");
+        const struct json *name = json_get(json_at(v, i), "name"),
+                          *source = json_get(json_at(v, i), "template");
         struct str where = str_fmt(&t->arena, "%s[" STR_FMT "]", path, STR_ARG(json_str(name)));
 
         if (json_type(name) != JSON_STRING || json_type(source) != JSON_STRING)
-            return err_set(e, ERR_INPUT, "%s: chat_template[%zu] needs the strings \"name\" and \"template\"", path, i);
+            return err_set(e, ERR_INPUT,
+                           "%s: chat_template[%zu] needs the strings \"name\" and \"template\"",
+                           path, i);
         if (!add_template(t, json_str(name), where.ptr, json_str(source), e))
             return false;
     }
     return true;
 }
 
-static bool add_template_file(struct chat_template *t, struct str name, const char *path, struct err *e)
+static bool add_template_file(struct chat_template *t, struct str name, const char *path,
+                              struct err *e)
 {
     struct buf text = {0};
-    bool is_good = file_read(path, MAX_CONFIG, &text, e) && add_template(t, name, path, buf_str(&text), e);
+    bool is_good =
+        file_read(path, MAX_CONFIG, &text, e) && add_template(t, name, path, buf_str(&text), e);
 
     buf_clear(&text);
     return is_good;
@@ -134,14 +143,17 @@ static void add_tokens(struct chat_template *t, const struct json *from)
             for (size_t i = 0; i < json_len(it.value); i++) {
                 const struct json *item = json_at(it.value, i);
 
-                json_push(list, json_new_str(json_str(json_type(item) == JSON_OBJECT ? json_get(item, "content") : item)));
+                json_push(list,
+                          json_new_str(json_str(
+                              json_type(item) == JSON_OBJECT ? json_get(item, "content") : item)));
             }
             json_set(t->tokens, key.ptr, list);
         }
     }
 }
 
-static bool read_json_file(struct chat_template *t, const char *path, bool has_tokens, struct err *e)
+static bool read_json_file(struct chat_template *t, const char *path, bool has_tokens,
+                           struct err *e)
 {
     struct json *config;
     const struct json *source;
@@ -187,8 +199,8 @@ fail:
     return NULL;
 }
 
-struct chat_template *chat_template_parse(const char *name, struct str source, const struct json *tokens,
-                                          struct err *e)
+struct chat_template *chat_template_parse(const char *name, struct str source,
+                                          const struct json *tokens, struct err *e)
 {
     struct chat_template *t = new_template();
 
@@ -216,7 +228,8 @@ void chat_template_close(struct chat_template *t)
     free(t);
 }
 
-/* --- functions of the environment ---------------------------------------------------------------- */
+/* --- functions of the environment ----------------------------------------------------------------
+ */
 
 static bool raise_exception(void *ctx, struct jinja_call *c)
 {
@@ -264,7 +277,8 @@ static bool parse_now(const char *now, struct tm *out, struct err *e)
     return true;
 }
 
-/* --- rendering ----------------------------------------------------------------------------------- */
+/* --- rendering -----------------------------------------------------------------------------------
+ */
 
 static const struct jinja *find_template(const struct chat_template *t, const char *name)
 {
@@ -274,7 +288,8 @@ static const struct jinja *find_template(const struct chat_template *t, const ch
     return NULL;
 }
 
-static const struct jinja *choose_template(const struct chat_template *t, const struct chat_input *in, struct err *e)
+static const struct jinja *choose_template(const struct chat_template *t,
+                                           const struct chat_input *in, struct err *e)
 {
     const struct jinja *found = NULL;
     struct buf names = {0};
@@ -295,8 +310,9 @@ static const struct jinja *choose_template(const struct chat_template *t, const 
     return NULL;
 }
 
-static bool render_messages(const struct jinja *jinja, const struct chat_template *t, const struct chat_input *in,
-                            struct buf *out, struct jinja_fault *fault, struct err *e)
+static bool render_messages(const struct jinja *jinja, const struct chat_template *t,
+                            const struct chat_input *in, struct buf *out, struct jinja_fault *fault,
+                            struct err *e)
 {
     struct json *add = json_new_bool(in->add_generation_prompt);
     struct tm now;
@@ -337,12 +353,15 @@ static bool final_content(const struct json *messages, struct str *out, struct e
             return true;
         }
     }
-    return err_set(e, ERR_INPUT, "continue_final_message: the last message has no text to continue");
+    return err_set(e, ERR_INPUT,
+                   "continue_final_message: the last message has no text to continue");
 }
 
-/* Cuts the prompt (from byte `start` of out) behind its last copy of the last message's content. Where
- * the template kept blanks at the end of the content they stay, where it trimmed them they are gone. */
-static bool cut_after_content(const struct json *messages, struct buf *out, size_t start, struct err *e)
+/* Cuts the prompt (from byte `start` of out) behind its last copy of the last message's content.
+ * Where the template kept blanks at the end of the content they stay, where it trimmed them they
+ * are gone. */
+static bool cut_after_content(const struct json *messages, struct buf *out, size_t start,
+                              struct err *e)
 {
     struct str content, left, trimmed, prompt = str_slice(buf_str(out), start, out->len);
     ptrdiff_t at;
@@ -354,8 +373,9 @@ static bool cut_after_content(const struct json *messages, struct buf *out, size
     trimmed = str_trim(content);
     at = str_rfind(prompt, trimmed);
     if (at < 0)
-        return err_set(e, ERR_INPUT,
-                       "continue_final_message: the prompt does not hold the last message's content as it is");
+        return err_set(
+            e, ERR_INPUT,
+            "continue_final_message: the prompt does not hold the last message's content as it is");
     left = str_slice(content, (size_t)(trimmed.ptr - content.ptr), content.len);
     if (!str_eq(str_slice(prompt, (size_t)at, (size_t)at + left.len), left))
         left = trimmed;
@@ -364,8 +384,8 @@ static bool cut_after_content(const struct json *messages, struct buf *out, size
     return true;
 }
 
-bool chat_template_render(const struct chat_template *t, const struct chat_input *in, struct buf *out,
-                          struct jinja_fault *fault, struct err *e)
+bool chat_template_render(const struct chat_template *t, const struct chat_input *in,
+                          struct buf *out, struct jinja_fault *fault, struct err *e)
 {
     const struct jinja *jinja;
     size_t start = out->len;
@@ -373,7 +393,8 @@ bool chat_template_render(const struct chat_template *t, const struct chat_input
     if (fault)
         fault->kind = JINJA_FAULT_NONE;
     if (in->continue_final_message && in->add_generation_prompt)
-        return err_set(e, ERR_INPUT, "continue_final_message and add_generation_prompt exclude each other");
+        return err_set(e, ERR_INPUT,
+                       "continue_final_message and add_generation_prompt exclude each other");
     jinja = choose_template(t, in, e);
     if (!jinja || !render_messages(jinja, t, in, out, fault, e))
         return false;
@@ -393,7 +414,8 @@ bool chat_template_mentions(const struct chat_template *t, const char *variable)
     return false;
 }
 
-/* --- flaws --------------------------------------------------------------------------------------- */
+/* --- flaws ---------------------------------------------------------------------------------------
+ */
 
 const char *chat_flaw_name(enum chat_flaw_kind kind)
 {
@@ -411,7 +433,8 @@ bool chat_has_double_bos(const int32_t *ids, size_t n, int32_t bos)
     return bos >= 0 && n >= 2 && ids[0] == bos && ids[1] == bos;
 }
 
-bool chat_markers_find(const struct tokenizer *tokenizer, struct str text, struct token_buf *out, struct err *e)
+bool chat_markers_find(const struct tokenizer *tokenizer, struct str text, struct token_buf *out,
+                       struct err *e)
 {
     struct token_buf ids = {0};
     bool is_good = tokenizer_encode(tokenizer, text, ENCODE_PARSE_SPECIAL, &ids, e);
@@ -431,17 +454,19 @@ struct flaws {
 static void add_flaw(struct flaws *f, enum chat_flaw_kind kind, int32_t token_id, size_t message)
 {
     for (int i = 0; i < f->n; i++)
-        if (f->items[i].kind == kind && f->items[i].token_id == token_id && f->items[i].message == message)
+        if (f->items[i].kind == kind && f->items[i].token_id == token_id &&
+            f->items[i].message == message)
             return;
     if (f->n < f->max)
         f->items[f->n++] = (struct chat_flaw){kind, token_id, message};
 }
 
-static bool check_text(const struct tokenizer *tokenizer, const struct json *text, size_t message, struct flaws *f,
-                       struct err *e)
+static bool check_text(const struct tokenizer *tokenizer, const struct json *text, size_t message,
+                       struct flaws *f, struct err *e)
 {
     struct token_buf markers = {0};
-    bool is_good = json_type(text) != JSON_STRING || chat_markers_find(tokenizer, json_str(text), &markers, e);
+    bool is_good =
+        json_type(text) != JSON_STRING || chat_markers_find(tokenizer, json_str(text), &markers, e);
 
     for (size_t i = 0; is_good && i < markers.n; i++)
         add_flaw(f, CHAT_FLAW_MARKER_IN_CONTENT, markers.ids[i], message);
@@ -449,8 +474,8 @@ static bool check_text(const struct tokenizer *tokenizer, const struct json *tex
     return is_good;
 }
 
-static bool check_messages(const struct tokenizer *tokenizer, const struct json *messages, struct flaws *f,
-                           struct err *e)
+static bool check_messages(const struct tokenizer *tokenizer, const struct json *messages,
+                           struct flaws *f, struct err *e)
 {
     for (size_t i = 0; i < json_len(messages); i++) {
         const struct json *content = json_get(json_at(messages, i), "content");
@@ -465,23 +490,25 @@ static bool check_messages(const struct tokenizer *tokenizer, const struct json 
 }
 
 /* The template renders the same whether a generation prompt is asked for or not. */
-static bool ignores_generation_prompt(const struct chat_template *t, const struct chat_input *in, bool *out,
-                                      struct err *e)
+static bool ignores_generation_prompt(const struct chat_template *t, const struct chat_input *in,
+                                      bool *out, struct err *e)
 {
     struct chat_input without = *in;
     struct buf a = {0}, b = {0};
     bool is_good;
 
     without.add_generation_prompt = false;
-    is_good = chat_template_render(t, in, &a, NULL, e) && chat_template_render(t, &without, &b, NULL, e);
+    is_good =
+        chat_template_render(t, in, &a, NULL, e) && chat_template_render(t, &without, &b, NULL, e);
     *out = str_eq(buf_str(&a), buf_str(&b));
     buf_clear(&a);
     buf_clear(&b);
     return is_good;
 }
 
-bool chat_flaws_find(const struct chat_template *t, const struct tokenizer *tokenizer, const struct chat_input *in,
-                     const struct token_buf *ids, struct chat_flaw *out, int max, int *n, struct err *e)
+bool chat_flaws_find(const struct chat_template *t, const struct tokenizer *tokenizer,
+                     const struct chat_input *in, const struct token_buf *ids,
+                     struct chat_flaw *out, int max, int *n, struct err *e)
 {
     struct flaws f = {.items = out, .max = max};
     int32_t bos = tokenizer_bos(tokenizer);
