@@ -4,27 +4,28 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "generator/generator_local.h"
 #include "generator/generator_scripted.h"
 #include "server/server.h"
 
 static const char usage_text[] =
-    "usage: llmeval serve --generator scripted [OPTIONS]\n\n"
+    "usage: llmeval serve --model FOLDER [OPTIONS]\n"
+    "       llmeval serve --generator scripted [OPTIONS]\n\n"
     "Answers /v1/chat/completions, /v1/completions, /v1/models, /v1/score, /tokenize, /metrics and "
     "more\n"
     "until SIGTERM or Ctrl-C, which lets running answers finish; a second one ends at once.\n";
 
+enum { SCRIPTED_MODEL_LEN = 32768 };
+
 struct serve_opts {
     const char *generator;
-    const char *model;
-    int max_model_len;
+    int64_t seed;
 };
 
 static const struct opt serve_table[] = {
-    OPT_CHOICE(struct serve_opts, generator, "scripted", "scripted", "where answers come from"),
-    OPT_STR(struct serve_opts, model, "",
-            "the model; its last path component is the served name unless one is given"),
-    OPT_INT(struct serve_opts, max_model_len, "32768", 1, 100000000,
-            "tokens of prompt and answer together"),
+    OPT_CHOICE(struct serve_opts, generator, "auto", "auto|local|scripted",
+               "where answers come from; auto: a model if one is named, else a script"),
+    OPT_I64(struct serve_opts, seed, "0", 0, 9e15, "seeds of requests that bring none follow from it"),
     {0},
 };
 
@@ -32,6 +33,7 @@ struct serve {
     struct serve_opts serve;
     struct server_opts server;
     struct scripted_opts scripted;
+    struct engine_opts engine;
     const char *name;
 };
 
@@ -48,7 +50,18 @@ static struct generator *open_scripted(void *ctx, struct err *e)
 {
     const struct serve *o = ctx;
 
-    return generator_scripted_open(&o->scripted, o->name, o->serve.max_model_len, e);
+    int len = o->engine.max_model_len;
+
+    return generator_scripted_open(&o->scripted, o->name, len > 0 ? len : SCRIPTED_MODEL_LEN, e);
+}
+
+static struct generator *open_local(void *ctx, struct err *e)
+{
+    struct serve *o = ctx;
+
+    o->engine.served_name = o->name;
+    o->engine.seed_base = o->serve.seed;
+    return generator_local_open(&o->engine, e);
 }
 
 /* One row for each way to answer. */
@@ -58,10 +71,15 @@ static const struct source {
     struct server_faults faults;
 } sources[] = {
     {"scripted", open_scripted, {scripted_wire_fault}},
+    {"local", open_local, {NULL}},
 };
 
-static const struct source *source_find(const char *name)
+static const struct source *source_find(const struct serve *o)
 {
+    const char *name = o->serve.generator;
+
+    if (strcmp(name, "auto") == 0)
+        name = *o->engine.model_name_or_path ? "local" : "scripted";
     for (size_t i = 0; i < LEN(sources); i++)
         if (strcmp(sources[i].name, name) == 0)
             return &sources[i];
@@ -81,16 +99,16 @@ static void raise_file_limit(void)
 
 static const char *model_name(const struct serve *o)
 {
-    const char *slash = strrchr(o->serve.model, '/');
+    const char *slash = strrchr(o->engine.model_name_or_path, '/');
 
-    if (o->serve.model[0] == '\0')
-        return o->serve.generator;
-    return slash && slash[1] ? slash + 1 : o->serve.model;
+    if (o->engine.model_name_or_path[0] == '\0')
+        return "scripted";
+    return slash && slash[1] ? slash + 1 : o->engine.model_name_or_path;
 }
 
 static bool serve(struct serve *o, struct err *e)
 {
-    const struct source *chosen = source_find(o->serve.generator);
+    const struct source *chosen = source_find(o);
     struct server_source source = {.open = chosen->open, .ctx = o, .faults = chosen->faults};
     struct sigaction action = {.sa_handler = on_signal};
     bool ok;
@@ -128,7 +146,8 @@ int cmd_serve(int argc, char **argv)
     struct serve o = {0};
     struct err e = ERR_INIT;
     const struct opt_group groups[] = {
-        {"Model", serve_table, &o.serve},
+        {"Answers", serve_table, &o.serve},
+        {"Model and engine", engine_table, &o.engine},
         {"Server", server_table, &o.server},
         {"Scripted generator", scripted_table, &o.scripted},
     };

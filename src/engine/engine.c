@@ -442,6 +442,7 @@ bool engine_step(struct engine *g, struct engine_seq ***outputs, int *n_outputs,
     const struct plan *p = scheduler_plan(g->sched);
 
     g->n_outputs = 0;
+    g->stats.n_blocks_peak = MAX(g->stats.n_blocks_peak, g->stats.n_blocks - kv_pool_n_free(g->pool));
     if (p && p->n_tokens > 0 && !run_plan(g, p, e))
         return false;
     if (p && p->exhausted) {

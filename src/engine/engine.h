@@ -87,7 +87,7 @@ struct engine_seq {
 
 struct engine_stats {
     struct sched_stats sched;
-    int n_blocks, n_blocks_used, block_tokens;
+    int n_blocks, n_blocks_used, n_blocks_peak, block_tokens;
     uint64_t n_steps, n_prefill_tokens, n_decode_tokens, n_drawn;
     int64_t forward_us, draw_us;
 };

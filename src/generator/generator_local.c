@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -27,7 +28,8 @@ enum {
     DEFAULT_BATCHED_TOKENS = 256,
     MOST_BATCHED_TOKENS = 2048, /* a step beyond it gains nothing and its scratch memory is lost to the cache */
     MAX_LOGITS = 64,
-    RESERVE_TOKENS = 2048, /* engine.md, 2.7 */
+    RESERVE_TOKENS = 2048, /* kept free for each running sequence while another is admitted */
+    MAX_TOKENIZER_CONFIG = 64 << 20,
 };
 
 const struct opt engine_table[] = {
@@ -394,6 +396,21 @@ static bool check_opts(const struct engine_opts *o, struct err *e)
     return true;
 }
 
+/* What /tokenizer_info shows: tokenizer_config.json as it is, where the folder has one. */
+static bool read_tokenizer_config(struct local *g, struct err *e)
+{
+    struct arena a;
+    const char *path;
+    bool ok = true;
+
+    arena_init(&a, 0);
+    path = path_join(&a, g->opts.model_name_or_path, "tokenizer_config.json");
+    if (file_exists(path))
+        ok = (g->info = json_parse_file(path, MAX_TOKENIZER_CONFIG, e)) != NULL;
+    arena_clear(&a);
+    return ok;
+}
+
 static const struct generator_ops local_ops;
 static const struct generator_text_ops local_text_ops;
 
@@ -434,6 +451,8 @@ struct generator *generator_local_open(const struct engine_opts *o, struct err *
     g->base.model_name = g->model_name;
     g->prompt = local_prompt_open(o->model_name_or_path, o->chat_template, e);
     if (!g->prompt)
+        goto fail;
+    if (!read_tokenizer_config(g, e))
         goto fail;
     g->source = (struct local_source){local_prompt_tokenizer(g->prompt), g->model_name};
     if (pthread_create(&g->thread, NULL, run, g) != 0) {

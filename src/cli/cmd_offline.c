@@ -1,0 +1,191 @@
+/* cmd_offline.c - llmeval offline: samples a benchmark with the engine of this program. */
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/opt.h"
+#include "cli/commands.h"
+#include "engine/engine.h"
+#include "eval/session.h"
+#include "formats/json.h"
+#include "generator/generator_local.h"
+
+static const char help[] =
+    "usage: llmeval offline --input_file FILE --output_file FILE --model_name_or_path FOLDER [OPTIONS]\n"
+    "\n"
+    "Loads a model and draws n_samples answers to every problem, one JSON line for each. No server and no\n"
+    "Python. When the run was interrupted, the same command goes on where it ended; the answers are the same as\n"
+    "those of a run that was not.\n"
+    "\n"
+    "  llmeval offline --input_file data/aime24.jsonl --output_file out/aime24.jsonl \\\n"
+    "      --model_name_or_path models/Qwen2.5-1.5B-Instruct --max_model_len 32768 --n_samples 64\n"
+    "\n"
+    "Under mpirun -n N the model is shared by N processes.\n"
+    "\n"
+    "Exit status: 0 every sample is stored, 2 bad option or input (nothing was lost), 3 some samples failed,\n"
+    "130 interrupted. Flags may be written with - or _, values after a blank or =.\n";
+
+struct offline_opts {
+    bool enable_thinking, skip_special_tokens, fail_fast;
+    const char *chat_template_kwargs;
+    int batch_size;
+};
+
+static const struct opt offline_table[] = {
+    OPT_BOOL(struct offline_opts, enable_thinking, "false", "handed to the chat template when the flag is given, either way",
+             .flags = OPT_UNRECORDED),
+    OPT_STR(struct offline_opts, chat_template_kwargs, "", "JSON object of variables for the chat template"),
+    OPT_BOOL(struct offline_opts, skip_special_tokens, "true", "special tokens are no part of the answer's text"),
+    OPT_INT(struct offline_opts, batch_size, "128", 1, 1 << 30, "all samples stand in one queue; max_num_seqs of them run at once",
+            .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
+    OPT_BOOL(struct offline_opts, fail_fast, "true", "--max_failures and --max_consecutive_failures decide",
+             .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
+    {0},
+};
+
+struct offline {
+    struct data_opts data;
+    struct prompt_opts prompt;
+    struct sampling_opts sampling;
+    struct run_opts run;
+    struct engine_opts engine;
+    struct offline_opts offline;
+    bool is_thinking_given;
+    struct json *kwargs;
+};
+
+static void set_text(const char **field, const char *value)
+{
+    free((char *)(uintptr_t)*field);
+    *field = xstrdup(value);
+}
+
+/* The template's variables: those of --chat_template_kwargs, and enable_thinking if that flag was given. */
+static bool make_kwargs(struct offline *o, struct err *e)
+{
+    struct buf text = {0};
+
+    if (*o->offline.chat_template_kwargs) {
+        o->kwargs = json_parse(STR(o->offline.chat_template_kwargs), e);
+        if (o->kwargs && json_type(o->kwargs) != JSON_OBJECT)
+            err_set(e, ERR_INPUT, "%s, expected an object", json_type_name(json_type(o->kwargs)));
+        err_prefix(e, "--chat_template_kwargs");
+        if (e->code != ERR_NONE)
+            return false;
+    }
+    if (o->is_thinking_given) {
+        if (!o->kwargs)
+            o->kwargs = json_new_object();
+        json_set(o->kwargs, "enable_thinking", json_new_bool(o->offline.enable_thinking));
+        json_write(&text, o->kwargs); /* the manifest records both flags in one */
+        set_text(&o->offline.chat_template_kwargs, buf_z(&text));
+        buf_clear(&text);
+    }
+    return true;
+}
+
+/* The manifest records what "auto" came to, so that another machine's arithmetic is not mixed in unseen. The
+ * numerics are "<device> <instruction set> <type>". */
+static void record_numerics(struct offline *o, const struct generator *g)
+{
+    struct str rest = STR(generator_local_numerics(g)), device, isa;
+    struct arena a;
+
+    arena_init(&a, 0);
+    if (str_cut(&rest, ' ', &device) && str_cut(&rest, ' ', &isa)) {
+        set_text(&o->engine.cpu_isa, str_dup(&a, isa).ptr);
+        set_text(&o->engine.dtype, str_dup(&a, rest).ptr);
+    }
+    o->engine.max_model_len = g->max_model_len;
+    arena_clear(&a);
+}
+
+static void say_engine(const struct generator *g)
+{
+    struct engine_stats st;
+    double queries, hits;
+
+    generator_local_engine_stats(g, &st);
+    queries = (double)st.sched.n_prefix_queries;
+    hits = (double)st.sched.n_prefix_hits;
+    log_info("KV cache: at most %.1f %% of %d blocks of %d tokens in use; %.1f %% of %.0f prompt tokens were there already; "
+             "%llu preemptions, %llu tokens computed again", st.n_blocks > 0 ? 100.0 * st.n_blocks_peak / st.n_blocks : 0.0,
+             st.n_blocks, st.block_tokens, queries > 0 ? 100 * hits / queries : 0.0, queries,
+             (unsigned long long)st.sched.n_preemptions, (unsigned long long)st.sched.n_preempted_tokens);
+    log_info("engine: %llu steps, %llu prompt and %llu answer tokens computed, %.1f s in the model, %.1f s in drawing",
+             (unsigned long long)st.n_steps, (unsigned long long)st.n_prefill_tokens, (unsigned long long)st.n_decode_tokens,
+             (double)st.forward_us / 1e6, (double)st.draw_us / 1e6);
+}
+
+static bool open_model(struct offline *o, struct generator **g, struct err *e)
+{
+    *g = generator_local_open(&o->engine, e);
+    if (!*g)
+        return false;
+    log_info("%s: context of %d tokens, %s", o->engine.model_name_or_path, (*g)->max_model_len, generator_local_numerics(*g));
+    if (o->sampling.temperature < 1e-5 && o->sampling.n_samples > 1)
+        log_warn("--temperature 0: the %d samples of a problem are the same by definition", o->sampling.n_samples);
+    record_numerics(o, *g);
+    return true;
+}
+
+static int run(struct offline *o, const struct opt_group *groups, int n_groups)
+{
+    const struct session_opts so = {.data = &o->data, .prompt = &o->prompt, .sampling = &o->sampling, .run = &o->run,
+                                    .groups = groups, .n_groups = n_groups, .template_kwargs = o->kwargs,
+                                    .keep_special_tokens = !o->offline.skip_special_tokens};
+    struct err e = ERR_INIT;
+    struct session *s = session_open(&so, &e);
+    struct generator *g = NULL;
+    int status;
+
+    if (s && session_add(s, o->data.input_file, o->data.output_file, &e) && open_model(o, &g, &e) &&
+        session_open_stores(s, g, &e)) {
+        status = session_run(s, NULL);
+        say_engine(g);
+    } else {
+        status = command_failed(&e);
+    }
+    session_close(s);
+    generator_close(g);
+    return status;
+}
+
+/* Under mpirun all ranks but the first only help with the model. */
+static int follow_or_run(struct offline *o, const struct opt_group *groups, int n_groups)
+{
+    struct err e = ERR_INIT;
+    bool followed;
+
+    o->engine.seed_base = o->sampling.seed;
+    if (!generator_local_follow(&o->engine, &followed, &e) || !make_kwargs(o, &e))
+        return command_failed(&e);
+    return followed ? EXIT_OK : run(o, groups, n_groups);
+}
+
+int cmd_offline(int argc, char **argv)
+{
+    struct offline o = {0};
+    const struct opt_group groups[] = {
+        {"Data", data_table, &o.data},
+        {"Model and engine", engine_table, &o.engine},
+        {"Prompt", prompt_table, &o.prompt},
+        {"Answers", offline_table, &o.offline},
+        {"Sampling", sampling_table, &o.sampling},
+        {"When to stop", run_table, &o.run},
+    };
+    struct err e = ERR_INIT;
+    int status;
+
+    log_set_prefix("llmeval offline");
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return command_help(help, groups, (int)LEN(groups));
+    if (!opts_parse(argc, argv, groups, (int)LEN(groups), NULL, &e)) {
+        status = command_failed(&e);
+    } else {
+        o.is_thinking_given = opts_given(&offline_table[0], argc, argv);
+        status = follow_or_run(&o, groups, (int)LEN(groups));
+    }
+    json_close(o.kwargs);
+    opts_clear(groups, (int)LEN(groups), NULL);
+    return status;
+}

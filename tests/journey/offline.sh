@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Samples benchmarks with the engine and a tiny model: stored, killed and resumed, the same over the server.
+set -euo pipefail
+bin=$1
+src=$2
+dir=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$dir"' EXIT
+cd "$dir"
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+# (doc_id, sample_index, gen) of every row, in order: what a run is about; times differ.
+rows() { sed -E 's/.*"doc_id":("[^"]*"),"sample_index":([0-9]+),.*"gen":("([^"\\]|\\.)*").*/\1 \2 \3/' "$1" | sort; }
+
+model=$src/tests/data/models/qwen3-tied-bf16
+base=(--model_name_or_path "$model" --max-model-len 1024 --dtype float32 --num_kv_blocks 600)
+run() { "$bin" offline "${base[@]}" "$@"; }
+
+# 1. Both benchmarks, with the flags of the tool that users come from.
+run --input_file "$src/data/aime24.jsonl" --output_file aime.jsonl --n_samples 4 --max_tokens 48 --batch_size 32 \
+    --trust_remote_code --gpu_memory_utilization 0.5 --tensor_parallel_size 1 --enforce_eager 2>log
+[ "$(wc -l <aime.jsonl)" = 120 ] || fail "aime24: $(wc -l <aime.jsonl) rows"
+grep -q 'KV cache: at most' log || fail "no word about the cache"
+[ "$(grep -c 'has no effect here' log)" = 3 ] || fail "flags without effect are said once each: $(cat log)"
+head -n 40 "$src/data/math500.jsonl" >math.jsonl
+run --input_file math.jsonl --output_file math.out.jsonl --max_tokens 16 --repetition_penalty 1.1 --min_p 0.05 2>log
+[ "$(wc -l <math.out.jsonl)" = 40 ] || fail "math500"
+
+# 2. Killed again and again, at any moment; then the same as without.
+long=(--input_file "$src/data/aime24.jsonl" --n_samples 6 --max_tokens 150 --max_num_seqs 16)
+run "${long[@]}" --output_file whole.jsonl 2>log
+for try in 1 2 3; do
+    "$bin" offline "${base[@]}" "${long[@]}" --output_file killed.jsonl 2>log &
+    pid=$!
+    for _ in $(seq 400); do
+        n=$({ cat killed.jsonl 2>/dev/null || true; } | wc -l)
+        [ "$n" -ge $((try * 30)) ] && break
+        sleep 0.02
+    done
+    kill -9 "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+done
+[ "$(wc -l <killed.jsonl)" -lt 180 ] || fail "it was never killed in time"
+run "${long[@]}" --output_file killed.jsonl 2>log
+rows whole.jsonl >a
+rows killed.jsonl >b
+[ "$(wc -l <a)" = 180 ] || fail "whole: $(wc -l <a) rows"
+cmp a b || fail "a killed run differs from a whole one"
+
+# 3. Threads, batches, chunks, cache and ranks change nothing.
+for how in "--n_threads 1 --max_num_seqs 3" "--max_num_batched_tokens 40 --enable_prefix_caching false" \
+    "--tensor_parallel_size 2" "--num_kv_blocks 100"; do
+    rm -f other.jsonl*
+    # shellcheck disable=SC2086
+    run "${long[@]}" $how --output_file other.jsonl 2>log
+    rows other.jsonl >b
+    cmp a b || fail "other answers with $how"
+done
+if command -v mpirun >/dev/null && "$bin" version >/dev/null; then
+    rm -f other.jsonl*
+    if mpirun --allow-run-as-root --oversubscribe -n 2 "$bin" offline "${base[@]}" --n_threads 1 \
+        "${long[@]}" --output_file other.jsonl 2>log; then
+        rows other.jsonl >b
+        cmp a b || fail "other answers with two processes"
+    elif ! grep -q 'no MPI' log; then
+        fail "mpirun: $(cat log)"
+    fi
+fi
+
+# 4. Over our own server the same text, row by row.
+"$bin" serve "${base[@]}" --host 127.0.0.1 --port 0 --port_file port 2>serve.log &
+server=$!
+for _ in $(seq 200); do [ -s port ] && break; sleep 0.05; done
+"$bin" online --input_file "$src/data/aime24.jsonl" --n_samples 6 --max_tokens 150 --max_workers 24 \
+    --base_url "http://127.0.0.1:$(cat port)/v1" --output_file online.jsonl 2>log
+rows online.jsonl >b
+cmp a b || fail "online and offline differ"
+kill "$server"
+wait "$server" || true
+server=
+
+# 5. What cannot work is said at once, in one line, with exit status 2.
+refused() {
+    local words=$1
+    shift
+    local status=0
+    run --input_file "$src/data/aime24.jsonl" --output_file none.jsonl "$@" 2>log || status=$?
+    [ "$status" = 2 ] || fail "$words: exit status $status"
+    grep -q -- "$words" log || fail "expected \"$words\", found: $(cat log)"
+    [ ! -e none.jsonl ] || fail "$words: an output file was made"
+}
+refused 'max_model_len' --num_kv_blocks 30
+refused 'is not a folder' --model_name_or_path "$dir/nothing"
+refused 'quantization' --quantization awq
+refused 'chat_template_kwargs' --chat_template_kwargs '[1]'
+echo ok
