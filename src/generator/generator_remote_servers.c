@@ -141,7 +141,8 @@ bool remote_server_serves(struct remote_server *s, const char *model, struct buf
 
 void remote_server_unreachable(struct remote_server *s, const char *detail, int64_t now_ms)
 {
-    snprintf(s->detail, sizeof(s->detail), "%s", detail);
+    if (detail != s->detail)
+        snprintf(s->detail, sizeof(s->detail), "%s", detail);
     s->probe_delay_ms = s->is_up ? PROBE_FIRST_MS : MIN(2 * s->probe_delay_ms, PROBE_MOST_MS);
     s->next_probe_ms = now_ms + s->probe_delay_ms;
     s->is_probing = false;
