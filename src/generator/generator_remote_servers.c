@@ -143,11 +143,19 @@ void remote_server_unreachable(struct remote_server *s, const char *detail, int6
 {
     if (detail != s->detail)
         snprintf(s->detail, sizeof(s->detail), "%s", detail);
-    s->probe_delay_ms = s->is_up ? PROBE_FIRST_MS : MIN(2 * s->probe_delay_ms, PROBE_MOST_MS);
-    s->next_probe_ms = now_ms + s->probe_delay_ms;
-    s->is_probing = false;
-    if (!s->is_up || ++s->n_refused_connections < CONNECT_FAILURES)
+    if (!s->is_up) {
+        if (s->is_probing) { /* else a request that was under way when the server went */
+            s->probe_delay_ms = MIN(2 * s->probe_delay_ms, PROBE_MOST_MS);
+            s->next_probe_ms = now_ms + s->probe_delay_ms;
+            s->is_probing = false;
+        }
         return;
+    }
+    s->is_probing = false;
+    if (++s->n_refused_connections < CONNECT_FAILURES)
+        return;
+    s->probe_delay_ms = PROBE_FIRST_MS;
+    s->next_probe_ms = now_ms + s->probe_delay_ms;
     s->is_up = false;
     s->down_since_ms = now_ms;
     log_warn("%s cannot be reached (%s); it gets no requests until it answers again", s->name, detail);
