@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "formats/json.h"
 
@@ -91,6 +92,17 @@ static void fail_call(struct remote *r, struct remote_call *c, enum fail_class c
     end_call(r, c);
 }
 
+static struct str key_bytes(const struct remote_call *c)
+{
+    return (struct str){(const char *)&c->prompt_key, sizeof(c->prompt_key)};
+}
+
+static void remember_prompt(struct remote *r, const struct remote_call *c, int n_tokens)
+{
+    if (n_tokens > 0)
+        map_set(&r->prompt_tokens, key_bytes(c), n_tokens);
+}
+
 static enum finish_reason finish_of(struct str text)
 {
     if (str_eqz(text, "stop") || str_eqz(text, "eos") || str_eqz(text, "end_turn"))
@@ -120,6 +132,7 @@ static void finish_call(struct remote *r, struct remote_call *c, const struct ht
         .latency_us = d->total_us,
         .http_status = d->status,
     };
+    remember_prompt(r, c, y->n_prompt_tokens);
     r->stats.n_done++;
     r->stats.n_prompt_tokens += (uint64_t)MAX(0, y->n_prompt_tokens);
     r->stats.n_cached_tokens += (uint64_t)MAX(0, y->n_cached_tokens);
@@ -187,25 +200,44 @@ static void try_again(struct remote *r, struct remote_call *c, enum fail_class c
     rest_call(r, c, ms);
 }
 
+static void set_limit(struct remote_call *c, int max_tokens)
+{
+    c->is_clamped = true;
+    c->max_tokens = max_tokens;
+    c->body.len = c->n_head;
+    remote_body_finish(&c->body, max_tokens);
+}
+
+/* Before sending: a prompt whose length an earlier sample has taught leaves so much and no more. */
+static void clamp_beforehand(struct remote *r, struct remote_call *c, const struct remote_server *s)
+{
+    int64_t n_prompt = map_find(&r->prompt_tokens, key_bytes(c));
+
+    if (c->overlong == OVERLONG_CLAMP && !c->is_clamped && n_prompt > 0 && n_prompt < s->max_model_len &&
+        c->max_tokens > s->max_model_len - n_prompt)
+        set_limit(c, (int)(s->max_model_len - n_prompt));
+}
+
 /* The server's words say that prompt and answer do not fit: the answer gets what the prompt leaves. */
 static bool clamp_call(struct remote *r, struct remote_call *c, struct str words)
 {
     int n_context, n_prompt, room;
 
-    if (c->overlong == OVERLONG_REJECT || c->is_clamped || c->max_tokens <= 0)
+    if (c->overlong == OVERLONG_REJECT || c->was_overlong || c->max_tokens <= 0)
         return false;
     remote_context_numbers(words, c->max_tokens, &n_context, &n_prompt);
+    remember_prompt(r, c, n_prompt);
     if (n_context == 0)
         n_context = c->server->max_model_len;
+    else if (c->server->max_model_len == 0)
+        c->server->max_model_len = n_context;
     if (n_prompt == 0) /* no text has more tokens than bytes */
         n_prompt = (int)MIN(c->n_head, INT32_MAX);
     room = n_context - n_prompt;
     if (room < 1 || room >= c->max_tokens)
         return false;
-    c->is_clamped = true;
-    c->max_tokens = room;
-    c->body.len = c->n_head;
-    remote_body_finish(&c->body, c->max_tokens);
+    c->was_overlong = true;
+    set_limit(c, room);
     r->stats.n_retries[FAIL_CONTEXT]++;
     wait_call(r, c);
     return true;
@@ -339,7 +371,6 @@ static void start_call(struct remote *r, struct remote_call *c, struct remote_se
         .url = c->is_chat ? s->chat_url : s->completions_url,
         .headers = r->headers,
         .is_post = true,
-        .body = buf_str(&c->body),
         .on_body = on_body,
         .ctx = c,
         .connect_ms = r->connect_ms,
@@ -348,6 +379,8 @@ static void start_call(struct remote *r, struct remote_call *c, struct remote_se
         .total_ms = r->request_ms,
     };
 
+    clamp_beforehand(r, c, s);
+    q.body = buf_str(&c->body);
     remote_reply_reset(&c->reply);
     c->head = (struct http_head){0};
     c->n_text_told = c->n_reasoning_told = 0;
@@ -510,13 +543,16 @@ static bool remote_submit(struct generator *g, const struct gen_request *q, stru
 {
     struct remote *r = remote_of(g);
     struct remote_call *c = remote_call_open();
+    struct remote_body_info info;
 
     buf_init(&c->body, MAX_BODY_BYTES);
-    if (!remote_body_write(&c->body, &r->body_opts, q, &c->max_tokens, e)) {
+    if (!remote_body_write(&c->body, &r->body_opts, q, &info, e)) {
         remote_call_close(c);
         return false;
     }
     c->n_head = c->body.len;
+    c->max_tokens = info.max_tokens;
+    c->prompt_key = siphash64(0, 0, c->body.ptr, info.n_prompt);
     remote_body_finish(&c->body, c->max_tokens);
     c->owner = r;
     c->id = q->id;
@@ -642,6 +678,7 @@ static void remote_close(struct generator *g)
     free(r->servers);
     free(r->ended);
     free(r->news);
+    map_clear(&r->prompt_tokens);
     http_headers_close(r->headers);
     json_close(r->extra);
     free(r->api_key);

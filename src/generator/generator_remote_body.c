@@ -237,7 +237,7 @@ static const char *add_extra(struct writer *w, const struct json *fields, const 
 }
 
 bool remote_body_write(struct buf *out, const struct remote_body_opts *o, const struct gen_request *r,
-                       int *max_tokens, struct err *e)
+                       struct remote_body_info *info, struct err *e)
 {
     struct writer w = {out, o->extra, r->extra_body, o->strict_openai};
     const char *limit_name = o->strict_openai ? "max_completion_tokens" : "max_tokens";
@@ -250,16 +250,17 @@ bool remote_body_write(struct buf *out, const struct remote_body_opts *o, const 
     add_key(&w, "model");
     json_write_str(out, STR(o->model));
     add_prompt(&w, r);
+    info->n_prompt = out->len;
     add_sampling(&w, o, &r->sampling);
     add_true(&w, "stream", o->stream);
     if (o->stream && is_ours(&w, "stream_options")) {
         add_key(&w, "stream_options");
         buf_addz(out, "{\"include_usage\":true}");
     }
-    *max_tokens = r->sampling.max_tokens;
-    limit_name = add_extra(&w, o->extra, r->extra_body, limit_name, max_tokens);
-    limit_name = add_extra(&w, r->extra_body, NULL, limit_name, max_tokens);
-    if (*max_tokens > 0)
+    info->max_tokens = r->sampling.max_tokens;
+    limit_name = add_extra(&w, o->extra, r->extra_body, limit_name, &info->max_tokens);
+    limit_name = add_extra(&w, r->extra_body, NULL, limit_name, &info->max_tokens);
+    if (info->max_tokens > 0)
         add_key(&w, limit_name);
     return !out->failed || err_set(e, ERR_MEMORY, "the request is too long");
 }

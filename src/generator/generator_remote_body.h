@@ -19,10 +19,14 @@ struct remote_body_opts {
     const struct json *extra; /* --extra_body: fields that come instead of ours; null leaves ours out */
 };
 
-/* Appends everything up to the value of the limit; *max_tokens is the limit that extra fields may have
- * changed, 0 for none, when the limit's name is not written either. */
+struct remote_body_info {
+    int max_tokens;  /* the limit, which extra fields may have changed; 0: none, and its name is not written */
+    size_t n_prompt; /* bytes that say model and prompt: equal ones have equally many prompt tokens */
+};
+
+/* Appends everything up to the value of the limit. */
 bool remote_body_write(struct buf *out, const struct remote_body_opts *o, const struct gen_request *r,
-                       int *max_tokens, struct err *e) MUST_CHECK;
+                       struct remote_body_info *info, struct err *e) MUST_CHECK;
 
 /* The end of such a body: the limit and the closing brace. */
 void remote_body_finish(struct buf *out, int max_tokens);

@@ -31,7 +31,9 @@ struct remote_call {
 
     struct buf body;
     size_t n_head; /* bytes of the body before the limit's value */
+    uint64_t prompt_key; /* of model and prompt */
     bool is_chat, wants_deltas, is_clamped;
+    bool was_overlong; /* a server has refused it for its length once */
     enum overlong overlong;
     int max_tokens;
     uint64_t seed;

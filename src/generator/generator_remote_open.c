@@ -178,6 +178,7 @@ struct generator *generator_remote_open(const struct remote_opts *o, struct err 
     const char *key = o->api_key && o->api_key[0] ? o->api_key : getenv("OPENAI_API_KEY");
 
     r->base.ops = &remote_ops;
+    map_init(&r->prompt_tokens);
     r->base.accepts_images = true;
     r->api_key = xstrdup(key && key[0] ? key : "EMPTY");
     r->model = xstrdup(o->model_name ? o->model_name : "");

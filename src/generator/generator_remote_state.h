@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "base/map.h"
 #include "generator/generator.h"
 #include "generator/generator_remote_body.h"
 #include "generator/generator_remote_call.h"
@@ -36,6 +37,7 @@ struct remote {
     int n_news, cap_news;
     int n_running;
     int64_t n_submitted;
+    struct map prompt_tokens; /* prompt_key to tokens, as servers told: later samples are clamped beforehand */
     struct gen_stats stats;
     bool has_told[N_FAIL_CLASSES]; /* each class of failure is told once */
     atomic_bool is_woken;

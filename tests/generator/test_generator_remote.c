@@ -519,6 +519,22 @@ TEST(clamps_the_limit)
     generator_close(g);
 }
 
+/* What one sample has taught spares the next ones the refusal. */
+TEST(clamps_beforehand_what_it_knows)
+{
+    struct generator *g;
+    const struct ended *d;
+
+    fault(1, "400 Bad Request", "", CONTEXT_400);
+    g = must_open();
+    CHECK_INT("taught by a refusal", ask_one(g)->n_attempts, 2);
+    d = ask_one(g); /* the answer has told 3 prompt tokens since */
+    CHECK("one try", d->n_attempts == 1);
+    CHECK("recorded", d->is_clamped && d->max_tokens == 4093);
+    CHECK("sent", strstr(behaviours[0].last_body, "\"max_tokens\":4093}"));
+    generator_close(g);
+}
+
 TEST(clamps_once_and_only_when_asked_to)
 {
     struct generator *g = must_open();
@@ -717,7 +733,7 @@ int main(void)
         T(asks_and_hears), T(takes_whole_answers), T(tells_text_as_it_appears), T(tries_again_after_a_while),
         T(gives_up_after_max_retries), T(waits_as_long_as_the_server_says), T(refusals_use_up_no_tries_but_time),
         T(does_not_try_what_will_not_get_better), T(never_repeats_the_key), T(cuts_what_stalls),
-        T(a_text_half_told_is_not_told_anew), T(clamps_the_limit), T(clamps_once_and_only_when_asked_to),
+        T(a_text_half_told_is_not_told_anew), T(clamps_the_limit), T(clamps_beforehand_what_it_knows), T(clamps_once_and_only_when_asked_to),
         T(clamps_without_numbers), T(shares_the_work), T(goes_on_without_a_server_that_is_gone_and_with_it_again),
         T(says_when_no_server_is_left), T(sends_by_priority_and_round), T(every_id_ends_once_after_a_cancel),
         T(closes_with_requests_under_way),

@@ -48,11 +48,11 @@ static void check_body(const char *name, const struct remote_body_opts *o, const
     struct err e = ERR_INIT;
     struct buf out = {0};
     struct json *got, *want;
-    int max_tokens;
+    struct remote_body_info info;
 
-    CHECK_OK(name, remote_body_write(&out, o, r, &max_tokens, &e), &e);
-    CHECK_INT(name, max_tokens, want_max);
-    remote_body_finish(&out, max_tokens);
+    CHECK_OK(name, remote_body_write(&out, o, r, &info, &e), &e);
+    CHECK_INT(name, info.max_tokens, want_max);
+    remote_body_finish(&out, info.max_tokens);
     got = json_parse(buf_str(&out), &e);
     CHECK_OK(buf_z(&out), got != NULL, &e);
     want = json_parse(STR(want_text), &e);
@@ -128,15 +128,15 @@ TEST(says_what_it_cannot)
     struct gen_request r = request();
     struct err e = ERR_INIT;
     struct buf out = {0};
-    int max_tokens;
+    struct remote_body_info info;
 
     r.kind = GEN_SCORE;
-    assert_false(remote_body_write(&out, &o, &r, &max_tokens, &e));
+    assert_false(remote_body_write(&out, &o, &r, &info, &e));
     CHECK_INT("scores", e.code, ERR_UNSUPPORTED);
     err_clear(&e);
     r = request();
     r.sampling.n_logprobs = 5;
-    assert_false(remote_body_write(&out, &o, &r, &max_tokens, &e));
+    assert_false(remote_body_write(&out, &o, &r, &info, &e));
     CHECK_INT("logprobs", e.code, ERR_UNSUPPORTED);
     buf_clear(&out);
 }
