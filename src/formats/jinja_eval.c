@@ -219,9 +219,9 @@ static bool compare_one(struct render *r, enum compare_op op, struct value a, st
 
     switch (op) {
     case OP_EQ:
-        return value_equal(r, a, b, out);
+        return jinja_value_equal(r, a, b, out);
     case OP_NE:
-        if (!value_equal(r, a, b, out))
+        if (!jinja_value_equal(r, a, b, out))
             return false;
         *out = !*out;
         return true;

@@ -65,7 +65,7 @@ static bool parse_name(struct parser *p, struct node **out)
         }
     note_special_name(p, token->text);
     *out = node_new(p, NODE_NAME, token->at);
-    (*out)->symbol = parse_symbol(p, token->text);
+    (*out)->symbol = jinja_parse_symbol(p, token->text);
     return true;
 }
 
@@ -122,7 +122,7 @@ static bool parse_dict(struct parser *p, struct node **out)
 static bool is_tuple_end(const struct parser *p, const char *stop)
 {
     return is_kind(p, TOKEN_PRINT_END) || is_kind(p, TOKEN_BLOCK_END) || is_kind(p, TOKEN_RPAREN) ||
-           (stop && is_name(p, stop));
+           (stop && jinja_is_name(p, stop));
 }
 
 static bool parse_or(struct parser *p, struct node **out) MUST_CHECK;
@@ -143,7 +143,7 @@ static bool parse_namespace_ref(struct parser *p, struct node **out)
     if (!is_kind(p, TOKEN_NAME))
         return parse_fail(p, "expected an attribute of the namespace after '.'");
     *out = node_new(p, NODE_NAMESPACE_REF, ns->at);
-    (*out)->attr.ns_symbol = parse_symbol(p, ns->text);
+    (*out)->attr.ns_symbol = jinja_parse_symbol(p, ns->text);
     (*out)->attr.name = take(p)->text;
     return true;
 }
@@ -450,7 +450,7 @@ static bool begins_test_argument(const struct parser *p)
 {
     switch (peek(p)->kind) {
     case TOKEN_NAME:
-        return !is_name(p, "else") && !is_name(p, "or") && !is_name(p, "and");
+        return !jinja_is_name(p, "else") && !jinja_is_name(p, "or") && !jinja_is_name(p, "and");
     case TOKEN_STRING:
     case TOKEN_INT:
     case TOKEN_FLOAT:
@@ -467,7 +467,7 @@ static bool begins_test_argument(const struct parser *p)
  * words `if`, `in` and `not` end the test as well: "x is none if y", which Jinja2 refuses. */
 static bool ends_test(const struct parser *p)
 {
-    return is_name(p, "if") || is_name(p, "in") || is_name(p, "not");
+    return jinja_is_name(p, "if") || jinja_is_name(p, "in") || jinja_is_name(p, "not");
 }
 
 static bool parse_test(struct parser *p, struct node *subject, struct node **out)
@@ -483,7 +483,7 @@ static bool parse_test(struct parser *p, struct node *subject, struct node **out
         if (!parse_call_args(p, &n->apply.args))
             return false;
     } else if (begins_test_argument(p) && !ends_test(p)) {
-        if (is_name(p, "is"))
+        if (jinja_is_name(p, "is"))
             return parse_fail(p, "tests cannot be chained with `is`: join them with `and`");
         if (!parse_primary(p, &arg) || !parse_postfix(p, arg, &arg))
             return false;
@@ -502,7 +502,7 @@ static bool parse_filters_and_tests(struct parser *p, struct node *n, struct nod
 
         if (is_kind(p, TOKEN_PIPE))
             is_good = parse_enter(p) && parse_filters(p, n, false, &n);
-        else if (is_name(p, "is"))
+        else if (jinja_is_name(p, "is"))
             is_good = parse_enter(p) && parse_test(p, n, &n);
         else if (is_kind(p, TOKEN_LPAREN))
             is_good = parse_enter(p) && parse_call(p, n, &n);
@@ -643,7 +643,7 @@ static bool take_comparison(struct parser *p, enum compare_op *op)
         *op = OP_IN;
         return true;
     }
-    if (is_name(p, "not") && peek_next(p)->kind == TOKEN_NAME &&
+    if (jinja_is_name(p, "not") && peek_next(p)->kind == TOKEN_NAME &&
         str_eqz(peek_next(p)->text, "in")) {
         take(p);
         take(p);
@@ -690,7 +690,7 @@ static bool parse_not(struct parser *p, struct node **out)
     struct node *n;
     bool is_good;
 
-    if (!is_name(p, "not"))
+    if (!jinja_is_name(p, "not"))
         return parse_compare(p, out);
     take(p);
     is_good = parse_enter(p) && parse_not(p, &n);
@@ -710,7 +710,7 @@ static bool parse_words(struct parser *p, const char *word, enum node_kind kind,
 
     if (!operand(p, &left))
         return false;
-    while (is_name(p, word)) {
+    while (jinja_is_name(p, word)) {
         uint32_t at = take(p)->at;
 
         if (!parse_enter(p) || !operand(p, &right))
@@ -739,7 +739,7 @@ bool parse_expression(struct parser *p, struct node **out)
 
     if (!parse_enter(p) || !parse_or(p, &n))
         return false;
-    while (is_name(p, "if")) {
+    while (jinja_is_name(p, "if")) {
         cond = node_new(p, NODE_COND, take(p)->at);
         cond->cond.then = n;
         if (!parse_enter(p) || !parse_or(p, &cond->cond.test))

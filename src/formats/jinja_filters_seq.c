@@ -281,7 +281,7 @@ static bool filter_groupby(struct render *r, struct call *c, struct value *out)
         return false;
     for (size_t i = 0; i < items->n; i++) {
         if (!key_of(r, items->items[i], c->arg[0], case_sensitive, c->arg[1], &key) ||
-            (members && !value_equal(r, key, last, &is_equal)))
+            (members && !jinja_value_equal(r, key, last, &is_equal)))
             return false;
         if (!members || !is_equal) {
             /* a group is shown by the key of its first member, in its own case */

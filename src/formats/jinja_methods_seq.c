@@ -76,7 +76,7 @@ static bool find_item(struct render *r, struct call *c, int64_t *out)
     start = start < 0 ? MAX(start + n, 0) : start;
     stop = stop < 0 ? stop + n : MIN(stop, n);
     for (int64_t i = start; i < stop; i++) {
-        if (!value_equal(r, l->items[i], c->arg[0], &is_equal))
+        if (!jinja_value_equal(r, l->items[i], c->arg[0], &is_equal))
             return false;
         if (is_equal) {
             *out = i;
@@ -117,7 +117,7 @@ static bool list_count(struct render *r, struct call *c, struct value *out)
     for (size_t i = 0; i < c->self.list->n; i++) {
         bool is_equal;
 
-        if (!value_equal(r, c->self.list->items[i], c->arg[0], &is_equal))
+        if (!jinja_value_equal(r, c->self.list->items[i], c->arg[0], &is_equal))
             return false;
         n += is_equal;
     }
@@ -350,7 +350,7 @@ static bool loop_changed(struct render *r, struct call *c, struct value *out)
         return false;
     for (int i = 0; i < c->args->n_pos; i++) {
         now.list->items[now.list->n++] = c->args->pos[i];
-        if (is_equal && !value_equal(r, last->items[i], c->args->pos[i], &is_equal))
+        if (is_equal && !jinja_value_equal(r, last->items[i], c->args->pos[i], &is_equal))
             return false;
     }
     c->self.loop->last_changed = now.list;

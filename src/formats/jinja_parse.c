@@ -51,7 +51,7 @@ bool is_kind(const struct parser *p, enum token_kind kind)
     return peek(p)->kind == kind;
 }
 
-bool is_name(const struct parser *p, const char *name)
+bool jinja_is_name(const struct parser *p, const char *name)
 {
     return is_kind(p, TOKEN_NAME) && str_eqz(peek(p)->text, name);
 }
@@ -66,7 +66,7 @@ bool skip_kind(struct parser *p, enum token_kind kind)
 
 bool skip_name(struct parser *p, const char *name)
 {
-    if (!is_name(p, name))
+    if (!jinja_is_name(p, name))
         return false;
     take(p);
     return true;
@@ -131,7 +131,7 @@ void nodes_push(struct parser *p, struct nodes *list, struct node *n)
     list->items[list->n++] = n;
 }
 
-int parse_symbol(struct parser *p, struct str name)
+int jinja_parse_symbol(struct parser *p, struct str name)
 {
     bool is_new;
     int64_t symbol = map_add(&p->t->symbols, name, p->t->n_symbols, &is_new);
@@ -182,7 +182,7 @@ static bool parse_until(struct parser *p, const char *const *ends, struct nodes 
         default: /* the lexer leaves nothing else between tags */
             take(p);
             for (int i = 0; ends && ends[i]; i++)
-                if (is_name(p, ends[i]))
+                if (jinja_is_name(p, ends[i]))
                     return true;
             if (!parse_enter(p) || !parse_statement(p, body))
                 return false;

@@ -27,7 +27,7 @@ const struct token *peek(const struct parser *p);
 const struct token *peek_next(const struct parser *p);
 const struct token *take(struct parser *p);
 bool is_kind(const struct parser *p, enum token_kind kind);
-bool is_name(const struct parser *p, const char *name);
+bool jinja_is_name(const struct parser *p, const char *name);
 bool skip_kind(struct parser *p, enum token_kind kind);
 bool skip_name(struct parser *p, const char *name);
 bool expect(struct parser *p, enum token_kind kind, const char *what) MUST_CHECK;
@@ -35,7 +35,7 @@ bool parse_enter(struct parser *p) MUST_CHECK; /* leave by p->depth-- */
 
 struct node *node_new(struct parser *p, enum node_kind kind, uint32_t at);
 void nodes_push(struct parser *p, struct nodes *list, struct node *n);
-int parse_symbol(struct parser *p, struct str name);
+int jinja_parse_symbol(struct parser *p, struct str name);
 
 /* What follows `for ... in` and `if` takes no inline if, as in Jinja2. */
 enum inline_if { WITH_INLINE_IF, WITHOUT_INLINE_IF };

@@ -65,7 +65,7 @@ static bool equals_int(struct render *r, struct value v, int64_t i, struct value
 {
     bool is_equal;
 
-    return value_equal(r, v, value_int(i), &is_equal) && answer(is_equal, out);
+    return jinja_value_equal(r, v, value_int(i), &is_equal) && answer(is_equal, out);
 }
 
 static bool test_odd(struct render *r, struct call *c, struct value *out)
@@ -105,14 +105,14 @@ static bool test_eq(struct render *r, struct call *c, struct value *out)
 {
     bool is_equal;
 
-    return value_equal(r, c->self, c->arg[0], &is_equal) && answer(is_equal, out);
+    return jinja_value_equal(r, c->self, c->arg[0], &is_equal) && answer(is_equal, out);
 }
 
 static bool test_ne(struct render *r, struct call *c, struct value *out)
 {
     bool is_equal;
 
-    return value_equal(r, c->self, c->arg[0], &is_equal) && answer(!is_equal, out);
+    return jinja_value_equal(r, c->self, c->arg[0], &is_equal) && answer(!is_equal, out);
 }
 
 static bool test_lt(struct render *r, struct call *c, struct value *out)

@@ -297,7 +297,7 @@ static bool keys_equal(struct render *r, const struct entry *entry, struct value
         *out = str_eq(key.s, entry->key.s);
         return true;
     }
-    return value_equal(r, entry->key, key, out);
+    return jinja_value_equal(r, entry->key, key, out);
 }
 
 static bool find_hashed(struct render *r, const struct dict *d, struct value key, uint64_t hash,
@@ -522,7 +522,7 @@ static bool lists_equal(struct render *r, const struct list *a, const struct lis
     if (!render_enter(r))
         return false;
     for (size_t i = 0; i < a->n && i < b->n && *out; i++)
-        if (!value_equal(r, a->items[i], b->items[i], out))
+        if (!jinja_value_equal(r, a->items[i], b->items[i], out))
             return false;
     r->depth--;
     return true;
@@ -539,7 +539,7 @@ static bool dicts_equal(struct render *r, const struct dict *a, const struct dic
         if (!find_hashed(r, b, a->entries[i].key, a->entries[i].hash, &other))
             return false;
         *out = other != NULL;
-        if (other && !value_equal(r, a->entries[i].value, other->value, out))
+        if (other && !jinja_value_equal(r, a->entries[i].value, other->value, out))
             return false;
     }
     r->depth--;
@@ -570,7 +570,7 @@ static bool is_number(struct value v)
     return v.type == VALUE_INT || v.type == VALUE_BOOL || v.type == VALUE_FLOAT;
 }
 
-bool value_equal(struct render *r, struct value a, struct value b, bool *out)
+bool jinja_value_equal(struct render *r, struct value a, struct value b, bool *out)
 {
     *out = false;
     if (!render_spend(r, 1))
@@ -617,7 +617,7 @@ static bool compare_lists(struct render *r, const struct list *a, const struct l
     for (size_t i = 0; i < a->n && i < b->n; i++) {
         bool is_equal;
 
-        if (!value_equal(r, a->items[i], b->items[i], &is_equal))
+        if (!jinja_value_equal(r, a->items[i], b->items[i], &is_equal))
             return false;
         if (!is_equal) {
             r->depth--;
@@ -664,7 +664,7 @@ static bool list_contains(struct render *r, struct value item, const struct list
 {
     *out = false;
     for (size_t i = from; i < l->n && !*out; i++)
-        if (!value_equal(r, item, l->items[i], out))
+        if (!jinja_value_equal(r, item, l->items[i], out))
             return false;
     return true;
 }

@@ -189,7 +189,7 @@ bool dict_remove(struct render *r, struct dict *d, struct entry *entry) MUST_CHE
 /* --- asking --------------------------------------------------------------------------------------
  */
 bool value_truth(struct render *r, struct value v, bool *out) MUST_CHECK;
-bool value_equal(struct render *r, struct value a, struct value b, bool *out) MUST_CHECK;
+bool jinja_value_equal(struct render *r, struct value a, struct value b, bool *out) MUST_CHECK;
 /* *order below, at or above 0; NaN compares as unordered: *order is 2. Fails between types. */
 bool value_compare(struct render *r, struct value a, struct value b, const char *sign,
                    int *order) MUST_CHECK;
