@@ -15,6 +15,7 @@ static const struct command {
     {"inspect", cmd_inspect, "shows what a model really sees: its prompt"},
     {"offline", cmd_offline, "samples a benchmark with a model that it loads itself"},
     {"online", cmd_online, "samples a benchmark from servers with an OpenAI-compatible API"},
+    {"score", cmd_score, "grades a file of generations and prints scores with error bars"},
     {"serve", cmd_serve, "answers the OpenAI-compatible API over a model, a script or another server"},
     {0},
 };
