@@ -21,5 +21,6 @@ int command_help(const char *text, const struct opt_group *groups, int n_groups)
 int cmd_inspect(int argc, char **argv);
 int cmd_offline(int argc, char **argv);
 int cmd_online(int argc, char **argv);
+int cmd_run(int argc, char **argv);
 int cmd_score(int argc, char **argv);
 int cmd_serve(int argc, char **argv);

@@ -12,6 +12,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    {"run", cmd_run, "samples benchmarks, scores them and writes a summary"},
     {"inspect", cmd_inspect, "shows what a model really sees: its prompt"},
     {"offline", cmd_offline, "samples a benchmark with a model that it loads itself"},
     {"online", cmd_online, "samples a benchmark from servers with an OpenAI-compatible API"},

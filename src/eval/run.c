@@ -15,8 +15,15 @@ enum { POLL_MS = 500, N_EVENTS = 256, N_FAILURES_SHOWN = 5 };
 
 enum job_state { JOB_UNSENT, JOB_UNDER_WAY, JOB_ENDED };
 
+/* How many problems of a task have each round's sample. */
+struct rounds {
+    int *n_stored; /* [n_samples] */
+    int n_done;    /* rounds that are complete, and all before them */
+};
+
 struct run {
     struct run_task *tasks;
+    struct rounds *rounds; /* [n_tasks] */
     int n_tasks;
     const struct run_opts *o;
     struct generator *g;
@@ -115,6 +122,18 @@ static void end_run(struct run *r, enum run_end end)
             generator_cancel(r->g, (uint64_t)id);
 }
 
+static void count_round(struct run *r, const struct place *p)
+{
+    struct rounds *rounds = &r->rounds[p->task - r->tasks];
+    int before = rounds->n_done;
+
+    rounds->n_stored[p->sample]++;
+    while (rounds->n_done < p->task->n_samples && rounds->n_stored[rounds->n_done] == p->task->n_docs)
+        rounds->n_done++;
+    if (rounds->n_done > before && p->task->round_done)
+        p->task->round_done(p->task->ctx, rounds->n_done);
+}
+
 static bool take_answer(struct run *r, const struct place *p, const struct gen_event *ev, struct err *e)
 {
     struct run_result *s = r->result;
@@ -126,6 +145,7 @@ static bool take_answer(struct run *r, const struct place *p, const struct gen_e
     s->n_completion_tokens += MAX(0, ev->n_completion_tokens);
     s->n_reasoning_only += ev->text.len == 0 && ev->reasoning.len > 0;
     progress_answer(&r->progress, ev->n_completion_tokens);
+    count_round(r, p);
     r->n_in_a_row = 0;
     return true;
 }
@@ -222,6 +242,29 @@ static void count_jobs(struct run *r)
     r->n_ids = r->n_docs * most_samples;
 }
 
+static void open_rounds(struct run *r)
+{
+    r->rounds = xcalloc((size_t)r->n_tasks, sizeof(*r->rounds));
+    for (int i = 0; i < r->n_tasks; i++) {
+        const struct run_task *t = &r->tasks[i];
+        struct rounds *rounds = &r->rounds[i];
+
+        rounds->n_stored = xcalloc((size_t)t->n_samples, sizeof(int));
+        for (int sample = 0; sample < t->n_samples; sample++)
+            for (int doc = 0; doc < t->n_docs; doc++)
+                rounds->n_stored[sample] += store_has(t->store, doc, sample);
+        while (rounds->n_done < t->n_samples && rounds->n_stored[rounds->n_done] == t->n_docs)
+            rounds->n_done++;
+    }
+}
+
+static void close_rounds(struct run *r)
+{
+    for (int i = 0; i < r->n_tasks; i++)
+        free(r->rounds[i].n_stored);
+    free(r->rounds);
+}
+
 bool run_jobs(struct run_task *tasks, int n_tasks, const struct run_opts *o, struct generator *g,
               struct run_result *result, struct err *e)
 {
@@ -233,12 +276,14 @@ bool run_jobs(struct run_task *tasks, int n_tasks, const struct run_opts *o, str
     arena_init(&r.arena, 0);
     count_jobs(&r);
     r.jobs = xcalloc((size_t)MAX(1, r.n_ids), 1);
+    open_rounds(&r);
     progress_init(&r.progress, STDERR_FILENO, began);
     ok = run_all(&r, e);
     if (!ok)
         result->end = RUN_BROKEN;
     progress_hide(&r.progress);
     result->elapsed_ms = clock_ms() - began;
+    close_rounds(&r);
     free(r.jobs);
     arena_clear(&r.arena);
     return ok;

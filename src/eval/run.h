@@ -25,6 +25,9 @@ struct run_task {
     run_request *request;
     void *ctx;
     const char *(*doc_name)(void *ctx, int doc); /* for messages */
+    /* Called when samples 0 to n_rounds - 1 of every problem are stored: what is finished earlier are the short
+     * answers, which are more often right, so that only whole rounds may be scored under way. May be NULL. */
+    void (*round_done)(void *ctx, int n_rounds);
 };
 
 enum run_end {

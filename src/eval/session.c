@@ -16,6 +16,7 @@ struct session_task {
     struct docs *docs;
     struct store *store;
     char *output_file;
+    int index;
 };
 
 struct session {
@@ -67,7 +68,8 @@ bool session_add(struct session *s, const char *input_file, const char *output_f
     if (docs->n_renamed > 0)
         log_info("%s: %d fields have names that results use; they are kept as input_<name>", input_file, docs->n_renamed);
     t = xcalloc(1, sizeof(*t));
-    *t = (struct session_task){.session = s, .docs = docs, .output_file = xstrdup(output_file)};
+    *t = (struct session_task){.session = s, .docs = docs, .output_file = xstrdup(output_file),
+                               .index = s->n_tasks};
     s->tasks = xrealloc(s->tasks, (size_t)(s->n_tasks + 1) * sizeof(struct session_task *));
     s->tasks[s->n_tasks++] = t;
     return true;
@@ -183,6 +185,13 @@ static const char *doc_name(void *ctx, int doc)
     return t->docs->items[doc].id.ptr;
 }
 
+static void round_done(void *ctx, int n_rounds)
+{
+    const struct session_task *t = ctx;
+
+    t->session->o.round_done(t->session->o.ctx, t->index, n_rounds);
+}
+
 static void say_lines(struct str text)
 {
     struct str line;
@@ -270,7 +279,8 @@ int session_run(struct session *s, struct run_result *result)
     for (int i = 0; i < s->n_tasks; i++)
         tasks[i] = (struct run_task){.store = s->tasks[i]->store, .n_docs = s->tasks[i]->docs->n,
                                      .n_samples = s->o.sampling->n_samples, .request = make_request,
-                                     .ctx = s->tasks[i], .doc_name = doc_name};
+                                     .ctx = s->tasks[i], .doc_name = doc_name,
+                                     .round_done = s->o.round_done ? round_done : NULL};
     run_catch_signals(s->g);
     ok = run_jobs(tasks, s->n_tasks, s->o.run, s->g, result, &e);
     say_summary(s, result);

@@ -27,6 +27,8 @@ struct session_opts {
     bool keep_special_tokens;
     const struct opt_group *groups; /* effective parameters, for the manifests */
     int n_groups;
+    void (*round_done)(void *ctx, int task, int n_rounds); /* as in struct run_task; may be NULL */
+    void *ctx;
 };
 
 /* Pointers in o are borrowed until session_close. */

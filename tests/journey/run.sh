@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# llmeval run over two tasks: interrupted, continued, scored; the summary says what the stores hold.
+set -euo pipefail
+llmeval=$1
+source=$2
+work=$(mktemp -d)
+server=
+cleanup() {
+    [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; }
+    rm -rf "$work"
+}
+trap cleanup EXIT
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+"$llmeval" serve --generator scripted --answers "$source/data/aime24.jsonl" --answers "$source/data/aime25.jsonl" \
+    --served_model_name Qwen/QwQ-32B --host 127.0.0.1 --port 0 --port_file "$work/port" 2>"$work/server.log" &
+server=$!
+for _ in $(seq 300); do [ -s "$work/port" ] && break; sleep 0.1; done
+url=http://127.0.0.1:$(cat "$work/port")/v1
+
+run() {
+    "$llmeval" run --tasks aime24,aime25 --data_dir "$source/data" --baselines_dir "$source/baselines" \
+        --base_url "$url" --max_tokens 4096 --n_samples 8 "$@"
+}
+
+run --output_dir "$work/whole" >"$work/whole.txt" 2>"$work/whole.log" || fail "whole run: $(cat "$work/whole.log")"
+for task in aime24 aime25; do
+    [ "$(wc -l <"$work/whole/$task.jsonl")" = 240 ] || fail "$task has $(wc -l <"$work/whole/$task.jsonl") rows"
+    [ "$(wc -l <"$work/whole/$task.scored.jsonl")" = 240 ] || fail "$task scored"
+done
+
+# Ctrl-C at some moment; whatever that moment was, the next run completes.
+run --output_dir "$work/parts" >/dev/null 2>"$work/parts.log" &
+pid=$!
+sleep 0.2
+kill -INT $pid 2>/dev/null || true
+status=0
+wait $pid || status=$?
+case $status in 0 | 130) ;; *) fail "interrupted run ended with $status: $(cat "$work/parts.log")" ;; esac
+run --output_dir "$work/parts" >"$work/parts.txt" 2>"$work/parts.log" || fail "continued run"
+
+accuracy() { grep -E '^\| math_opensource' "$1"; }
+[ "$(accuracy "$work/whole.txt")" = "$(accuracy "$work/parts.txt")" ] || fail "an interruption changed the score"
+cmp "$work/whole.txt" "$work/whole/summary.md" || fail "stdout is not summary.md"
+grep -q 'published by Qwen: 79.50' "$work/whole.txt" || fail "published figures are missing"
+grep -q '| `temperature` | 0.6 |' "$work/whole.txt" || fail "parameters are missing"
+grep -q '"samples_expected": 240' "$work/whole/summary.json" || fail "summary.json"
+
+# The score alone, from the same file, is the same score.
+"$llmeval" score --input_path "$work/whole/aime24.jsonl" --result_path "$work/again.json" >/dev/null
+cmp "$work/again.json" "$work/whole/aime24.score.json" || fail "score and run disagree"
+
+status=0
+run --output_dir "$work/whole" --temperature 0.7 >/dev/null 2>"$work/other.log" || status=$?
+[ $status = 2 ] && grep -q 'temperature was 0.6 and is now 0.7' "$work/other.log" || fail "other parameters: $status"
+status=0
+"$llmeval" run --tasks nope --data_dir "$source/data" --base_url "$url" 2>"$work/other.log" || status=$?
+[ $status = 2 ] && grep -q 'there is no task "nope"' "$work/other.log" || fail "unknown task: $status"
+echo ok
