@@ -1,7 +1,7 @@
 /* http_client.h - a raw-socket HTTP client for tests, and `llmeval serve` as a child process.
  *
- * It does what it is told, well-formed or not, and reports what came back byte for byte. Every wait has
- * a limit; a test that runs into one fails. Included by one .c file for each test program. */
+ * It does what it is told, well-formed or not, and reports what came back byte for byte. Every wait
+ * has a limit; a test that runs into one fails. Included by one .c file for each test program. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,8 +72,8 @@ static UNUSED bool http_write(int fd, struct str bytes)
 }
 
 /* headers: whole lines with CR LF, or "". */
-static UNUSED void http_request_write(struct buf *out, const char *method, const char *path, const char *headers,
-                                      struct str body)
+static UNUSED void http_request_write(struct buf *out, const char *method, const char *path,
+                                      const char *headers, struct str body)
 {
     buf_addf(out, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s", method, path, headers);
     if (body.len > 0 || strcmp(method, "POST") == 0)
@@ -141,11 +142,13 @@ static UNUSED bool http_reply_examine(struct http_reply *r)
         return body.len >= n;
     }
     if (str_eq_nocase(http_reply_header(r, "Transfer-Encoding"), STR("chunked")))
-        return body.len >= 5 && (r->is_closed || str_ends(body, "0\r\n\r\n")) && http_unchunk(body, &r->body);
+        return body.len >= 5 && (r->is_closed || str_ends(body, "0\r\n\r\n")) &&
+               http_unchunk(body, &r->body);
     return false;
 }
 
-/* Reads one reply. Ends when it is whole, when the server closes, or after timeout_ms without a byte. */
+/* Reads one reply. Ends when it is whole, when the server closes, or after timeout_ms without a
+ * byte. */
 static UNUSED void http_read_reply(int fd, struct http_reply *r, int timeout_ms)
 {
     char chunk[65536];
@@ -175,8 +178,8 @@ static UNUSED void http_read_reply(int fd, struct http_reply *r, int timeout_ms)
 }
 
 /* One request on a connection of its own, 30 s at most between bytes. */
-static UNUSED void http_call(int port, const char *method, const char *path, const char *headers, struct str body,
-                             struct http_reply *r)
+static UNUSED void http_call(int port, const char *method, const char *path, const char *headers,
+                             struct str body, struct http_reply *r)
 {
     struct buf out = {0};
     int fd = http_dial(port);
@@ -208,7 +211,8 @@ static UNUSED struct json *http_post_json(int port, const char *path, const char
     return v;
 }
 
-/* --- llmeval serve as a child. ------------------------------------------------------------------- */
+/* --- llmeval serve as a child. -------------------------------------------------------------------
+ */
 
 struct test_server {
     pid_t pid;
@@ -216,22 +220,26 @@ struct test_server {
     char port_file[64];
 };
 
-/* args end in NULL and follow "serve --port 0 --host 127.0.0.1". Waits until requests are answered. */
+/* args end in NULL and follow "serve --port 0 --host 127.0.0.1". Waits until requests are answered.
+ */
 static UNUSED void test_server_start(struct test_server *s, const char *const *args)
 {
-    const char *argv[64] = {LLMEVAL_BIN, "serve", "--host", "127.0.0.1", "--port", "0", "--port_file", s->port_file};
+    const char *argv[64] = {LLMEVAL_BIN, "serve", "--host",      "127.0.0.1",
+                            "--port",    "0",     "--port_file", s->port_file};
     int n = 8;
     struct buf text = {0};
     struct err e = ERR_INIT;
     int64_t port, end = clock_ms() + 60000;
 
-    snprintf(s->port_file, sizeof(s->port_file), "/tmp/llmeval_port_%d_%lld", (int)getpid(), (long long)clock_us());
+    snprintf(s->port_file, sizeof(s->port_file), "/tmp/llmeval_port_%d_%lld", (int)getpid(),
+             (long long)clock_us());
     while (args && args[n - 8] && n < 63) {
         argv[n] = args[n - 8];
         n++;
     }
     s->pid = fork();
     if (s->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves no server behind */
         execv(LLMEVAL_BIN, (char *const *)(uintptr_t)argv);
         _exit(127);
     }
@@ -248,7 +256,8 @@ static UNUSED void test_server_start(struct test_server *s, const char *const *a
     buf_clear(&text);
 }
 
-/* SIGTERM, and the exit status: 0 says that everything drained and, under a sanitizer, that nothing leaked. */
+/* SIGTERM, and the exit status: 0 says that everything drained and, under a sanitizer, that nothing
+ * leaked. */
 static UNUSED int test_server_stop(struct test_server *s)
 {
     int status = -1;

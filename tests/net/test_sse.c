@@ -25,8 +25,8 @@ static const struct {
     {"colons inside", "data: {\"a\":1}\n\ndata: [DONE]\n\n", {"{\"a\":1}", "[DONE]"}, true},
 };
 
-static void check(const char *name, struct sse_reader *r, struct str bytes, size_t step, const char *const *want,
-                  bool is_clean)
+static void check(const char *name, struct sse_reader *r, struct str bytes, size_t step,
+                  const char *const *want, bool is_clean)
 {
     size_t n = 0;
 
