@@ -153,7 +153,7 @@ static const struct {
      2},
     {"evalscope", "/v1/chat/completions",
      "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
-     "\"text\":\"hi\"}]}],\"max_tokens\":64,"
+     "\"text\":\"hi\"}]}],\"max_tokens\":4096,"
      "\"temperature\":0.0,\"n\":1,\"top_k\":20,\"repetition_penalty\":1.05}",
      chat_fields, LEN(chat_fields), NULL, 0},
     {"lighteval by litellm", "/v1/chat/completions",
@@ -167,7 +167,7 @@ static const struct {
      "\"data:image/"
      "png;base64,iVBORw0KGgo=\",\"detail\":\"auto\"}},{\"type\":\"text\",\"text\":\"<image> "
      "what?\"}]}],"
-     "\"max_tokens\":16}",
+     "\"max_tokens\":4096}",
      chat_fields, LEN(chat_fields), NULL, 0},
 };
 
