@@ -107,6 +107,7 @@ struct http_server {
     struct http_conn *conns;
     struct http_exchange *timed;
     int n_exchanges; /* on connections */
+    int64_t soon_us; /* no round of streams before */
     atomic_int n_stops;
     atomic_bool is_woken;
 
@@ -618,19 +619,13 @@ static int take_ready(struct http_server *s, enum ready_kind kind)
     return n;
 }
 
-/* A round of streams, if the rest after the last one is over; the milliseconds until the next, or
- * -1. */
-static int64_t take_soon(struct http_server *s, int64_t *next_us)
+/* A round of streams, if the rest after the last one is over. */
+static void take_soon(struct http_server *s)
 {
     int64_t now = clock_us();
-    bool is_empty;
 
-    if (now >= *next_us)
-        *next_us = now + (int64_t)take_ready(s, READY_SOON) * WRITE_COST_US;
-    pthread_mutex_lock(&s->lock);
-    is_empty = !s->ready[READY_SOON];
-    pthread_mutex_unlock(&s->lock);
-    return is_empty ? -1 : (MAX(*next_us - now, 0) + 999) / 1000;
+    if (now >= s->soon_us)
+        s->soon_us = now + (int64_t)take_ready(s, READY_SOON) * WRITE_COST_US;
 }
 
 /* A connection's other side has closed. What MHD still reads itself it finds by itself. */
@@ -644,17 +639,14 @@ static void take_hangup(struct http_conn *c)
     }
 }
 
-/* Wakes the trickling streams whose time has come; the time until the next, or -1. */
-static int64_t take_timed(struct http_server *s)
+/* Wakes the trickling streams whose time has come. */
+static void take_timed(struct http_server *s)
 {
-    int64_t now = s->timed ? clock_us() : 0, wait_ms = -1;
+    int64_t now = s->timed ? clock_us() : 0;
     struct http_exchange **at = &s->timed, *x;
 
     while ((x = *at)) {
         if (x->mhd && x->next_write_us > now) {
-            int64_t ms = (x->next_write_us - now + 999) / 1000;
-
-            wait_ms = wait_ms < 0 ? ms : MIN(wait_ms, ms);
             at = &x->timed_next;
             continue;
         }
@@ -663,7 +655,24 @@ static int64_t take_timed(struct http_server *s)
         resume(x);
         exchange_drop(x);
     }
-    return wait_ms;
+}
+
+/* How long the loop may sleep: until the library, a trickling stream or the next round of streams
+ * wants it. */
+static int wait_ms(struct http_server *s)
+{
+    MHD_UNSIGNED_LONG_LONG mhd_ms;
+    int64_t now = clock_us(), until = now + DEADLINE_CHECK_MS * 1000;
+
+    if (MHD_get_timeout(s->daemon, &mhd_ms) == MHD_YES && mhd_ms < DEADLINE_CHECK_MS)
+        until = now + (int64_t)mhd_ms * 1000;
+    for (const struct http_exchange *x = s->timed; x; x = x->timed_next)
+        until = MIN(until, x->next_write_us);
+    pthread_mutex_lock(&s->lock);
+    if (s->ready[READY_SOON])
+        until = MIN(until, s->soon_us);
+    pthread_mutex_unlock(&s->lock);
+    return (int)((MAX(until - now, 0) + 999) / 1000);
 }
 
 /* Ends connections whose request takes too long to arrive. */
@@ -708,21 +717,12 @@ static void take_events(struct http_server *s, const struct epoll_event *ev, int
 bool http_server_run(struct http_server *s, struct err *e)
 {
     struct epoll_event ev[256];
-    int64_t next_check = 0, timed_ms = -1, soon_ms = -1, soon_us = 0;
+    int64_t next_check = 0;
     bool is_draining = false;
 
     for (;;) {
-        MHD_UNSIGNED_LONG_LONG mhd_ms;
-        int64_t timeout = DEADLINE_CHECK_MS;
-        int n;
+        int n = epoll_wait(s->epoll_fd, ev, LEN(ev), wait_ms(s));
 
-        if (MHD_get_timeout(s->daemon, &mhd_ms) == MHD_YES && mhd_ms < (uint64_t)timeout)
-            timeout = (int64_t)mhd_ms;
-        if (timed_ms >= 0)
-            timeout = MIN(timeout, timed_ms);
-        if (soon_ms >= 0)
-            timeout = MIN(timeout, soon_ms);
-        n = epoll_wait(s->epoll_fd, ev, LEN(ev), (int)timeout);
         if (n < 0 && errno != EINTR)
             return err_set_errno(e, "epoll_wait");
         take_events(s, ev, MAX(n, 0));
@@ -733,8 +733,8 @@ bool http_server_run(struct http_server *s, struct err *e)
             is_draining = true;
         }
         take_ready(s, READY_NOW);
-        soon_ms = take_soon(s, &soon_us);
-        timed_ms = take_timed(s);
+        take_soon(s);
+        take_timed(s);
         if (clock_ms() >= next_check) {
             check_deadlines(s);
             next_check = clock_ms() + DEADLINE_CHECK_MS;
