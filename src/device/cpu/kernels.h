@@ -69,6 +69,8 @@ struct cpu_kernels {
     void (*add)(float *r, const float *x, int n);
     void (*silu_mul)(float *y, const float *gate, const float *up, int n);
     void (*to_bf16)(uint16_t *y, const float *x, int n);
+    /* Multiplies in registers for about a millisecond; how many operations that were. For measuring. */
+    double (*peak)(enum dtype compute);
     /* M rows are packed in tiles of 16 x 32, [M/16][K'/32][16][32], instead of one after another */
     bool packs_tiles;
 };

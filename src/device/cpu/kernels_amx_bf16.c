@@ -180,6 +180,31 @@ static void amx_gemm_bf16(const struct gemm *g, int first, int last)
     _tile_release();
 }
 
+static double amx_peak(enum dtype compute)
+{
+    enum { STEPS = 20000 };
+
+    if (compute != DTYPE_BF16)
+        return vec_peak(compute);
+    configure(16, 16);
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_zero(4);
+    _tile_zero(5);
+    _tile_zero(6);
+    _tile_zero(7);
+    for (int i = 0; i < STEPS; i++) {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_release();
+    return 4.0 * 2 * 16 * 16 * 32 * STEPS;
+}
+
 const struct cpu_kernels kernels_amx_bf16 = {
     .name = "amx_bf16",
     .is_supported = is_supported,
@@ -191,6 +216,7 @@ const struct cpu_kernels kernels_amx_bf16 = {
     .add = vec_add,
     .silu_mul = vec_silu_mul,
     .to_bf16 = dp_to_bf16,
+    .peak = amx_peak,
     .packs_tiles = true,
 };
 

@@ -24,6 +24,7 @@ const struct cpu_kernels kernels_avx2 = {
     .add = vec_add,
     .silu_mul = vec_silu_mul,
     .to_bf16 = vec_to_bf16,
+    .peak = vec_peak,
 };
 
 #endif

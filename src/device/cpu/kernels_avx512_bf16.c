@@ -28,6 +28,7 @@ const struct cpu_kernels kernels_avx512_bf16 = {
     .add = vec_add,
     .silu_mul = vec_silu_mul,
     .to_bf16 = dp_to_bf16,
+    .peak = dp_peak,
 };
 
 #endif

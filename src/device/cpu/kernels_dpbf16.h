@@ -180,3 +180,20 @@ static __attribute__((unused)) void dp_attend_bf16(const struct attend *a)
         }
     }
 }
+
+static __attribute__((unused)) double dp_peak(enum dtype compute)
+{
+    __m512 a[PEAK_CHAINS];
+    __m512bh x = (__m512bh)_mm512_set1_epi32(0x3F803F80);
+
+    if (compute != DTYPE_BF16)
+        return vec_peak(compute);
+    UNROLL for (int j = 0; j < PEAK_CHAINS; j++) a[j] = _mm512_setzero_ps();
+    for (int i = 0; i < PEAK_STEPS; i++) {
+        UNROLL for (int j = 0; j < PEAK_CHAINS; j++) {
+            a[j] = _mm512_dpbf16_ps(a[j], x, x);
+            __asm__ volatile("" : "+v"(a[j]));
+        }
+    }
+    return 4.0 * 16 * PEAK_CHAINS * PEAK_STEPS;
+}

@@ -200,6 +200,19 @@ static void to_bf16(uint16_t *y, const float *x, int n)
         y[i] = f32_to_bf16(x[i]);
 }
 
+static double peak(enum dtype compute UNUSED)
+{
+    volatile float sink;
+    float a[8] = {0}, x = 0.999f;
+
+    for (int i = 0; i < 100000; i++)
+        for (int j = 0; j < 8; j++)
+            a[j] = a[j] * x + x;
+    sink = a[0] + a[1] + a[2] + a[3] + a[4] + a[5] + a[6] + a[7];
+    (void)sink;
+    return 2.0 * 8 * 100000;
+}
+
 const struct cpu_kernels kernels_plain = {
     .name = "plain",
     .is_supported = always,
@@ -211,4 +224,5 @@ const struct cpu_kernels kernels_plain = {
     .add = add_row,
     .silu_mul = silu_row,
     .to_bf16 = to_bf16,
+    .peak = peak,
 };

@@ -439,3 +439,23 @@ static __attribute__((unused)) void vec_to_bf16(uint16_t *y, const float *x, int
     for (int i = whole; i < n; i++)
         y[i] = f32_to_bf16(x[i]);
 }
+
+/* --- the limit --------------------------------------------------------------------------------- */
+
+enum { PEAK_CHAINS = 12, PEAK_STEPS = 100000 };
+
+/* Fused multiply-adds on independent chains; the empty assembly keeps each in its register. */
+static __attribute__((unused)) double vec_peak(enum dtype compute UNUSED)
+{
+    vf a[PEAK_CHAINS], x = vec_set(0.999f);
+
+    UNROLL for (int j = 0; j < PEAK_CHAINS; j++) a[j] = vec_set((float)j);
+    __asm__ volatile("" : "+v"(x));
+    for (int i = 0; i < PEAK_STEPS; i++) {
+        UNROLL for (int j = 0; j < PEAK_CHAINS; j++) {
+            a[j] = a[j] * x + x;
+            __asm__ volatile("" : "+v"(a[j]));
+        }
+    }
+    return 2.0 * VEC_LANES * PEAK_CHAINS * PEAK_STEPS;
+}

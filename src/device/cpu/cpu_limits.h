@@ -1,0 +1,12 @@
+/* cpu_limits.h - what the machine allows, measured: the denominators of every benchmark. */
+#pragma once
+
+#include "device/device.h"
+
+struct cpu_limits {
+    double bandwidth; /* bytes/s read from memory by all threads of the device */
+    double flops;     /* multiplications and additions/s of the kernel set's own instruction, from registers */
+};
+
+/* Best of several short runs, about half a second. d must be a CPU device. */
+void cpu_measure_limits(struct device *d, struct cpu_limits *out);
