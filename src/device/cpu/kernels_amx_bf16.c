@@ -2,8 +2,9 @@
  * 16 x 16 sums in f32. A row of the result depends on that row of the first factor alone, and every output
  * meets its inputs 32 at a time in order, so rows have the same bits beside any others.
  *
- * Two row tiles by two panels share each load. While a pair of panels is worked on, the next pair is
- * fetched into the second cache, a few lines at every step, so weights stream while sums are made. */
+ * Two row tiles by two panels share each load. Up to 32 rows are bound by memory and leave streaming to the
+ * processor; more rows go through in pieces of K whose weights stay in the first cache, while the weights of
+ * the next panels are fetched a few lines at every step. */
 #include "device/cpu/kernels.h"
 
 #if defined(__AMX_BF16__)
@@ -23,6 +24,8 @@ enum {
     TILE_K = 32,               /* inputs of one tile */
     TILE_BYTES = 1024,
     TILE_VALUES = 256,
+    HIGH_ROWS = 128,           /* rows that share a piece of weights in the first cache */
+    PIECE_STEPS = 10,          /* 20 KiB of weights and 20 KiB of x */
     ARCH_REQUEST_PERMISSION = 0x1023, /* arch_prctl(ARCH_REQ_XCOMP_PERM, ...) */
     STATE_TILE_DATA = 18,
 };
@@ -46,17 +49,21 @@ struct tile_config {
     uint8_t n_rows[16];
 };
 
-/* Tiles 0-3 hold sums, 4 and 5 rows of x (n0 and n1 of them), 6 and 7 weights. */
-static void configure(int n0, int n1)
+static void configure(const int *rows)
 {
     struct tile_config c = {.palette = 1};
-    const int rows[8] = {n0, n0, n1, n1, n0, n1, 16, 16};
 
     for (int i = 0; i < 8; i++) {
         c.row_bytes[i] = 64;
         c.n_rows[i] = (uint8_t)rows[i];
     }
     __asm__ volatile("ldtilecfg %0" ::"m"(c));
+}
+
+/* For two by two: tiles 0-3 hold sums, 4 and 5 rows of x (n0 and n1 of them), 6 and 7 weights. */
+static void configure_wide(int n0, int n1)
+{
+    configure((const int[8]){n0, n0, n1, n1, n0, n1, 16, 16});
 }
 
 /* Next weights to fetch, spread evenly over the steps of the present ones. */
@@ -67,20 +74,17 @@ struct fetch {
 
 INLINE void fetch_some(struct fetch *f)
 {
+    if (f->at >= f->end)
+        return;
     for (int i = 0; i < f->lines_per_step; i++)
         _mm_prefetch(f->at + i * 64, _MM_HINT_T1);
-    if (f->at < f->end)
-        f->at += f->lines_per_step * 64;
+    f->at += f->lines_per_step * 64;
 }
 
-/* Sums of one segment for two row tiles (or one) by two panels (or one), left in tiles 0 to 3. */
+/* Adds n_steps tiles of K for two row tiles (or one) by two panels (or one) to tiles 0 to 3. */
 INLINE void multiply(const char *x0, const char *x1, const char *w0, const char *w1, int n_steps, const bool two_m,
                      const bool two_p, struct fetch *f)
 {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
     for (int k = 0; k < n_steps; k++) {
         size_t at = (size_t)k * TILE_BYTES;
 
@@ -97,86 +101,169 @@ INLINE void multiply(const char *x0, const char *x1, const char *w0, const char 
             if (two_p)
                 _tile_dpbf16ps(3, 5, 7);
         }
-        fetch_some(f);
+        if (f)
+            fetch_some(f);
     }
 }
 
-/* Rows [m, m + n_m) of one panel from sums[segment][16 x 16]. */
-INLINE void finish(const struct gemm *g, int m, int n_m, int p, float (*sums)[4][TILE_VALUES], int tile)
+INLINE void zero_sums(void)
+{
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+}
+
+INLINE void load_sums(float (*sums)[TILE_VALUES])
+{
+    _tile_loadd(0, sums[0], 64);
+    _tile_loadd(1, sums[1], 64);
+    _tile_loadd(2, sums[2], 64);
+    _tile_loadd(3, sums[3], 64);
+}
+
+INLINE void store_sums(float (*sums)[TILE_VALUES])
+{
+    _tile_stored(0, sums[0], 64);
+    _tile_stored(1, sums[1], 64);
+    _tile_stored(2, sums[2], 64);
+    _tile_stored(3, sums[3], 64);
+}
+
+/* Rows [m, m + n_m) of one panel from sums[segment][tile][16 x 16]. */
+INLINE void finish(const struct gemm *g, int m, int n_m, int p, float (*sums)[4][TILE_VALUES], int tile,
+                   const int n_segments)
 {
     int first = p * PANEL;
     __mmask16 mask = (__mmask16)((1u << MIN(g->n - first, PANEL)) - 1);
     __m512 bias = g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + first) : _mm512_setzero_ps();
+    float *y = g->y + m * g->y_row + first;
 
-    for (int i = 0; i < n_m; i++) {
+    for (int i = 0; i < n_m; i++, y += g->y_row) {
         __m512 x[MAX_SEGMENTS];
 
-        for (int s = 0; s < g->n_segments; s++)
-            x[s] = _mm512_load_ps(&sums[s][tile][i * PANEL]);
-        for (int n = g->n_segments; n > 1; n /= 2)
-            for (int s = 0; s < n / 2; s++)
-                x[s] = _mm512_add_ps(x[2 * s], x[2 * s + 1]);
-        if (g->bias)
-            x[0] = _mm512_add_ps(x[0], bias);
-        _mm512_mask_storeu_ps(g->y + (m + i) * g->y_row + first, mask, x[0]);
+        UNROLL for (int s = 0; s < n_segments; s++) x[s] = _mm512_load_ps(&sums[s][tile][i * PANEL]);
+        UNROLL for (int n = n_segments; n > 1; n /= 2)
+            UNROLL for (int s = 0; s < n / 2; s++) x[s] = _mm512_add_ps(x[2 * s], x[2 * s + 1]);
+        _mm512_mask_storeu_ps(y, mask, g->bias ? _mm512_add_ps(x[0], bias) : x[0]);
     }
 }
 
-/* Rows [m, ...) up to 32 of panels p and p + 1 (or p alone). */
-static void amx_block(const struct gemm *g, int m, int p, const bool two_p, struct fetch *f)
+static void finish_tile(const struct gemm *g, int m, int n_m, int p, float (*sums)[4][TILE_VALUES], int tile)
+{
+    switch (g->n_segments) {
+    case 1: finish(g, m, n_m, p, sums, tile, 1); break;
+    case 2: finish(g, m, n_m, p, sums, tile, 2); break;
+    case 4: finish(g, m, n_m, p, sums, tile, 4); break;
+    default: finish(g, m, n_m, p, sums, tile, 8); break;
+    }
+}
+
+INLINE const char *row_tile(const struct gemm *g, int m)
+{
+    return (const char *)g->x + (size_t)(m / 16) * ((size_t)g->x_row / TILE_K * TILE_BYTES);
+}
+
+/* Row tiles m and m + 16 by panels p and p + 1, one of each where there is no second, over steps [from, to) of K. */
+static void multiply_pair(const struct gemm *g, int m, int p, bool two_p, int from, int to, struct fetch *f)
+{
+    size_t at = (size_t)from * TILE_BYTES;
+    const char *x0 = row_tile(g, m) + at, *x1 = row_tile(g, m + 16) + at;
+    const char *w0 = g->w + (size_t)p * g->panel_bytes + at, *w1 = w0 + g->panel_bytes;
+    bool two_m = g->m - m > 16;
+
+    if (two_m && two_p)
+        multiply(x0, x1, w0, w1, to - from, true, true, f);
+    else if (two_m)
+        multiply(x0, x1, w0, w1, to - from, true, false, f);
+    else if (two_p)
+        multiply(x0, x1, w0, w1, to - from, false, true, f);
+    else
+        multiply(x0, x1, w0, w1, to - from, false, false, f);
+}
+
+static void finish_pair(const struct gemm *g, int m, int p, bool two_p, float (*sums)[4][TILE_VALUES])
+{
+    int n0 = MIN(g->m - m, 16), n1 = MIN(g->m - m - 16, 16);
+
+    finish_tile(g, m, n0, p, sums, 0);
+    if (two_p)
+        finish_tile(g, m, n0, p + 1, sums, 1);
+    if (n1 > 0)
+        finish_tile(g, m + 16, n1, p, sums, 2);
+    if (n1 > 0 && two_p)
+        finish_tile(g, m + 16, n1, p + 1, sums, 3);
+}
+
+/* Up to 32 rows. */
+static void gemm_low(const struct gemm *g, int first, int last)
 {
     _Alignas(64) float sums[MAX_SEGMENTS][4][TILE_VALUES];
-    int n0 = MIN(g->m - m, 16), n1 = MIN(g->m - m - 16, 16);
-    size_t tile_row = (size_t)g->x_row / TILE_K * TILE_BYTES;
-    const char *x0 = (const char *)g->x + (size_t)(m / 16) * tile_row, *x1 = x0 + tile_row;
-    const char *w0 = g->w + (size_t)p * g->panel_bytes, *w1 = w0 + g->panel_bytes;
+
+    configure_wide(MIN(g->m, 16), MAX(g->m - 16, 1));
+    for (int p = first; p < last; p += 2) {
+        for (int s = 0; s < g->n_segments; s++) {
+            zero_sums();
+            multiply_pair(g, 0, p, p + 1 < last, g->segment_start[s] / TILE_K, g->segment_start[s + 1] / TILE_K, NULL);
+            store_sums(sums[s]);
+        }
+        finish_pair(g, 0, p, p + 1 < last, sums);
+    }
+}
+
+/* Rows [m, m + HIGH_ROWS) of a pair of panels, K in pieces whose weights stay in the first cache. */
+static void high_block(const struct gemm *g, int m, int p, bool two_p, struct fetch *f)
+{
+    _Alignas(64) float sums[HIGH_ROWS / 32][MAX_SEGMENTS][4][TILE_VALUES];
+    int end = MIN(m + HIGH_ROWS, g->m), rows = 0;
 
     for (int s = 0; s < g->n_segments; s++) {
-        size_t at = (size_t)g->segment_start[s] / TILE_K * TILE_BYTES;
-        int n = (g->segment_start[s + 1] - g->segment_start[s]) / TILE_K;
+        int from = g->segment_start[s] / TILE_K, to = g->segment_start[s + 1] / TILE_K;
+        int n_pieces = MAX((to - from + PIECE_STEPS - 1) / PIECE_STEPS, 1);
 
-        if (n1 > 0 && two_p)
-            multiply(x0 + at, x1 + at, w0 + at, w1 + at, n, true, true, f);
-        else if (n1 > 0)
-            multiply(x0 + at, x1 + at, w0 + at, NULL, n, true, false, f);
-        else if (two_p)
-            multiply(x0 + at, NULL, w0 + at, w1 + at, n, false, true, f);
-        else
-            multiply(x0 + at, NULL, w0 + at, NULL, n, false, false, f);
-        _tile_stored(0, sums[s][0], 64);
-        _tile_stored(1, sums[s][1], 64);
-        _tile_stored(2, sums[s][2], 64);
-        _tile_stored(3, sums[s][3], 64);
+        for (int piece = 0; piece < n_pieces; piece++) {
+            int k0 = from + (to - from) * piece / n_pieces, k1 = from + (to - from) * (piece + 1) / n_pieces;
+
+            for (int i = m; i < end; i += 32) {
+                float(*tiles)[TILE_VALUES] = sums[(i - m) / 32][s];
+
+                if (MIN(end - i, 32) != rows) {
+                    rows = MIN(end - i, 32);
+                    configure_wide(MIN(rows, 16), MAX(rows - 16, 1));
+                }
+                if (piece == 0)
+                    zero_sums();
+                else
+                    load_sums(tiles);
+                multiply_pair(g, i, p, two_p, k0, k1, f);
+                store_sums(tiles);
+            }
+        }
     }
-    finish(g, m, n0, p, sums, 0);
-    if (two_p)
-        finish(g, m, n0, p + 1, sums, 1);
-    if (n1 > 0)
-        finish(g, m + 16, n1, p, sums, 2);
-    if (n1 > 0 && two_p)
-        finish(g, m + 16, n1, p + 1, sums, 3);
+    for (int i = m; i < end; i += 32)
+        finish_pair(g, i, p, two_p, sums[(i - m) / 32]);
+}
+
+static void gemm_high(const struct gemm *g, int first, int last)
+{
+    int pairs = (g->m + 31) / 32;
+
+    for (int p = first; p < last; p += 2) {
+        struct fetch f = {.at = g->w + (size_t)MIN(p + 2, last) * g->panel_bytes,
+                          .end = g->w + (size_t)MIN(p + 4, last) * g->panel_bytes,
+                          .lines_per_step = (32 + pairs - 1) / pairs};
+
+        for (int m = 0; m < g->m; m += HIGH_ROWS)
+            high_block(g, m, p, p + 1 < last, &f);
+    }
 }
 
 static void amx_gemm_bf16(const struct gemm *g, int first, int last)
 {
-    int blocks = (g->m + 31) / 32, rows = 0;
-
-    for (int p = first; p < last; p += 2) {
-        struct fetch f = {.at = g->w + (size_t)(p + 2) * g->panel_bytes,
-                          .end = g->w + (size_t)MIN(p + 4, last) * g->panel_bytes,
-                          .lines_per_step = (32 + blocks - 1) / blocks};
-
-        if (p + 2 >= last)
-            f = (struct fetch){.at = g->w, .end = g->w};
-        for (int m = 0; m < g->m; m += 32) {
-            int wanted = MIN(g->m - m, 32);
-
-            if (wanted != rows)
-                configure(MIN(wanted, 16), MAX(wanted - 16, 1));
-            rows = wanted;
-            amx_block(g, m, p, p + 1 < last, &f);
-        }
-    }
+    if (g->m <= 32)
+        gemm_low(g, first, last);
+    else
+        gemm_high(g, first, last);
     _tile_release();
 }
 
@@ -186,7 +273,7 @@ static double amx_peak(enum dtype compute)
 
     if (compute != DTYPE_BF16)
         return vec_peak(compute);
-    configure(16, 16);
+    configure_wide(16, 16);
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
