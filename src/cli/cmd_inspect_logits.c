@@ -10,6 +10,7 @@
 #include "base/opt.h"
 #include "cli/commands.h"
 #include "cli/inspect.h"
+#include "cli/inspect.h"
 #include "formats/json.h"
 #include "formats/jsonl.h"
 #include "model/model.h"
@@ -95,6 +96,17 @@ static bool read_count(const struct json *v, const char *key, int max, int *out,
     return true;
 }
 
+/* Without "positions" the last one is meant, unless the line asks for something else only. */
+static bool read_positions(struct run *r, const struct json *v, struct query *q, struct err *e)
+{
+    if (json_type(json_get(v, "positions")) != JSON_ABSENT)
+        return read_ids(r, v, "positions", q->n_ids, &q->positions, &q->n_positions, e);
+    q->positions = arena_array(&r->arena, 1, sizeof(*q->positions));
+    q->positions[0] = q->n_ids - 1;
+    q->n_positions = q->n_top >= 0 || (q->n_greedy < 0 && !q->has_continuation) ? 1 : 0;
+    return true;
+}
+
 static bool read_query(struct run *r, const struct json *v, struct query *q, struct err *e)
 {
     int max_len = model_max_model_len(r->model), needed;
@@ -105,17 +117,13 @@ static bool read_query(struct run *r, const struct json *v, struct query *q, str
         return false;
     if (q->n_ids == 0)
         return err_set(e, ERR_INPUT, "\"ids\" is empty");
-    q->positions = arena_array(&r->arena, 1, sizeof(*q->positions));
-    q->positions[0] = q->n_ids - 1; /* the last one, where nothing else is said */
-    q->n_positions = 1;
-    if (json_type(json_get(v, "positions")) != JSON_ABSENT &&
-        !read_ids(r, v, "positions", q->n_ids, &q->positions, &q->n_positions, e))
-        return false;
     q->has_continuation = json_type(json_get(v, "continuation")) != JSON_ABSENT;
     if (q->has_continuation &&
         !read_ids(r, v, "continuation", r->config->vocab_size, &q->continuation, &q->n_continuation, e))
         return false;
     if (!read_count(v, "top", r->config->vocab_size, &q->n_top, e) || !read_count(v, "greedy", max_len, &q->n_greedy, e))
+        return false;
+    if (!read_positions(r, v, q, e))
         return false;
     needed = q->n_ids + MAX(MAX(q->n_greedy - 1, q->n_continuation - 1), 0);
     if (needed > max_len)
@@ -441,7 +449,7 @@ static bool run_all(struct run *r, struct err *e)
 
 int cmd_inspect_logits(int argc, char **argv)
 {
-    struct options o;
+    struct options o = {0};
     const struct opt_group groups[] = {{"options", option_table, &o}};
     struct run r = {.o = &o};
     struct err e = ERR_INIT;
