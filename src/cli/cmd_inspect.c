@@ -8,6 +8,8 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *help;
 } subjects[] = {
+    {"tokens", cmd_inspect_tokens, "the ids, pieces and bytes of texts; the text of ids"},
+    {"prompt", cmd_inspect_prompt, "what the model sees of a benchmark's first items"},
     {"template", cmd_inspect_template, "renders conversations with a chat template"},
     {"logits", cmd_inspect_logits, "what a model makes of token ids: logits, greedy tokens, log-likelihoods"},
 };

@@ -2,5 +2,7 @@
  * holds what follows the sub-command's name. */
 #pragma once
 
+int cmd_inspect_tokens(int argc, char **argv);
+int cmd_inspect_prompt(int argc, char **argv);
 int cmd_inspect_template(int argc, char **argv);
 int cmd_inspect_logits(int argc, char **argv);
