@@ -18,6 +18,7 @@ int command_failed(const struct err *e);
 /* Prints usage and the options of the groups to stdout; EXIT_OK. */
 int command_help(const char *text, const struct opt_group *groups, int n_groups);
 
+int cmd_bench(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_offline(int argc, char **argv);
 int cmd_online(int argc, char **argv);

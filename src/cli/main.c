@@ -13,6 +13,7 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"run", cmd_run, "samples benchmarks, scores them and writes a summary"},
+    {"bench", cmd_bench, "measures the engine against the limits of the machine"},
     {"inspect", cmd_inspect, "shows what a model really sees: its prompt"},
     {"offline", cmd_offline, "samples a benchmark with a model that it loads itself"},
     {"online", cmd_online, "samples a benchmark from servers with an OpenAI-compatible API"},

@@ -312,7 +312,7 @@ static const char *dtype_of(const char *name)
     return strcmp(name, "float") == 0 ? "float32" : strcmp(name, "half") == 0 ? "float16" : name;
 }
 
-static struct model_opts model_opts_of(const struct engine_opts *o)
+struct model_opts engine_opts_model(const struct engine_opts *o)
 {
     struct model_opts m = model_opts_default();
 
@@ -333,7 +333,7 @@ static struct model_opts model_opts_of(const struct engine_opts *o)
 
 static bool open_engine(struct local *g, struct err *e)
 {
-    struct model_opts m = model_opts_of(&g->opts);
+    struct model_opts m = engine_opts_model(&g->opts);
     struct engine_limits l = {
         .max_num_seqs = m.max_num_seqs,
         .max_num_batched_tokens = m.max_num_batched_tokens,
@@ -492,7 +492,7 @@ bool generator_local_follow(const struct engine_opts *o, bool *followed, struct 
     *followed = true;
     if (!check_opts(o, e))
         return false;
-    m = model_opts_of(o);
+    m = engine_opts_model(o);
     comm = comm_mpi_open(e);
     if (!comm)
         return false;

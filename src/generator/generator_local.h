@@ -8,6 +8,7 @@
 
 #include "base/opt.h"
 #include "generator/generator.h"
+#include "model/model.h"
 
 struct engine_opts {
     const char *model_name_or_path;
@@ -30,6 +31,9 @@ struct engine_opts {
 };
 
 extern const struct opt engine_table[];
+
+/* How the model is to be opened; defaults filled in. */
+struct model_opts engine_opts_model(const struct engine_opts *o);
 
 /* Loads the model. Errors name the file, or say what did not fit and which flags help. */
 struct generator *generator_local_open(const struct engine_opts *o, struct err *e) MUST_CHECK;
