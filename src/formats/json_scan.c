@@ -313,11 +313,12 @@ bool json_scan_next(struct json_scan *s)
 
 bool json_scan_key_is(const struct json_scan *s, const char *key)
 {
+    size_t n = strlen(key);
     struct buf plain = {0};
     bool is_same;
 
-    if (!memchr(s->key.ptr, '\\', s->key.len))
-        return str_eqz(s->key, key);
+    if (s->key.len <= n || !memchr(s->key.ptr, '\\', s->key.len)) /* escapes make a key longer */
+        return s->key.len == n && memcmp(s->key.ptr, key, n) == 0;
     json_raw_str((struct str){s->key.ptr - 1, s->key.len + 2}, &plain);
     is_same = str_eqz(buf_str(&plain), key);
     buf_clear(&plain);
