@@ -166,6 +166,8 @@ static void take_failure(struct run *r, const struct place *p, const struct gen_
         if (s->n_failed == N_FAILURES_SHOWN)
             log_warn("further failures are only counted");
     }
+    if (r->is_ending)
+        return;
     if (r->o->max_consecutive_failures > 0 && r->n_in_a_row >= r->o->max_consecutive_failures)
         snprintf(s->why, sizeof(s->why), "%lld samples in a row failed, the last by: %.150s", (long long)r->n_in_a_row, words);
     else if (r->o->max_failures > 0 && s->n_failed >= r->o->max_failures)

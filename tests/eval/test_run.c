@@ -1,0 +1,328 @@
+/* run_jobs over the scripted generator, in one process: what is sent, in which order, with which seeds, and when
+ * it stops. */
+#include "test.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "eval/run.h"
+#include "eval/store.h"
+#include "formats/json.h"
+#include "formats/jsonl.h"
+#include "generator/generator_scripted.h"
+#include "task/docs.h"
+
+static char folder[64], input[96], output[96];
+static struct docs *docs;
+static const struct docs_keys keys = {"prompt", "answer", NULL, NULL};
+
+/* A generator that hands everything on to another and keeps a diary. */
+struct diary {
+    struct generator base;
+    struct generator *inner;
+    int n_submitted, n_open, rounds[64], fail_from, fail_to; /* submissions in [from, to) fail */
+    uint64_t seeds[64], failed_id[64];
+    int n_failed, raise_at;
+    struct err err;
+};
+
+static struct diary *diary_of(const struct generator *g)
+{
+    return (struct diary *)(uintptr_t)g;
+}
+
+static int diary_room(const struct generator *g)
+{
+    return 4 - diary_of(g)->n_open;
+}
+
+static bool diary_submit(struct generator *g, const struct gen_request *r, struct err *e)
+{
+    struct diary *d = diary_of(g);
+    int n = d->n_submitted++;
+
+    d->n_open++;
+    if (n < (int)LEN(d->rounds)) {
+        d->rounds[n] = r->round;
+        d->seeds[n] = r->sampling.seed;
+    }
+    if (n + 1 == d->raise_at)
+        raise(SIGINT);
+    if (n >= d->fail_from && n < d->fail_to) {
+        d->failed_id[d->n_failed++] = r->id;
+        return true;
+    }
+    return generator_submit(d->inner, r, e);
+}
+
+static bool diary_poll(struct generator *g, int timeout_ms, struct gen_event *ev, int cap, int *n, struct err *e)
+{
+    struct diary *d = diary_of(g);
+
+    *n = 0;
+    if (d->n_failed > 0) {
+        err_clear(&d->err);
+        err_set(&d->err, ERR_REMOTE, "by plan");
+        ev[(*n)++] = (struct gen_event){.id = d->failed_id[--d->n_failed], .kind = GEN_FAILED,
+                                        .fail_class = FAIL_SERVER, .err = &d->err, .n_attempts = 1};
+        d->n_open--;
+        return true;
+    }
+    if (!generator_poll(d->inner, MIN(timeout_ms, 50), ev, cap, n, e))
+        return false;
+    d->n_open -= *n;
+    return true;
+}
+
+static void diary_cancel(struct generator *g, uint64_t id)
+{
+    generator_cancel(diary_of(g)->inner, id);
+}
+
+static void diary_wake(struct generator *g)
+{
+    generator_wake(diary_of(g)->inner);
+}
+
+static void diary_stats(const struct generator *g, struct gen_stats *out)
+{
+    generator_stats(diary_of(g)->inner, out);
+}
+
+static void diary_close(struct generator *g)
+{
+    generator_close(diary_of(g)->inner);
+}
+
+static const struct generator_ops diary_ops = {"diary", diary_room, diary_submit, diary_poll, diary_cancel, diary_wake, diary_stats, diary_close};
+
+static struct diary diary;
+
+static void open_diary(double ttft_ms)
+{
+    struct scripted_opts o = {.script = "", .rule = "echo", .reply_tokens = 5, .ttft_ms = ttft_ms, .max_num_seqs = 16};
+    struct err e = ERR_INIT;
+
+    diary = (struct diary){.base = {.ops = &diary_ops}};
+    diary.inner = generator_scripted_open(&o, "m", 4096, &e);
+    CHECK_OK("open", diary.inner != NULL, &e);
+}
+
+static int setup(void **state UNUSED)
+{
+    struct err e = ERR_INIT;
+
+    log_set_level(LOG_ERROR);
+    snprintf(folder, sizeof(folder), "/tmp/test_run_XXXXXX");
+    if (!mkdtemp(folder))
+        return 1;
+    snprintf(input, sizeof(input), "%s/in.jsonl", folder);
+    snprintf(output, sizeof(output), "%s/out.jsonl", folder);
+    if (!file_replace(input, STR("{\"prompt\":\"one\",\"doc_id\":\"a\"}\n{\"prompt\":\"two\",\"doc_id\":\"b\"}\n{\"prompt\":\"three\",\"doc_id\":\"c\"}\n"), &e))
+        return 1;
+    docs = docs_open(input, &keys, &e);
+    return docs == NULL;
+}
+
+static int teardown(void **state UNUSED)
+{
+    char command[128];
+
+    docs_close(docs);
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    return system(command);
+}
+
+static bool make_request(void *ctx UNUSED, int doc, int sample, struct arena *a, struct gen_request *r, struct err *e UNUSED)
+{
+    struct chat_part *part = arena_new(a, struct chat_part);
+    struct chat_msg *msg = arena_new(a, struct chat_msg);
+
+    *part = (struct chat_part){PART_TEXT, docs->items[doc].prompt};
+    *msg = (struct chat_msg){.role = STR("user"), .parts = part, .n_parts = 1};
+    r->kind = GEN_CHAT;
+    r->msgs = msg;
+    r->n_msgs = 1;
+    r->sampling = sampling_default();
+    r->sampling.seed = sample_seed(5, docs->items[doc].id, (uint32_t)sample);
+    r->sampling.has_seed = true;
+    r->sampling.max_tokens = 100;
+    return true;
+}
+
+static const char *doc_name(void *ctx UNUSED, int doc)
+{
+    return docs->items[doc].id.ptr;
+}
+
+static struct run_result result;
+
+static bool run_once(int n_samples, const struct run_opts *o, struct err *e)
+{
+    struct store_opts so = {.docs = docs, .n_samples = n_samples, .prompt_key = "prompt", .response_key = "gen"};
+    struct store *s = store_open(output, &so, e);
+    struct run_task task = {s, docs->n, n_samples, make_request, NULL, doc_name};
+    bool ok;
+
+    if (!s)
+        return false;
+    ok = run_jobs(&task, 1, o, &diary.base, &result, e);
+    return store_close(s, e) && ok;
+}
+
+static void must_run(int n_samples, const struct run_opts *o)
+{
+    struct err e = ERR_INIT;
+
+    CHECK_OK("run", run_once(n_samples, o, &e), &e);
+}
+
+static const struct run_opts no_limits;
+
+TEST(sends_round_by_round_with_seeds_of_their_own)
+{
+    static const struct str ids[] = {STR_LIT("a"), STR_LIT("b"), STR_LIT("c")};
+
+    open_diary(0);
+    must_run(4, &no_limits);
+    CHECK_INT("complete", result.end, RUN_COMPLETE);
+    CHECK_INT("jobs", result.n_jobs, 12);
+    CHECK_INT("stored", result.n_stored, 12);
+    CHECK_INT("sent", diary.n_submitted, 12);
+    for (int i = 0; i < 12; i++) {
+        CHECK_INT("round", diary.rounds[i], i / 3);
+        CHECK("seed", diary.seeds[i] == sample_seed(5, ids[i % 3], (uint32_t)(i / 3)));
+        for (int k = 0; k < i; k++)
+            CHECK("no seed twice", diary.seeds[k] != diary.seeds[i]);
+    }
+    generator_close(&diary.base);
+}
+
+TEST(asks_only_for_what_is_missing)
+{
+    struct run_opts o = {.max_failures = 3};
+
+    open_diary(0);
+    diary.fail_from = 5;
+    diary.fail_to = 7;
+    must_run(4, &o);
+    CHECK_INT("complete", result.end, RUN_COMPLETE);
+    CHECK_INT("failed", result.n_failed, 2);
+    CHECK_INT("by class", result.n_by_class[FAIL_SERVER], 2);
+    CHECK_INT("stored", result.n_stored, 10);
+    diary.fail_to = diary.n_submitted = 0;
+    must_run(4, &o);
+    CHECK_INT("found", result.n_found, 10);
+    CHECK_INT("sent", diary.n_submitted, 2);
+    CHECK_INT("round", diary.rounds[0], 1);
+    CHECK_INT("stored", result.n_stored, 2);
+    diary.n_submitted = 0;
+    must_run(4, &o);
+    CHECK_INT("nothing left", diary.n_submitted, 0);
+    generator_close(&diary.base);
+}
+
+TEST(stops_when_too_many_fail)
+{
+    struct run_opts in_a_row = {.max_consecutive_failures = 3}, in_all = {.max_failures = 2};
+
+    open_diary(0);
+    diary.fail_to = 1000;
+    must_run(20, &in_a_row);
+    CHECK_INT("stopped", result.end, RUN_STOPPED);
+    CHECK("why", strstr(result.why, "3 samples in a row failed, the last by: by plan"));
+    CHECK("at once", diary.n_submitted < 12);
+    generator_close(&diary.base);
+
+    open_diary(0);
+    diary.fail_from = 2;
+    diary.fail_to = 4;
+    must_run(20, &in_all);
+    CHECK_INT("stopped", result.end, RUN_STOPPED);
+    CHECK("why", strstr(result.why, "2 samples failed"));
+    generator_close(&diary.base);
+}
+
+TEST(a_success_ends_the_row_of_failures)
+{
+    struct run_opts o = {.max_consecutive_failures = 3};
+
+    open_diary(0);
+    diary.fail_from = 0;
+    diary.fail_to = 2;
+    must_run(4, &o);
+    CHECK_INT("complete", result.end, RUN_COMPLETE);
+    CHECK_INT("failed", result.n_failed, 2);
+    generator_close(&diary.base);
+}
+
+/* A signal while requests are under way: they are cancelled and not counted as failed, and what has arrived stays. */
+TEST(a_signal_interrupts)
+{
+    struct err e = ERR_INIT;
+    struct buf text = {0};
+    struct jsonl lines;
+    struct str line;
+    int n_lines = 0;
+
+    open_diary(20);
+    diary.raise_at = 9;
+    run_catch_signals(&diary.base);
+    must_run(20, &no_limits);
+    run_catch_signals(NULL);
+    CHECK_INT("interrupted", result.end, RUN_INTERRUPTED);
+    CHECK_INT("failed", result.n_failed, 0);
+    CHECK("something arrived", result.n_stored > 0 && result.n_stored < 60);
+    CHECK_OK("read", file_read(output, 0, &text, &e), &e);
+    jsonl_init(&lines, buf_str(&text));
+    while (jsonl_next(&lines, &line))
+        n_lines++;
+    CHECK_INT("lines", n_lines, result.n_stored);
+    buf_clear(&text);
+    generator_close(&diary.base);
+}
+
+/* Two tasks of different size and number of samples share one queue. */
+TEST(several_tasks_share_the_queue)
+{
+    char second[96];
+    struct store_opts so = {.docs = docs, .n_samples = 2, .prompt_key = "prompt", .response_key = "gen"};
+    struct err e = ERR_INIT;
+    struct run_task tasks[2];
+    struct store_counts counts;
+
+    snprintf(second, sizeof(second), "%s/out2.jsonl", folder);
+    open_diary(0);
+    tasks[0] = (struct run_task){store_open(output, &so, &e), docs->n, 2, make_request, NULL, doc_name};
+    so.n_samples = 4;
+    tasks[1] = (struct run_task){store_open(second, &so, &e), docs->n, 4, make_request, NULL, doc_name};
+    CHECK_OK("run", run_jobs(tasks, 2, &no_limits, &diary.base, &result, &e), &e);
+    CHECK_INT("jobs", result.n_jobs, 18);
+    CHECK_INT("stored", result.n_stored, 18);
+    store_counts(tasks[0].store, &counts);
+    CHECK_INT("first", counts.n_rows, 6);
+    store_counts(tasks[1].store, &counts);
+    CHECK_INT("second", counts.n_rows, 12);
+    for (int i = 1; i < 18; i++)
+        CHECK("by rounds", diary.rounds[i] >= diary.rounds[i - 1]);
+    assert_true(store_close(tasks[0].store, &e) && store_close(tasks[1].store, &e));
+    generator_close(&diary.base);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sends_round_by_round_with_seeds_of_their_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(asks_only_for_what_is_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(stops_when_too_many_fail, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_success_ends_the_row_of_failures, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_signal_interrupts, setup, teardown),
+        cmocka_unit_test_setup_teardown(several_tasks_share_the_queue, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
