@@ -165,7 +165,7 @@ static bool run_once(int n_samples, const struct run_opts *o, struct err *e)
 {
     struct store_opts so = {.docs = docs, .n_samples = n_samples, .prompt_key = "prompt", .response_key = "gen"};
     struct store *s = store_open(output, &so, e);
-    struct run_task task = {s, docs->n, n_samples, make_request, NULL, doc_name};
+    struct run_task task = {.store = s, .n_docs = docs->n, .n_samples = n_samples, .request = make_request, .doc_name = doc_name};
     bool ok;
 
     if (!s)
@@ -297,9 +297,11 @@ TEST(several_tasks_share_the_queue)
 
     snprintf(second, sizeof(second), "%s/out2.jsonl", folder);
     open_diary(0);
-    tasks[0] = (struct run_task){store_open(output, &so, &e), docs->n, 2, make_request, NULL, doc_name};
+    tasks[0] = (struct run_task){.store = store_open(output, &so, &e), .n_docs = docs->n, .n_samples = 2,
+                                  .request = make_request, .doc_name = doc_name};
     so.n_samples = 4;
-    tasks[1] = (struct run_task){store_open(second, &so, &e), docs->n, 4, make_request, NULL, doc_name};
+    tasks[1] = (struct run_task){.store = store_open(second, &so, &e), .n_docs = docs->n, .n_samples = 4,
+                                  .request = make_request, .doc_name = doc_name};
     CHECK_OK("run", run_jobs(tasks, 2, &no_limits, &diary.base, &result, &e), &e);
     CHECK_INT("jobs", result.n_jobs, 18);
     CHECK_INT("stored", result.n_stored, 18);
