@@ -194,7 +194,9 @@ static bool fresh_scope(struct render *r, struct scope **kept)
     return true;
 }
 
-static bool exec_rounds(struct render *r, const struct node *n, struct loop *loop)
+/* *is_finished: some round reached its end. Jinja2 takes the `else` otherwise, so also when break or
+ * continue cut short every round. */
+static bool exec_rounds(struct render *r, const struct node *n, struct loop *loop, bool *is_finished)
 {
     const struct for_node *f = n->loop;
     struct scope *outer = r->scope, *kept = NULL;
@@ -214,6 +216,7 @@ static bool exec_rounds(struct render *r, const struct node *n, struct loop *loo
         r->scope = outer;
         if (flow == FLOW_BREAK)
             break;
+        *is_finished |= flow == FLOW_NEXT;
     }
     return true;
 }
@@ -223,6 +226,7 @@ bool exec_for(struct render *r, const struct node *n, struct value iter, int64_t
 {
     struct loop *loop = render_alloc(r, sizeof(*loop));
     struct scope *outer = r->scope;
+    bool is_finished = false;
 
     if (!loop)
         return false;
@@ -232,12 +236,12 @@ bool exec_for(struct render *r, const struct node *n, struct value iter, int64_t
         return false;
     if (n->loop->test && !filter_items(r, n->loop, loop->items))
         return false;
-    if (loop->items->n > 0)
-        return exec_rounds(r, n, loop);
-    if (n->loop->otherwise.n == 0)
+    if (!exec_rounds(r, n, loop, &is_finished))
+        return false;
+    if (is_finished || n->loop->otherwise.n == 0)
         return true;
-    return exec_scope(r, &n->loop->otherwise,
-                      flow); /* a break there leaves the loop around this one */
+    /* a break there leaves the loop around this one */
+    return exec_scope(r, &n->loop->otherwise, flow);
 }
 
 bool exec_recursion(struct render *r, struct loop *loop, struct value iter, struct value *out)

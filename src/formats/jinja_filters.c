@@ -198,15 +198,14 @@ static bool filter_truncate(struct render *r, struct call *c, struct value *out)
                            (long long)length);
     if (leeway < 0)
         return render_fail(r, "truncate() needs a leeway of zero or more");
-    if (c->self.type != VALUE_STR)
-        return c->self.type == VALUE_UNDEFINED
-                   ? op_undefined(r, c->self)
-                   : render_fail(r, "truncate() needs a str, not a %s", value_type_name(c->self));
-    s = c->self.s;
-    n = (int64_t)utf8_count(s);
     *out = c->self;
+    if (!value_length(r, c->self, &n))
+        return false;
     if (n <= length || n - length <= leeway)
         return true;
+    if (c->self.type != VALUE_STR)
+        return render_fail(r, "truncate() needs a str, not a %s", value_type_name(c->self));
+    s = c->self.s;
     cut = str_slice(s, 0, text_offset(s, (size_t)(length - (int64_t)utf8_count(end))));
     blank = str_rfind(cut, STR(" "));
     if (!kills_words && blank >= 0)

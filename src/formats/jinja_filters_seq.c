@@ -360,6 +360,22 @@ static struct args rest_of(const struct args *a, int n_skip)
     return rest;
 }
 
+/* What map, select and reject walk over: like Jinja2 they take whatever is false for nothing. */
+static bool items_if_true(struct render *r, struct value v, struct list **out)
+{
+    bool truth;
+    struct value none;
+
+    if (!value_truth(r, v, &truth))
+        return false;
+    if (truth)
+        return value_items(r, v, out);
+    if (!value_list(r, 0, &none))
+        return false;
+    *out = none.list;
+    return true;
+}
+
 /* select, reject and their attr forms: items for which the test holds, or does not. */
 static bool choose(struct render *r, struct call *c, bool by_attribute, bool wants,
                    struct value *out)
@@ -374,7 +390,7 @@ static bool choose(struct render *r, struct call *c, bool by_attribute, bool wan
         return render_fail(r, "%s() needs the name of an attribute", c->fn->name);
     if (a->n_pos > n_skip && a->pos[n_skip].type != VALUE_STR)
         return render_fail(r, "%s() needs the name of a test", c->fn->name);
-    if (!value_items(r, c->self, &items))
+    if (!items_if_true(r, c->self, &items))
         return false;
     rest = rest_of(a, MIN(n_skip + 1, a->n_pos));
     for (size_t i = 0; i < items->n; i++) {
@@ -443,7 +459,7 @@ static bool filter_map(struct render *r, struct call *c, struct value *out)
     struct list *items;
     struct args rest;
 
-    if (!value_items(r, c->self, &items))
+    if (!items_if_true(r, c->self, &items))
         return false;
     if (c->args->n_pos == 0)
         return map_attribute(r, c, items) && value_stream(r, items, "sync_do_map", out);

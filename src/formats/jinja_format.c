@@ -373,6 +373,20 @@ static bool percent_one(struct percent *p)
     return percent_value(p, &s, v);
 }
 
+/* Python checks for values left over unless it could take the right side for a mapping. */
+static bool may_stay_unused(struct value arg)
+{
+    switch (arg.type) {
+    case VALUE_DICT:
+    case VALUE_LIST:
+    case VALUE_RANGE:
+    case VALUE_UNDEFINED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool format_percent(struct render *r, struct value fmt, struct value arg, struct value *out)
 {
     struct percent p = {.r = r, .fmt = fmt.s, .arg = arg, .is_safe = fmt.is_safe};
@@ -389,7 +403,7 @@ bool format_percent(struct render *r, struct value fmt, struct value arg, struct
         if (next >= 0 && (!render_spend(r, 1) || !percent_one(&p)))
             return false;
     }
-    if (p.n_used < (p.many ? p.many->n : 1) && arg.type != VALUE_DICT && arg.type != VALUE_LIST)
+    if (p.n_used < (p.many ? p.many->n : 1) && !may_stay_unused(arg))
         return render_fail(r, "the format leaves %zu values unused",
                            (p.many ? p.many->n : 1) - p.n_used);
     if (!render_text_end(r, mark, out))

@@ -587,19 +587,21 @@ static bool slice_string(struct render *r, struct value s, int64_t start, int64_
     return render_spend(r, (size_t)n);
 }
 
-static bool slice_range(struct render *r, const struct range *g, int64_t start, int64_t step,
-                        int64_t n, struct value *out)
+/* As Python does, the stop is that of the slice even where nothing is left: range(4)[2:1] is
+ * range(2, 1). */
+static bool slice_range(struct render *r, const struct range *g, const int64_t bounds[3], int64_t n,
+                        struct value *out)
 {
     struct range *cut = render_alloc(r, sizeof(*cut));
-    int64_t stride;
 
     if (!cut)
         return false;
-    if (__builtin_mul_overflow(g->step, step, &stride))
-        return too_large(r, NODE_MUL);
-    *cut = (struct range){g->start + start * g->step, 0, stride, n};
-    if (__builtin_mul_overflow(stride, n, &cut->stop) ||
-        __builtin_add_overflow(cut->stop, cut->start, &cut->stop))
+    *cut = (struct range){.n = n};
+    if (__builtin_mul_overflow(g->step, bounds[2], &cut->step) ||
+        __builtin_mul_overflow(g->step, bounds[0], &cut->start) ||
+        __builtin_add_overflow(g->start, cut->start, &cut->start) ||
+        __builtin_mul_overflow(g->step, bounds[1], &cut->stop) ||
+        __builtin_add_overflow(g->start, cut->stop, &cut->stop))
         return too_large(r, NODE_MUL);
     *out = (struct value){.type = VALUE_RANGE, .range = cut};
     return true;
@@ -630,7 +632,7 @@ bool op_slice(struct render *r, struct value object, const struct value bounds[3
     if (object.type == VALUE_STR)
         return slice_string(r, object, count ? start : 0, step, count, out);
     if (object.type == VALUE_RANGE)
-        return slice_range(r, object.range, start, step, count, out);
+        return slice_range(r, object.range, (const int64_t[3]){start, stop, step}, count, out);
     if (!(object.type == VALUE_LIST ? value_list(r, (size_t)count, out)
                                     : value_tuple(r, (size_t)count, out)))
         return false;

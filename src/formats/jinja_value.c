@@ -648,7 +648,9 @@ bool value_compare(struct render *r, struct value a, struct value b, const char 
         return true;
     }
     if (a.type == VALUE_STR && b.type == VALUE_STR) {
-        *order = str_cmp(a.s, b.s); /* bytes of UTF-8 sort as code points do */
+        int sign_of_bytes = str_cmp(a.s, b.s); /* bytes of UTF-8 sort as code points do */
+
+        *order = sign_of_bytes < 0 ? -1 : sign_of_bytes > 0;
         return render_spend(r, MIN(a.s.len, b.s.len) / 256);
     }
     if (a.type == b.type && (a.type == VALUE_LIST || a.type == VALUE_TUPLE))
