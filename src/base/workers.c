@@ -94,8 +94,7 @@ const char *worker_outcome_name(enum worker_outcome outcome)
     return "?";
 }
 
-/* --- the child ---------------------------------------------------------------------------------
- */
+/* --- the child ------------------------------------------------------------------------------- */
 
 static void child_limits(const struct workers_opts *o)
 {
@@ -179,8 +178,7 @@ static _Noreturn void child_main(const struct batch *b, int fd)
     _exit(0);
 }
 
-/* --- workers -----------------------------------------------------------------------------------
- */
+/* --- workers --------------------------------------------------------------------------------- */
 
 static bool worker_start(struct batch *b, struct worker *w, struct err *e)
 {
@@ -307,8 +305,7 @@ static bool worker_read(struct batch *b, struct worker *w, struct err *e)
     return true;
 }
 
-/* --- the batch ---------------------------------------------------------------------------------
- */
+/* --- the batch ------------------------------------------------------------------------------- */
 
 static int wait_ms(const struct batch *b)
 {

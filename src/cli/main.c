@@ -19,6 +19,7 @@ static const struct command {
     {"online", cmd_online, "samples a benchmark from servers with an OpenAI-compatible API"},
     {"score", cmd_score, "grades a file of generations and prints scores with error bars"},
     {"serve", cmd_serve, "answers the OpenAI-compatible API over a model, a script or another server"},
+    {"verify", cmd_verify, "judges pairs of gold and response, or explains one"},
     {0},
 };
 

@@ -3,8 +3,7 @@
 
 #include "math/answer_internal.h"
 
-/* --- candidates --------------------------------------------------------------------------------
- */
+/* --- candidates ------------------------------------------------------------------------------ */
 
 bool answer_is_code(struct str text)
 {
@@ -40,12 +39,19 @@ bool answer_add(struct answer_list *l, struct str text, const char *rule, int ra
     return answer_add_bare(l, answer_bare(text, l->a), rule, rank);
 }
 
-/* --- the whole text ----------------------------------------------------------------------------
- */
+/* --- the whole text -------------------------------------------------------------------------- */
 
 static bool is_single_line(struct str s)
 {
     return s.len <= 300 && str_find_char(s, '\n', 0) < 0;
+}
+
+/* Formulas or emphasis within a text. Without them and without words a text is one formula, which
+ * gives up no part of itself. */
+static bool has_delimiters(struct str s)
+{
+    return str_find_char(s, '$', 0) >= 0 || str_find(s, STR("\\("), 0) >= 0 ||
+           str_find(s, STR("\\["), 0) >= 0 || str_find(s, STR("\\begin{"), 0) >= 0 || str_find(s, STR("**"), 0) >= 0;
 }
 
 static void search(struct str s, struct answer_list *l)
@@ -55,6 +61,8 @@ static void search(struct str s, struct answer_list *l)
     struct span f;
     int before = l->n;
 
+    if (box.len > 0 && answer_final_after(s, after, l))
+        return;
     if (box.len > 0) {
         answer_add(l, box, "boxed", RANK_BOX);
         return;
@@ -64,7 +72,8 @@ static void search(struct str s, struct answer_list *l)
         return;
     if (is_single_line(s) && (!span_formula(s, 0, &f) || f.to == s.len))
         answer_add(l, s, "whole response", RANK_WHOLE);
-    answer_last_sentence(s, l);
+    if (!is_single_line(s) || span_has_words(s) || has_delimiters(s))
+        answer_last_sentence(s, l);
 }
 
 int answer_find(struct str response, struct arena *a, struct answer_candidate *out, int cap)
@@ -84,8 +93,7 @@ int answer_find(struct str response, struct arena *a, struct answer_candidate *o
     return l.n;
 }
 
-/* --- gold --------------------------------------------------------------------------------------
- */
+/* --- gold ------------------------------------------------------------------------------------ */
 
 static struct str without_delimiters(struct str s)
 {
@@ -111,9 +119,12 @@ struct str answer_gold(struct str gold, struct arena *a)
     if (at >= 0)
         return answer_bare(str_slice(s, (size_t)at + 4, s.len), a);
     box = answer_boxes(s, a, &after);
-    if (box.len > 0)
-        return answer_bare(box, a);
-    return without_delimiters(s);
+    return answer_bare(box.len > 0 ? box : without_delimiters(s), a);
+}
+
+bool answer_has_words(struct str text)
+{
+    return span_has_words(text);
 }
 
 struct str answer_bared(struct str text, struct arena *a)

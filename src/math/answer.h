@@ -41,6 +41,9 @@ struct str answer_bared(struct str text, struct arena *a);
 /* A response after its last closing think tag, cleaned: where answer_find looks. */
 struct str answer_region(struct str response, struct arena *a);
 
+/* Whether a text has plain words, so that it may be a sentence around an answer. */
+bool answer_has_words(struct str text);
+
 /* Text that looks like a program; never taken for an answer. */
 bool answer_is_code(struct str text);
 

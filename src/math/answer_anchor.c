@@ -8,8 +8,7 @@
 
 enum { MAX_HITS = 16 };
 
-/* --- finding -----------------------------------------------------------------------------------
- */
+/* --- finding --------------------------------------------------------------------------------- */
 
 struct hit {
     size_t word, after; /* of the anchor word */
@@ -197,8 +196,7 @@ static bool takes_back(struct str s)
     return false;
 }
 
-/* --- the answer text ---------------------------------------------------------------------------
- */
+/* --- the answer text ------------------------------------------------------------------------- */
 
 static struct str after_fillers(struct str s)
 {
@@ -371,8 +369,7 @@ static bool add_readings(struct str s, const char *rule, struct answer_list *l)
     return l->n > before;
 }
 
-/* --- "17 is the answer" ------------------------------------------------------------------------
- */
+/* --- "17 is the answer" ---------------------------------------------------------------------- */
 
 static bool inverted(struct str s, struct answer_list *l)
 {
@@ -417,8 +414,7 @@ static bool inverted(struct str s, struct answer_list *l)
     return false;
 }
 
-/* --- "#### 18" ---------------------------------------------------------------------------------
- */
+/* --- "#### 18" ------------------------------------------------------------------------------- */
 
 static bool hashes(struct str s, struct answer_list *l)
 {
@@ -438,8 +434,7 @@ static bool hashes(struct str s, struct answer_list *l)
     return answer_add(l, line, "after ####", RANK_HASHES);
 }
 
-/* --- together ----------------------------------------------------------------------------------
- */
+/* --- together -------------------------------------------------------------------------------- */
 
 static const struct hit *nth_last(const struct hits *h, enum anchor_kind kind, int back)
 {
@@ -479,4 +474,19 @@ void answer_anchored(struct str text, struct answer_list *l)
         inverted(text, l))
         return;
     (void)from_kind(text, &h, ANCHOR_RESULT, l);
+}
+
+bool answer_final_after(struct str text, size_t after, struct answer_list *l)
+{
+    struct str tail = str_slice(text, after, text.len);
+    struct hits h;
+    struct answer_list found = {l->out, l->n, l->cap, l->a};
+
+    if (tail.len < strlen("final answer"))
+        return false;
+    find_hits(tail, &h);
+    if (h.n[ANCHOR_FINAL] == 0 || !from_kind(tail, &h, ANCHOR_FINAL, &found))
+        return false;
+    l->n = found.n;
+    return true;
 }

@@ -5,8 +5,7 @@
  * it rejects. */
 #include "math/answer_internal.h"
 
-/* --- a bare answer -----------------------------------------------------------------------------
- */
+/* --- a bare answer --------------------------------------------------------------------------- */
 
 /* Markup removed: commands go, their braces become blanks. Returns the length. */
 static size_t plain(struct str s, char *out, size_t cap)
@@ -211,8 +210,7 @@ uint32_t answer_candidate_choice(const struct answer_candidate *c, int n_labels)
     return answer_choice(c->text, n_labels);
 }
 
-/* --- prose -------------------------------------------------------------------------------------
- */
+/* --- prose ----------------------------------------------------------------------------------- */
 
 static bool ends_with_word(struct str s, const char *word)
 {
@@ -255,6 +253,18 @@ static bool is_rejected(struct str s, size_t from, size_t end, bool in_rejected_
                                 ends_with_word(head, "and") || str_ends(head, ","));
 }
 
+/* "E*2", "C = 3": a letter of mathematics, no option. */
+static bool is_operand(struct str s, size_t from, size_t end)
+{
+    while (from > 0 && s.ptr[from - 1] == ' ')
+        from--;
+    while (end < s.len && strchr(" }", s.ptr[end]))
+        end++;
+    return (from > 0 && strchr("^=+/<>_", s.ptr[from - 1])) ||
+           (end < s.len && strchr("^=+/<>_", s.ptr[end])) ||
+           (end < s.len && s.ptr[end] == '*' && (end + 1 >= s.len || s.ptr[end + 1] != '*'));
+}
+
 /* The letter of one sentence; 0: none that is not rejected. */
 static uint32_t sentence_letter(struct str s, int n_labels)
 {
@@ -269,6 +279,8 @@ static uint32_t sentence_letter(struct str s, int n_labels)
         if (letter < 0 || letter >= n_labels ||
             (i > 0 && (is_alpha(s.ptr[i - 1]) || is_digit(s.ptr[i - 1]) || s.ptr[i - 1] == '\\')) ||
             (end < s.len && (is_alpha(s.ptr[end]) || is_digit(s.ptr[end]) || s.ptr[end] == '\'')))
+            continue;
+        if (is_operand(s, i, end))
             continue;
         if ((letter == 0 || letter == 8) && end + 1 < s.len && s.ptr[end] == ' ' &&
             is_lower(s.ptr[end + 1]) && !at_text(s, end + 1, "is ") &&

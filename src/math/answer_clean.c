@@ -4,8 +4,7 @@
  * before a letter was "\b" (as in \boxed), a form feed "\f" (\frac), a tab in "\text". */
 #include "math/answer_internal.h"
 
-/* --- characters --------------------------------------------------------------------------------
- */
+/* --- characters ------------------------------------------------------------------------------ */
 
 static bool is_plain(unsigned char c)
 {
@@ -128,8 +127,7 @@ struct str answer_clean(struct str raw, struct arena *a)
     return (struct str){out, n};
 }
 
-/* --- wrappers ----------------------------------------------------------------------------------
- */
+/* --- wrappers -------------------------------------------------------------------------------- */
 
 static bool is_empty(struct str s)
 {
@@ -300,8 +298,7 @@ struct str answer_unwrap(struct str clean, bool *is_tagged)
     return *is_tagged ? content : without_end_tokens(s);
 }
 
-/* --- bare text ---------------------------------------------------------------------------------
- */
+/* --- bare text ------------------------------------------------------------------------------- */
 
 /* What sentences of other languages put after a value. */
 static struct str without_copula(struct str s)
@@ -370,6 +367,22 @@ static struct str without_quotes(struct str s)
         s = str_trim(str_slice(s, n, s.len - n));
     }
     return s;
+}
+
+/* "858颗", "12個": a counter behind a number is a unit in words. */
+static struct str with_counter(struct str s, struct arena *a)
+{
+    size_t i = 0;
+
+    while (i < s.len && (is_digit(s.ptr[i]) || strchr(".,", s.ptr[i])))
+        i++;
+    if (i == 0 || i == s.len || (unsigned char)s.ptr[i] < 0xE3)
+        return s;
+    for (size_t k = i; k < s.len; k++) {
+        if ((unsigned char)s.ptr[k] < 0x80)
+            return s;
+    }
+    return str_fmt(a, "%.*s \\text{%.*s}", (int)i, s.ptr, (int)(s.len - i), s.ptr + i);
 }
 
 /* "**" between operands is a power, elsewhere emphasis. */
@@ -448,5 +461,9 @@ struct str answer_bare(struct str text, struct arena *a)
     s = without_quotes(without_final_marks(s));
     while (s.len > 0 && (s.ptr[0] == ':' || s.ptr[0] == ','))
         s = str_trim(str_slice(s, 1, s.len));
-    return s;
+    if (str_starts(s, "\\approx"))
+        s = str_trim(str_slice(s, strlen("\\approx"), s.len));
+    else if (str_starts(s, "≈"))
+        s = str_trim(str_slice(s, strlen("≈"), s.len));
+    return with_counter(s, a);
 }

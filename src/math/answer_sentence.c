@@ -7,8 +7,7 @@
  * the right side of the last line counts. */
 #include "math/answer_internal.h"
 
-/* --- sentences ---------------------------------------------------------------------------------
- */
+/* --- sentences ------------------------------------------------------------------------------- */
 
 static bool ends_cjk(struct str s, size_t i)
 {
@@ -74,8 +73,7 @@ size_t answer_sentence_end(struct str text, size_t from, const struct span *span
     return i;
 }
 
-/* --- which values count ------------------------------------------------------------------------
- */
+/* --- which values count ---------------------------------------------------------------------- */
 
 static bool has_latex_value(struct str s)
 {
@@ -144,6 +142,32 @@ static bool begins_condition(struct str s)
     return last >= 0 && str_find_char(s, ',', (size_t)last) < 0;
 }
 
+/* "in 12 months", "d'ici 12 mois": a span of time that says when. */
+static bool is_when(struct str s, const struct span *v)
+{
+    static const char *const words[] = {"in",    "after", "within", "over",  "ici",  "dans",
+                                        "après", "nach",  "en",     "через", "every"};
+    static const char *const units[] = {
+        "second", "minute", "hour", "day",   "week",  "month", "year", "mois", "jour", "semaine",
+        "heure",  "ans",    "tag",  "woche", "monat", "jahr",  "día",  "mes",  "año",  "hora"};
+    struct str word;
+    size_t i = v->to;
+    bool is_before = false;
+
+    if (v->kind != SPAN_RUN)
+        return false;
+    word_before(s, v->from, &word);
+    for (size_t k = 0; k < LEN(words); k++)
+        is_before |= str_eq_nocase(word, STR(words[k]));
+    while (i < s.len && s.ptr[i] == ' ')
+        i++;
+    for (size_t k = 0; k < LEN(units) && is_before; k++) {
+        if (at_nocase(s, i, units[k]))
+            return true;
+    }
+    return false;
+}
+
 static bool in_remark(struct str s, const struct span *v)
 {
     int depth = 0;
@@ -179,8 +203,7 @@ static bool is_list_number(struct str s, const struct span *v)
            s.ptr[i + 1] == ' ' && v->to <= i + 1;
 }
 
-/* --- the text of a value -----------------------------------------------------------------------
- */
+/* --- the text of a value --------------------------------------------------------------------- */
 
 /* The unit behind a plain number, at most one word from a short list or a sign. */
 static size_t unit_end(struct str s, size_t i)
@@ -254,7 +277,38 @@ static struct str right_side(struct str run)
     return right.len > 0 && span_has_digit(str_slice(run, 0, (size_t)at)) ? right : run;
 }
 
-static struct str value_text(struct str sentence, const struct span *v)
+/* A number and its unit, marked as text so that "79 g" is no product. */
+static struct str with_unit(struct str number, struct str unit, struct arena *a)
+{
+    size_t n = unit.len;
+    const char *power = "";
+
+    if (n == 0)
+        return number;
+    if (str_ends(unit, "²") || str_ends(unit, "^2")) {
+        n -= 2;
+        power = "^2";
+    } else if (str_ends(unit, "³") || str_ends(unit, "^3")) {
+        n -= 2;
+        power = "^3";
+    }
+    return str_fmt(a, STR_FMT " \\text{" STR_FMT "}%s", STR_ARG(number), (int)n, unit.ptr, power);
+}
+
+/* "1,000.99m²": the unit is written to the number. */
+static struct str with_attached_unit(struct str run, struct arena *a)
+{
+    size_t i = 0, end;
+
+    while (i < run.len && (is_digit(run.ptr[i]) || strchr(".,", run.ptr[i])))
+        i++;
+    if (i == 0 || i == run.len || !is_word(run.ptr[i]))
+        return run;
+    end = unit_end(run, i);
+    return end == run.len ? with_unit(str_slice(run, 0, i), str_slice(run, i, end), a) : run;
+}
+
+static struct str value_text(struct str sentence, const struct span *v, struct arena *a)
 {
     struct str inner = str_trim(v->inner);
     size_t end = (size_t)(v->inner.ptr - sentence.ptr) + v->inner.len;
@@ -266,9 +320,12 @@ static struct str value_text(struct str sentence, const struct span *v)
     if (v->kind != SPAN_RUN)
         return inner;
     inner = right_side(inner);
-    if (inner.len > 0 && is_digit(inner.ptr[inner.len - 1]))
-        return str_slice(sentence, (size_t)(inner.ptr - sentence.ptr), unit_end(sentence, end));
-    return inner;
+    if (inner.len > 0 && is_digit(inner.ptr[inner.len - 1])) {
+        size_t to = unit_end(sentence, end);
+
+        return with_unit(inner, str_trim(str_slice(sentence, end, to)), a);
+    }
+    return with_attached_unit(inner, a);
 }
 
 static const char *value_rule(enum span_kind k)
@@ -324,7 +381,8 @@ static int best_value(struct str s, const struct span *v, int n)
                 begins_condition(gap) || (in_condition && str_find_char(gap, ',', 0) < 0);
         }
         last = i;
-        subordinate = in_condition || is_subordinate(s, v[i].from) || in_remark(s, &v[i]);
+        subordinate = in_condition || is_subordinate(s, v[i].from) || in_remark(s, &v[i]) ||
+                      is_when(s, &v[i]);
         if (!subordinate)
             best = i;
         if (!subordinate && (v[i].kind == SPAN_BOLD || v[i].kind == SPAN_CODE))
@@ -377,6 +435,30 @@ static bool gives_up(struct str s)
     return false;
 }
 
+/* Answers in words within a sentence without a value: "The equation has no real solutions." */
+static void add_phrase(struct str s, const char *rule, struct answer_list *l, int rank)
+{
+    static const char *const phrases[] = {"no real solution", "no integer solution",
+                                          "no solution",      "does not exist",
+                                          "the empty set",    "all real numbers",
+                                          "infinitely many",  "is undefined",
+                                          "is infinite",      "empty set"};
+
+    for (size_t k = 0; k < LEN(phrases); k++) {
+        for (size_t i = 0; i < s.len; i++) {
+            size_t end = i + strlen(phrases[k]);
+
+            if (!at_nocase(s, i, phrases[k]))
+                continue;
+            while (end < s.len && is_alpha(s.ptr[end]))
+                end++;
+            answer_add(l, str_slice(s, at_nocase(s, i, "is ") ? i + 3 : i, end),
+                       rule ? rule : "last phrase", rank);
+            return;
+        }
+    }
+}
+
 void answer_sentence(struct str sentence, const char *rule, struct answer_list *l, int rank)
 {
     struct span *v = arena_array(l->a, SPAN_MAX, sizeof(*v));
@@ -387,17 +469,19 @@ void answer_sentence(struct str sentence, const char *rule, struct answer_list *
         return;
     n = span_find(s, true, v, SPAN_MAX);
     best = best_value(s, v, n);
-    if (best < 0)
+    if (best < 0) {
+        add_phrase(s, rule, l, rank);
         return;
+    }
     begin = list_begin(s, v, best);
-    answer_add(l, begin < best ? str_slice(s, v[begin].from, v[best].to) : value_text(s, &v[best]),
-               rule ? rule : value_rule(v[best].kind), rank);
+    answer_add(
+        l, begin < best ? str_slice(s, v[begin].from, v[best].to) : value_text(s, &v[best], l->a),
+        rule ? rule : value_rule(v[best].kind), rank);
     if (v[best].kind == SPAN_BOLD && span_is_prose(v[best].inner))
         answer_sentence(v[best].inner, rule ? rule : "last emphasised value", l, rank);
 }
 
-/* --- the end of a text -------------------------------------------------------------------------
- */
+/* --- the end of a text ----------------------------------------------------------------------- */
 
 /* A line that begins what comes after the answer: checks, notes, references, courtesies. */
 static bool is_afterword(struct str line)

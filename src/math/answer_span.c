@@ -6,8 +6,7 @@
 
 enum { MAX_RUN = 4096 };
 
-/* --- prose or mathematics ----------------------------------------------------------------------
- */
+/* --- prose or mathematics -------------------------------------------------------------------- */
 
 bool span_has_digit(struct str s)
 {
@@ -76,8 +75,45 @@ bool span_is_prose(struct str s)
     return false;
 }
 
-/* --- formulas ----------------------------------------------------------------------------------
- */
+/* The end of a character beyond ASCII that mathematics uses; i when it is none. */
+static size_t symbol_end(struct str s, size_t i)
+{
+    static const char *const symbols[] = {
+        "√", "π", "∞", "°", "º", "×", "÷", "·", "⋅", "−", "–", "≤", "≥", "≠", "≈", "∪", "∩",
+        "∈", "∅", "±", "²", "³", "⁴", "½", "¼", "¾", "⅓", "⅔", "∛", "⁄", "∕", "€", "£", "¥",
+        "₹", "θ", "α", "β", "φ", "λ", "⁰", "¹", "⁵", "⁶", "⁷", "⁸", "⁹", "₀", "₁", "₂"};
+
+    for (size_t k = 0; k < LEN(symbols); k++) {
+        if (at_text(s, i, symbols[k]))
+            return i + strlen(symbols[k]);
+    }
+    return i;
+}
+
+bool span_has_words(struct str s)
+{
+    size_t i = 0;
+
+    while (i < s.len) {
+        size_t from = i;
+
+        if (s.ptr[i] == '\\') {
+            skip_command(s, &i);
+        } else if (is_alpha(s.ptr[i])) {
+            while (i < s.len && is_alpha(s.ptr[i]))
+                i++;
+            if (i - from >= 3 && !is_math_word(str_slice(s, from, i)))
+                return true;
+        } else if ((unsigned char)s.ptr[i] >= 0xC3 && symbol_end(s, i) == i) {
+            return true; /* a letter beyond ASCII */
+        } else {
+            i = MAX(symbol_end(s, i), i + 1);
+        }
+    }
+    return false;
+}
+
+/* --- formulas -------------------------------------------------------------------------------- */
 
 static bool has_blank_line(struct str s)
 {
@@ -175,8 +211,7 @@ bool span_formula(struct str text, size_t i, struct span *out)
     return false;
 }
 
-/* --- emphasis and code -------------------------------------------------------------------------
- */
+/* --- emphasis and code ----------------------------------------------------------------------- */
 
 static bool emphasis(struct str s, size_t i, struct span *out)
 {
@@ -214,23 +249,7 @@ static bool code(struct str s, size_t i, struct span *out)
     return true;
 }
 
-/* --- runs of plain mathematics -----------------------------------------------------------------
- */
-
-/* The end of a character beyond ASCII that mathematics uses; i when it is none. */
-static size_t symbol_end(struct str s, size_t i)
-{
-    static const char *const symbols[] = {
-        "√", "π", "∞", "°", "º", "×", "÷", "·", "⋅", "−", "–", "≤", "≥", "≠", "≈", "∪", "∩",
-        "∈", "∅", "±", "²", "³", "⁴", "½", "¼", "¾", "⅓", "⅔", "∛", "⁄", "∕", "€", "£", "¥",
-        "₹", "θ", "α", "β", "φ", "λ", "⁰", "¹", "⁵", "⁶", "⁷", "⁸", "⁹", "₀", "₁", "₂"};
-
-    for (size_t k = 0; k < LEN(symbols); k++) {
-        if (at_text(s, i, symbols[k]))
-            return i + strlen(symbols[k]);
-    }
-    return i;
-}
+/* --- runs of plain mathematics --------------------------------------------------------------- */
 
 static size_t command_end(struct str s, size_t i)
 {

@@ -10,8 +10,7 @@ struct score_opts score_opts_default(void)
     return (struct score_opts){.math = math_opts_default()};
 }
 
-/* --- candidates --------------------------------------------------------------------------------
- */
+/* --- candidates ------------------------------------------------------------------------------ */
 
 /* The readings of a response, or of a bare answer: itself first, then as a sentence. */
 static int candidates(struct str response, const struct score_opts *o, struct arena *a,
@@ -26,7 +25,8 @@ static int candidates(struct str response, const struct score_opts *o, struct ar
     if (bare.len == 0 || answer_is_code(bare))
         return 0;
     out[n++] = (struct answer_candidate){bare, "bare answer", 0};
-    n += answer_find(response, a, out + n, ANSWER_MAX_CANDIDATES - n);
+    if (answer_has_words(response) || str_find_char(response, '$', 0) >= 0)
+        n += answer_find(response, a, out + n, ANSWER_MAX_CANDIDATES - n);
     for (int i = 1; i < n; i++)
         out[i].rank = 0;
     return n;
@@ -38,8 +38,7 @@ static bool same_place(const struct answer_candidate *best, const struct answer_
     return best->rank == c->rank || strcmp(best->rule, "whole response") == 0;
 }
 
-/* --- options -----------------------------------------------------------------------------------
- */
+/* --- options --------------------------------------------------------------------------------- */
 
 /* The letters of a gold: of its text, else of its last line that is an option. */
 static uint32_t gold_letters(struct str gold, const struct score_opts *o, struct str *option_text)
@@ -88,8 +87,7 @@ static void decide_letters(uint32_t gold, uint32_t pred, struct arena *a, struct
                              STR_ARG(out->pred_form), STR_ARG(out->gold_form));
 }
 
-/* --- one candidate -----------------------------------------------------------------------------
- */
+/* --- one candidate --------------------------------------------------------------------------- */
 
 static void keep(struct math_score *out, const struct math_verdict *v,
                  const struct answer_candidate *cand, struct arena *a)
@@ -105,6 +103,13 @@ static void keep(struct math_score *out, const struct math_verdict *v,
     out->proof = str_dup(a, v->proof);
 }
 
+/* Whether a candidate that is not the gold leaves the decision to the next reading of its place: a
+ * sentence, or text that does not parse. */
+static bool is_open(struct math_ctx *c, const struct answer_candidate *cand)
+{
+    return answer_has_words(cand->text) || !math_parses(c, cand->text);
+}
+
 static void compare_candidates(struct math_ctx *c, struct str gold,
                                const struct answer_candidate *cand, int n,
                                const struct score_opts *o, struct arena *a, struct math_score *out)
@@ -114,10 +119,10 @@ static void compare_candidates(struct math_ctx *c, struct str gold,
         bool is_last = i + 1 == n || !same_place(&cand[0], &cand[i + 1]);
 
         math_compare(c, gold, cand[i].text, &o->math, &v);
-        if (i == 0 || v.result != MATH_DIFFERENT || is_last || math_parses(c, cand[i].text))
-            keep(out, &v, &cand[i], a);
-        if (v.result != MATH_DIFFERENT || is_last || math_parses(c, cand[i].text))
-            return;
+        if (v.result != MATH_EQUAL && !is_last && is_open(c, &cand[i]))
+            continue;
+        keep(out, &v, &cand[i], a);
+        return;
     }
 }
 
@@ -152,8 +157,23 @@ static void score_option(struct math_ctx *c, uint32_t letters, struct str option
     }
 }
 
-/* --- together ----------------------------------------------------------------------------------
- */
+/* A gold is not searched, with one exception: a whole solution in prose, without box or "####",
+ * that announces its answer. */
+static struct str read_gold(struct math_ctx *c, struct str gold, struct arena *a)
+{
+    enum { MIN_SOLUTION = 100 };
+    struct answer_candidate cand[ANSWER_MAX_CANDIDATES];
+    struct str s = answer_gold(gold, a);
+
+    if (s.len < MIN_SOLUTION || !answer_has_words(s) || math_parses(c, s))
+        return s;
+    if (answer_find(gold, a, cand, ANSWER_MAX_CANDIDATES) > 0 &&
+        (strcmp(cand[0].rule, "final answer") == 0 || strcmp(cand[0].rule, "the answer is") == 0))
+        return cand[0].text;
+    return s;
+}
+
+/* --- together -------------------------------------------------------------------------------- */
 
 void math_score(struct math_ctx *c, struct str gold, struct str response,
                 const struct score_opts *o, struct arena *a, struct math_score *out)
@@ -172,7 +192,7 @@ void math_score(struct math_ctx *c, struct str gold, struct str response,
                                .gold_form = {"", 0},
                                .pred_form = {"", 0},
                                .proof = {"", 0}};
-    out->extracted_gold = answer_gold(gold, a);
+    out->extracted_gold = read_gold(c, gold, a);
     if (out->extracted_gold.len == 0) {
         out->gold_unreadable = true;
         out->result = MATH_UNDECIDED;

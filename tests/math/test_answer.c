@@ -91,6 +91,7 @@ static const struct row boxes[] = {
     {"[THINK]\\boxed{1}[/THINK]\\boxed{2}", "2"},
     {"\\boxed{2}<|im_end|>\n<|im_start|>user\nNext: \\boxed{9}", "2"},
     {"The answer is 5.\n\nBut it says \\boxed{6}.", "6"},
+    {"We get \\boxed{6} there. The answer is 5.", "6"},
 };
 
 TEST(boxes_are_found)
@@ -173,6 +174,7 @@ static const struct row finals[] = {
     {"✅ Final Answer: **73**", "73"},
     {"Final answer: 6\n\nThe answer is even.", "6"},
     {"最终答案：42", "42"},
+    {"So $\\boxed{255}$ is the interest. Final Answer: The final answer is $10,455$.", "10,455"},
     {"Réponse finale : 42", "42"},
     {"Respuesta final: 42", "42"},
     {"The final answer is 17 or 18.", "17 or 18"},
@@ -200,7 +202,7 @@ static const struct row sentences[] = {
     {"He had 3 apples, ate 1, so 2 remain.", "2"},
     {"The total is $1,234.50", "\\$1,234.50"},
     {"net change of -$40", "-\\$40"},
-    {"which gives 2.5 hours", "2.5 hours"},
+    {"which gives 2.5 hours", "2.5 \\text{hours}"},
     {"Therefore there are **16** such integers, not 17.", "16"},
     {"Therefore, **Carla** is the fastest, not Evelyn.", "Carla"},
     {"The minimum, attained at $x = 3$, is 7.", "7"},
@@ -208,10 +210,10 @@ static const struct row sentences[] = {
     {"The value of $n$ is $17$.", "17"},
     {"So $3x = 51$, giving $x = 17$.", "x = 17"},
     {"The probability is $\\frac{3}{4}$, i.e. 75%.", "75%"},
-    {"so the number is 10 which is 1,000.99m²", "1,000.99m²"},
+    {"so the number is 10 which is 1,000.99m²", "1,000.99 \\text{m}^2"},
     {"La réduction est de 30. Le coût final est de 100 - 30 = 70", "70"},
     {"所以一共有3 + 10 = 13只鸟和鹳鸟。", "13"},
-    {"地块面积 = 72000 / 18 = 4000千克", "4000千克"},
+    {"地块面积 = 72000 / 18 = 4000千克", "4000 \\text{千克}"},
     {"The solution is $x != 5$", "x != 5"},
     {"In step 3 we find 12 of them (see [4]).", "12"},
     {"The number of students is 18 [2].", "18"},
@@ -219,6 +221,11 @@ static const struct row sentences[] = {
     {"The roots are $2$, $3$ and $5$.", "2, 3 and 5"},
     {"The answer isn't 20, it's 21.", "21"},
     {"In 2020, 15 students came.", "15"},
+    {"Janet will still owe 220 $ in 12 months.", "220 \\$"},
+    {"The area is $17$ cm$^2$.", "17 cm^2"},
+    {"So x is 17 when y is 3.", "17"},
+    {"The equation has no real solutions.", "no real solutions"},
+    {"弗兰克一共有**858颗**糖果。", "858 \\text{颗}"},
 };
 
 TEST(last_sentences_give_their_value)
@@ -261,6 +268,7 @@ static const struct row nothing[] = {
     {"\\boxed{\\dots}", ""},
     {"(1).__class__.__mro__[1].__subclasses__() or 0", ""},
     {"__import__('os').system('touch marker') or 0", ""},
+    {"\\boxed{\\text{answer}}", ""},
     {"(lambda: open('marker', 'w'))() or 0", ""},
     {"Sorry.\nI could not find 17 in the list.", ""},
     {"\\boxed{().__class__.__base__}", ""},
@@ -280,8 +288,8 @@ static const struct row golds[] = {
     {"So the answer is: \\[ \\boxed{32349} \\]", "32349"},
     {"\\(\\boxed{1}\\) and \\(\\boxed{-2}\\).", "1, -2"},
     {"\\boxed{1} papers and \\boxed{2} bins", "1, 2"},
-    {"odd $n$", "odd $n$"},
-    {"$1$ and $2$ and $3$", "$1$ and $2$ and $3$"},
+    {"odd $n$", "odd n"},
+    {"$1$ and $2$ and $3$", "1 and 2 and 3"},
 };
 
 TEST(golds_are_read)
