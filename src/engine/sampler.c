@@ -5,6 +5,7 @@
  * is. Sums run in index order over fixed lanes, so that a row's result is the same on every machine. */
 #include "engine/sampler.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 #define MIN_TEMPERATURE 0.01f
 #define MAX_NOISE 23.0f /* -ln(-ln(1 - 2^-33)) is 22.9 */
 
-enum { HEAP_MAX = 1024, SUM_LANES = 16, SUM_BLOCK = 256, SEEN = 1 << 30 };
+enum { HEAP_MAX = 1024, SUM_LANES = 16, SUM_BLOCK = 256, STRETCH = 64, SEEN = 1 << 30 };
 
 struct scored {
     uint32_t key; /* the score's bits, so mapped that unsigned order is the order of floats */
@@ -59,62 +60,93 @@ void sampler_close(struct sampler *s)
 
 /* --- arithmetic on rows ------------------------------------------------------------------------ */
 
-/* e^x for x <= 0 to about one part in 10^7, without a branch so that loops over it become vectors: the
- * quotient by ln 2 in two parts, then a polynomial, then the exponent's bits. Below -87 it is 0. */
-static inline float exp_of(float x)
-{
-    float n = x * 1.44269504f, r, y;
-    union { float f; uint32_t u; } scale;
+typedef float f32x4 __attribute__((vector_size(16)));
+typedef int32_t i32x4 __attribute__((vector_size(16)));
 
+static inline f32x4 select4(i32x4 mask, f32x4 yes, f32x4 no)
+{
+    return (f32x4)((mask & (i32x4)yes) | (~mask & (i32x4)no));
+}
+
+static inline f32x4 load4(const float *p)
+{
+    f32x4 v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+/* e^x for x <= 0 to about one part in 10^7, four at a time: the quotient by ln 2 in two parts, then a
+ * polynomial, then the exponent's bits. Below -87 it is 0, as it is for what is not a number. */
+static inline f32x4 exp4(f32x4 x)
+{
+    const f32x4 lowest = {-88, -88, -88, -88};
+    f32x4 n, r, y;
+    i32x4 bits;
+
+    x = select4(x > lowest, x, lowest);
+    n = x * 1.44269504f;
     n = (n + 12582912.0f) - 12582912.0f; /* to the nearest integer */
     r = x - n * 0.693359375f;
     r = r + n * 2.12194440e-4f;
-    y = 1.9875691500e-4f;
-    y = y * r + 1.3981999507e-3f;
+    y = 1.9875691500e-4f * r + 1.3981999507e-3f;
     y = y * r + 8.3334519073e-3f;
     y = y * r + 4.1665795894e-2f;
     y = y * r + 1.6666665459e-1f;
     y = y * r + 5.0000001201e-1f;
     y = y * r * r + r + 1.0f;
-    scale.u = (uint32_t)((int32_t)(x > -87.0f ? n : -127.0f) + 127) << 23;
-    return y * scale.f;
+    bits = (__builtin_convertvector(n, i32x4) + 127) & (x > -87.0f);
+    return y * (f32x4)(bits << 23);
 }
 
-/* Sum of e^(w[i] - max) over n values. */
+static inline float exp_of(float x)
+{
+    return exp4((f32x4){x, x, x, x})[0];
+}
+
+/* Sum of e^(w[i] - max) over n values. Lane i of 16 takes every sixteenth, over blocks of 256. */
 static double sum_exp(const float *w, int n, float max)
 {
     double sum = 0;
 
     for (int at = 0; at < n; at += SUM_BLOCK) {
-        float lane[SUM_LANES] = {0};
+        f32x4 lane[SUM_LANES / 4] = {{0}};
         int end = MIN(n - at, SUM_BLOCK), i = 0;
 
         for (; i + SUM_LANES <= end; i += SUM_LANES)
-            for (int j = 0; j < SUM_LANES; j++)
-                lane[j] += exp_of(MAX(w[at + i + j] - max, -88.0f));
+            for (int j = 0; j < SUM_LANES / 4; j++)
+                lane[j] += exp4(load4(w + at + i + 4 * j) - max);
         for (; i < end; i++)
-            lane[i % SUM_LANES] += exp_of(MAX(w[at + i] - max, -88.0f));
+            lane[i % SUM_LANES / 4][i % 4] += exp_of(w[at + i] - max);
         for (int j = 0; j < SUM_LANES; j++)
-            sum += (double)lane[j];
+            sum += (double)lane[j / 4][j % 4];
     }
     return sum;
+}
+
+/* The largest of 64 values from p on: most stretches of a row are settled by it. */
+static inline float max_of_stretch(const float *p)
+{
+    f32x4 m = load4(p);
+
+    for (int i = 4; i < STRETCH; i += 4) {
+        f32x4 v = load4(p + i);
+
+        m = select4(v > m, v, m);
+    }
+    return MAX(MAX(m[0], m[1]), MAX(m[2], m[3]));
 }
 
 /* The first index of the largest value; -1: none is a number above -infinity. */
 static int arg_max(const float *w, int n)
 {
-    float lane[SUM_LANES], max = -INFINITY;
+    float max = -INFINITY;
     int i = 0;
 
-    for (int j = 0; j < SUM_LANES; j++)
-        lane[j] = -INFINITY;
-    for (; i + SUM_LANES <= n; i += SUM_LANES)
-        for (int j = 0; j < SUM_LANES; j++)
-            lane[j] = w[i + j] > lane[j] ? w[i + j] : lane[j];
+    for (; i + STRETCH <= n; i += STRETCH)
+        max = MAX(max, max_of_stretch(w + i));
     for (; i < n; i++)
-        lane[0] = w[i] > lane[0] ? w[i] : lane[0];
-    for (int j = 0; j < SUM_LANES; j++)
-        max = MAX(max, lane[j]);
+        max = w[i] > max ? w[i] : max;
     if (max == -INFINITY || max == INFINITY)
         return -1;
     for (i = 0; w[i] != max; i++)
@@ -178,10 +210,19 @@ static void penalize(struct sampler *s, const struct sample_params *p, const str
     }
 }
 
-/* Fills s->w with the logits after everything but the temperature. */
-static void process(struct sampler *s, const struct sample_params *p, const struct sample_history *h,
-                    const float *logits)
+static bool leaves_logits_alone(const struct sample_params *p, const struct sample_history *h)
 {
+    return p->n_allowed_ids == 0 && p->n_bad_words == 0 && p->n_bias == 0 &&
+           (p->n_stop_ids == 0 || h->n_tokens - h->n_prompt >= p->min_tokens) && p->repetition_penalty == 1 &&
+           p->presence_penalty == 0 && p->frequency_penalty == 0;
+}
+
+/* The logits after everything but the temperature: s->w, or the row itself where nothing changes it. */
+static const float *process(struct sampler *s, const struct sample_params *p, const struct sample_history *h,
+                            const float *logits)
+{
+    if (leaves_logits_alone(p, h))
+        return logits;
     if (p->n_allowed_ids > 0)
         keep_allowed(s, p, logits);
     else
@@ -194,6 +235,7 @@ static void process(struct sampler *s, const struct sample_params *p, const stru
         if (p->bias_ids[i] >= 0 && p->bias_ids[i] < s->vocab_size)
             s->w[p->bias_ids[i]] += p->bias[i];
     penalize(s, p, h);
+    return s->w;
 }
 
 /* --- selection --------------------------------------------------------------------------------- */
@@ -263,6 +305,10 @@ static void select_best(struct sampler *s, const float *w, int k)
         sift_down(heap, k, i);
     worst = value_of_key(heap[0].key);
     for (int i = k; i < s->vocab_size; i++) {
+        if (i % STRETCH == 0 && i + STRETCH <= s->vocab_size && max_of_stretch(w + i) <= worst) {
+            i += STRETCH - 1;
+            continue;
+        }
         if (!(w[i] > worst)) /* an equal one has the higher id */
             continue;
         heap[0] = (struct scored){key_of(w[i]), i};
@@ -271,16 +317,16 @@ static void select_best(struct sampler *s, const float *w, int k)
     }
 }
 
-static float kth_largest(struct sampler *s, int k)
+static float kth_largest(struct sampler *s, const float *w, int k)
 {
     int n = s->vocab_size;
 
     if (k <= HEAP_MAX) {
-        select_best(s, s->w, k);
+        select_best(s, w, k);
         return value_of_key(s->sort[0].key);
     }
     for (int i = 0; i < n; i++)
-        s->sort[i] = (struct scored){key_of(s->w[i]), i};
+        s->sort[i] = (struct scored){key_of(w[i]), i};
     radix_sort(s->sort, s->sort + n, n);
     return value_of_key(s->sort[n - k].key);
 }
@@ -296,13 +342,13 @@ static int keep_top_p(struct sampler *s, float top_p, float max, int n)
 
     for (int i = n - 1; i >= 0; i--) {
         if (s->scaled[i] < sure)
-            mass += (double)exp_of(MAX(s->scaled[i] - max, -88.0f));
+            mass += (double)exp_of(s->scaled[i] - max);
         else
             a[n_sorted++] = (struct scored){key_of(s->scaled[i]), s->ids[i]};
     }
     radix_sort(a, a + n, n_sorted);
     for (; first < n_sorted - 1; first++) {
-        mass += (double)exp_of(MAX(value_of_key(a[first].key) - max, -88.0f));
+        mass += (double)exp_of(value_of_key(a[first].key) - max);
         if (mass > limit)
             break;
     }
@@ -313,24 +359,32 @@ static int keep_top_p(struct sampler *s, float top_p, float max, int n)
     return n_sorted - first;
 }
 
-/* Steps 6 to 9 on s->w; best is the index of its maximum. Survivors go to s->ids and s->scaled. */
-static int filter(struct sampler *s, const struct sample_params *p, int best)
+/* Steps 6 to 9 on w, whose maximum is at index best. Survivors go to s->ids and s->scaled. Division keeps the
+ * order, so the k-th largest is found before it; what division makes equal counts as equal. */
+static int filter(struct sampler *s, const struct sample_params *p, const float *w, int best)
 {
-    float temperature = MAX(p->temperature, MIN_TEMPERATURE), max, floor_value = -INFINITY;
+    float temperature = MAX(p->temperature, MIN_TEMPERATURE), max = w[best] / temperature;
+    float kth = -INFINITY, about = -FLT_MAX;
     int n = 0;
 
-    for (int i = 0; i < s->vocab_size; i++)
-        s->w[i] /= temperature;
-    max = s->w[best];
-    if (p->top_k > 0 && p->top_k < s->vocab_size)
-        floor_value = kth_largest(s, p->top_k);
+    if (p->top_k > 0 && p->top_k < s->vocab_size) {
+        float raw = kth_largest(s, w, p->top_k);
+
+        kth = raw / temperature;
+        about = raw > -INFINITY ? raw - fabsf(raw) * 1e-6f : about; /* nothing below it can be equal after division */
+    }
     for (int i = 0; i < s->vocab_size; i++) {
-        if (!(s->w[i] >= floor_value) || s->w[i] == -INFINITY)
+        float l;
+
+        if (i % STRETCH == 0 && i + STRETCH <= s->vocab_size && max_of_stretch(w + i) < about) {
+            i += STRETCH - 1;
             continue;
-        if (p->min_p > 0 && expf(s->w[i] - max) < p->min_p)
+        }
+        l = w[i] / temperature;
+        if (!(w[i] >= about) || !(l >= kth) || (p->min_p > 0 && expf(l - max) < p->min_p))
             continue;
         s->ids[n] = i;
-        s->scaled[n++] = s->w[i];
+        s->scaled[n++] = l;
     }
     return p->top_p < 1 ? keep_top_p(s, p->top_p, max, n) : n;
 }
@@ -379,18 +433,19 @@ static int32_t draw_from(const struct sampler *s, const struct sample_params *p,
 int sampler_survivors(struct sampler *s, const struct sample_params *p, const struct sample_history *h,
                       const float *logits, int32_t *ids, float *scaled)
 {
+    const float *w;
     int best, n;
 
-    process(s, p, h, logits);
-    best = arg_max(s->w, s->vocab_size);
+    w = process(s, p, h, logits);
+    best = arg_max(w, s->vocab_size);
     if (best < 0)
         return 0;
     if (p->temperature < GREEDY_BELOW) {
         ids[0] = best;
-        scaled[0] = s->w[best];
+        scaled[0] = w[best];
         return 1;
     }
-    n = filter(s, p, best);
+    n = filter(s, p, w, best);
     memcpy(ids, s->ids, (size_t)n * sizeof(*ids));
     memcpy(scaled, s->scaled, (size_t)n * sizeof(*scaled));
     return n;
@@ -399,13 +454,12 @@ int sampler_survivors(struct sampler *s, const struct sample_params *p, const st
 int32_t sampler_draw(struct sampler *s, const struct sample_params *p, const struct sample_history *h,
                      const float *logits)
 {
-    int best;
+    const float *w = process(s, p, h, logits);
+    int best = arg_max(w, s->vocab_size);
 
-    process(s, p, h, logits);
-    best = arg_max(s->w, s->vocab_size);
     if (best < 0 || p->temperature < GREEDY_BELOW)
         return best;
-    return draw_from(s, p, filter(s, p, best), (uint32_t)(h->n_tokens - h->n_prompt));
+    return draw_from(s, p, filter(s, p, w, best), (uint32_t)(h->n_tokens - h->n_prompt));
 }
 
 void sampler_logprobs(struct sampler *s, const float *logits, int32_t token_id, int n_top,
