@@ -2,7 +2,8 @@
  * the same requests gives the same tokens and the same bits of every logprob. The model is invented (dummy
  * weights from a config.json of its own), small, and nearly indifferent between tokens, so that a
  * single different bit would soon show.
- * timeout: 300 */
+ * timeout: 300
+ * link-wrap: malloc calloc realloc */
 #include "test.h"
 
 #include <math.h>
@@ -44,6 +45,36 @@ static int drop_model(void **state UNUSED)
     rmdir(model_dir);
     arena_clear(&a);
     return 0;
+}
+
+/* --- allocations -------------------------------------------------------------------------------- */
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *ptr, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *ptr, size_t n);
+
+static bool is_counting;
+static int n_allocations;
+
+void *__wrap_malloc(size_t n)
+{
+    n_allocations += is_counting;
+    return __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    n_allocations += is_counting;
+    return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *ptr, size_t n)
+{
+    n_allocations += is_counting;
+    return __real_realloc(ptr, n);
 }
 
 /* --- requests ---------------------------------------------------------------------------------- */
@@ -328,6 +359,39 @@ TEST(scores_agree)
     model_close(m);
 }
 
+TEST(steps_allocate_nothing)
+{
+    static struct fixed_request q[N_REQUESTS];
+    struct err e = ERR_INIT;
+    struct model *m = open_model(&e);
+    struct engine *g = m ? engine_open(m, &small, &e) : NULL;
+    int n_steps = 0;
+
+    CHECK_OK("open", g != NULL, &e);
+    make_requests(q);
+    for (int i = 0; i < N_REQUESTS; i++)
+        CHECK_OK("add", engine_add(g, &q[i].r, &e) != NULL, &e);
+    while (!engine_is_idle(g)) {
+        struct engine_seq **outputs;
+        bool ok;
+        int n;
+
+        is_counting = true;
+        ok = engine_step(g, &outputs, &n, &e);
+        is_counting = false;
+        CHECK_OK("step", ok, &e);
+        if (n_steps++ == 20)
+            engine_preempt_any(g, 3);
+        for (int i = 0; i < n; i++)
+            if (outputs[i]->finish != ENGINE_RUNNING)
+                engine_release(g, outputs[i]);
+    }
+    CHECK("some steps", n_steps > 50);
+    CHECK_INT("allocations", n_allocations, 0);
+    engine_close(g);
+    model_close(m);
+}
+
 TEST(what_cannot_fit_is_refused)
 {
     struct err e = ERR_INIT;
@@ -369,6 +433,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stops),
         cmocka_unit_test(scores_agree),
+        cmocka_unit_test(steps_allocate_nothing),
         cmocka_unit_test(what_cannot_fit_is_refused),
         cmocka_unit_test(every_way_gives_the_same_bits),
     };
