@@ -212,7 +212,7 @@ enum tri answer_equal(struct math_ctx *c, const struct expr *g, const struct exp
 
 /* --- readings ---------------------------------------------------------------------------------- */
 
-enum reading_kind { READ_PLAIN, READ_LIST, READ_DECIMAL, READ_IMAGINARY, N_READINGS };
+enum reading_kind { READ_PLAIN, READ_LIST, READ_DECIMAL, READ_IMAGINARY, READ_LETTER_UNIT, N_READINGS };
 
 struct side {
     struct str text, plain;
@@ -251,7 +251,8 @@ static const struct expr *parse_side(struct math_ctx *c, struct side *s, enum re
 {
     struct latex_reading r = {.comma_is_list = kind == READ_LIST,
                               .comma_is_decimal = kind == READ_DECIMAL,
-                              .j_is_unit = kind == READ_IMAGINARY};
+                              .j_is_unit = kind == READ_IMAGINARY,
+                              .letter_is_unit = kind == READ_LETTER_UNIT};
     struct expr *e;
     int group;
 
@@ -320,6 +321,9 @@ static enum tri other_readings(struct math_ctx *c, struct side *g, struct side *
         t = try_readings(c, g, p, READ_PLAIN, READ_IMAGINARY);
     if (t != TRI_YES && g_imag)
         t = try_readings(c, g, p, READ_IMAGINARY, READ_PLAIN);
+    /* "79 g" for 79 */
+    if (t != TRI_YES && a && b && !expr_has_symbols(a) && expr_has_symbols(b))
+        t = try_readings(c, g, p, READ_PLAIN, READ_LETTER_UNIT);
     return t;
 }
 

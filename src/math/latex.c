@@ -176,6 +176,8 @@ static struct expr *make_level(struct parser *ps, int prec, const struct op *ops
     case PREC_SETOP:
         return make_setop(ps, ops, args, n);
     case PREC_COLON:
+        if (n == 2 && args[0]->op == EX_TEXT) /* "Probability: 0.75" */
+            return expr_rel(ps->pool, REL_EQ, args[0], args[1]);
         return expr_new(ps->pool, EX_RATIO, 0, args, n);
     default:
         return make_list(ps, ops, args, n);

@@ -22,7 +22,8 @@ struct latex_reading {
     bool comma_is_decimal; /* 2,5 is five halves */
     bool e_is_symbol;      /* the letter e is a variable */
     bool i_is_symbol;
-    bool j_is_unit;        /* the letter j is the imaginary unit */
+    bool j_is_unit;        /* the letters j and I are the imaginary unit */
+    bool letter_is_unit;   /* "79 g", "12 m^2": a letter behind a number is a unit */
 };
 
 /* Valid UTF-8 without control and invisible characters; full-width forms and Unicode mathematics as

@@ -146,8 +146,11 @@ static bool begins_unit(const struct parser *ps, const struct latex_token *t, co
 
     if (left->op == EX_TEXT || left->op == EX_REL || left->op == EX_LIST)
         return false;
+    if ((unsigned char)t->text.ptr[0] >= 128)
+        return is_number;
     if (t->text.len == 1)
-        return t->is_text && is_number && unit_is_known(t->text) && !strchr("ei", t->text.ptr[0]);
+        return (t->is_text || (ps->reading->letter_is_unit && (t->blank_before || (tok(ps, 1)->kind == TOK_OP && tok(ps, 1)->ch == '^')))) &&
+               is_number && unit_is_known(t->text) && !strchr("ei", t->text.ptr[0]);
     if (latex_word_find(t->text) && !unit_is_known(t->text))
         return false;
     return t->is_text || (is_number && unit_is_known(t->text)) || (t->text.len >= 4 && is_number);
@@ -216,6 +219,31 @@ static bool is_lower(struct str s)
     return true;
 }
 
+/* Frequent short words, so that prose is never a product: "so 2 remain". */
+static bool is_small_word(struct str s)
+{
+    static const char *const small[] = {"is", "so", "he", "we", "it", "to", "in", "of", "at", "by", "be", "as", "an",
+                                        "my", "no", "do", "us", "up", "go", "the", "has", "had", "for", "was", "are",
+                                        "she", "his", "her", "not", "all", "can", "you", "ate", "its", "who", "how",
+                                        "one", "two", "six", "ten", "but", "per", "any", "did", "get", "got", "our",
+                                        "out", "she", "now", "let", "see", "use", "set", "der", "die", "das", "est",
+                                        "les", "des", "une", "que", "los", "las", "non", "new", "way", "day", "sum"};
+
+    for (size_t i = 0; i < LEN(small); i++)
+        if (str_eq_nocase(s, STR(small[i])))
+            return true;
+    return false;
+}
+
+/* abcd, wxyz: more likely factors than a word. */
+static bool is_ascending(struct str s)
+{
+    for (size_t i = 1; i < s.len; i++)
+        if (s.ptr[i] <= s.ptr[i - 1])
+            return false;
+    return true;
+}
+
 /* A word, not a product of its letters: from a text run, long, or a pronounceable one alone. */
 static bool reads_as_text(const struct parser *ps, const struct latex_token *t)
 {
@@ -230,7 +258,9 @@ static bool reads_as_text(const struct parser *ps, const struct latex_token *t)
         return true;
     if (t->text.len >= 3 && is_alone && has_vowel(t->text) && (is_lower(t->text) || is_lower(str_slice(t->text, 1, 99))))
         return true;
-    return t->text.len == 4 && is_lower(t->text) && has_vowel(t->text) && next->kind == TOK_WORD;
+    if (is_small_word(t->text))
+        return t->text.len > 2 || next->kind == TOK_WORD || t->blank_before;
+    return t->text.len == 4 && is_lower(str_slice(t->text, 1, 4)) && has_vowel(t->text) && !is_ascending(t->text);
 }
 
 static void deliver_letters(struct parser *ps, struct str word)

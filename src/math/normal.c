@@ -123,19 +123,46 @@ static struct expr *determinant(struct math_ctx *c, struct expr *const *a, int n
     return expr_new(&c->pool, EX_ADD, 0, terms, n);
 }
 
+enum { MAX_MATRIX_PRODUCT = 8 };
+
+/* Rows times columns; NULL when the sizes do not fit. */
+static struct expr *matrix_product(struct math_ctx *c, const struct expr *a, const struct expr *b)
+{
+    struct expr **kids, *out;
+
+    if (a->op != EX_MATRIX || b->op != EX_MATRIX || a->cols != b->rows || a->rows > MAX_MATRIX_PRODUCT ||
+        a->cols > MAX_MATRIX_PRODUCT || b->cols > MAX_MATRIX_PRODUCT)
+        return NULL;
+    kids = arena_array(&c->arena, (size_t)(a->rows * b->cols), sizeof(*kids));
+    for (int i = 0; i < a->rows; i++) {
+        for (int j = 0; j < b->cols; j++) {
+            struct expr *terms[MAX_MATRIX_PRODUCT];
+            for (int k = 0; k < a->cols; k++)
+                terms[k] = expr_bin(&c->pool, EX_MUL, 0, a->kid[i * a->cols + k], b->kid[k * b->cols + j]);
+            kids[i * b->cols + j] = expr_new(&c->pool, EX_ADD, 0, terms, a->cols);
+        }
+    }
+    out = expr_new(&c->pool, EX_MATRIX, 0, kids, a->rows * b->cols);
+    out->rows = a->rows;
+    out->cols = b->cols;
+    return out;
+}
+
 static struct expr *fold_product(struct math_ctx *c, struct expr *e)
 {
-    struct expr *m = NULL, *factor = NULL;
+    struct expr *m = NULL, *factor = NULL, *product;
 
     for (int i = 0; i < e->n; i++) {
         if (is_vector(e->kid[i]) && !m)
             m = e->kid[i];
+        else if (is_vector(e->kid[i]) && (product = matrix_product(c, m, e->kid[i])) != NULL)
+            m = product;
         else if (is_vector(e->kid[i]) || !expr_is_arith(e->kid[i]))
             return e;
         else
             factor = factor ? expr_bin(&c->pool, EX_MUL, 0, factor, e->kid[i]) : e->kid[i];
     }
-    return m && factor ? scaled(c, m, factor, false) : e;
+    return m && factor ? scaled(c, m, factor, false) : m ? m : e;
 }
 
 static struct expr *fold_sum(struct math_ctx *c, struct expr *e)
