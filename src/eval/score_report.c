@@ -314,7 +314,9 @@ void score_write_table(const struct score *s, const struct score_baseline *b, st
     buf_addf(out, "  %d %% interval for\n", percent);
     add_interval(out, "these problems again", &s->these);
     add_interval(out, "problems like these", &s->like);
-    if (s->counts.n_truncated)
+    if (isnan(s->accuracy_without_truncated))
+        buf_addz(out, "  without truncated samples     none is left\n");
+    else if (s->counts.n_truncated)
         buf_addf(out, "  without truncated samples     %6.2f\n", 100 * s->accuracy_without_truncated);
     if (s->high_bound - s->low_bound > 0)
         buf_addf(out, "  bounds: %.2f if all that is open were wrong, %.2f if right\n", 100 * s->low_bound, 100 * s->high_bound);

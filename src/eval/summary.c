@@ -45,8 +45,11 @@ static void add_task(const struct summary *s, const struct score *score, struct 
              score->these.is_conservative ? " (conservative)" : "");
     buf_addf(out, "- problems like these: %.2f - %.2f%s\n", 100 * score->like.low, 100 * score->like.high,
              score->like.is_conservative ? " (conservative)" : "");
-    buf_addf(out, "- cut off by the token limit: %d (%.1f %%); accuracy without them %.2f\n", c->n_truncated,
-             100.0 * c->n_truncated / score->n_rows, 100 * score->accuracy_without_truncated);
+    buf_addf(out, "- cut off by the token limit: %d (%.1f %%)", c->n_truncated, 100.0 * c->n_truncated / score->n_rows);
+    if (isnan(score->accuracy_without_truncated))
+        buf_addz(out, "; none is left without them\n");
+    else
+        buf_addf(out, "; accuracy without them %.2f\n", 100 * score->accuracy_without_truncated);
     buf_addf(out, "- undecided %d, no answer found %d, empty %d, missing %d\n", c->n_unknown, c->n_nothing_extracted, c->n_empty,
              c->n_missing);
     if (s->published)
