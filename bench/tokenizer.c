@@ -1,11 +1,13 @@
-/* tokenizer.c - how fast text becomes ids: English, code, Chinese, one unbroken word; and how fast a tokenizer opens.
+/* tokenizer.c - how fast text becomes ids: English, code, Chinese, one unbroken word; and how fast
+ * a tokenizer opens.
  *
  *   bench_tokenizer DIR...   folders with a tokenizer.json
  *
- * English is data/gsm8k.jsonl, code is src/, Chinese is drawn from common words, the unbroken word is a million
- * random letters. Texts are encoded in parts of 16 KiB, as long as a prompt, but the word as a whole. "first" is the
- * first pass, when no word is remembered; "best" the best of five later ones. Times are those that the thread
- * had on a core, so that other programs on the machine disturb them less. */
+ * English is data/gsm8k.jsonl, code is src/, Chinese is drawn from common words, the unbroken word
+ * is a million random letters. Texts are encoded in parts of 16 KiB, as long as a prompt, but the
+ * word as a whole. "first" is the first pass, when no word is remembered; "best" the best of five
+ * later ones. Times are those that the thread had on a core, so that other programs on the machine
+ * disturb them less. */
 #include <dirent.h>
 
 #include "base/arena.h"
@@ -14,7 +16,7 @@
 #include "formats/jsonl.h"
 #include "tokenizer/tokenizer.h"
 
-#define PART 16384
+#define PART       16384
 #define TEXT_BYTES 1000000
 
 static void die(const struct err *e)
@@ -92,10 +94,12 @@ static void add_code(const char *dir, struct buf *out)
 static void add_chinese(struct buf *out)
 {
     static const char *const words[] = {
-        "我们", "的", "是", "在", "一个", "问题", "可以", "这个", "不", "了", "和", "有", "学生", "老师", "时间", "计算",
-        "数学", "模型", "语言", "方法", "如果", "那么", "因为", "所以", "但是", "已经", "开始", "结束", "中国", "城市", "世界", "人民",
-        "发展", "经济", "技术", "研究", "结果", "证明", "函数", "方程", "三角形", "面积", "长度", "整数", "最大", "最小", "求", "设",
-        "得到", "需要", "使用", "不同", "相同", "其中", "每天", "今天", "明天", "公司", "工作", "生活", "。", "，", "；", "？",
+        "我们", "的",   "是",   "在",   "一个", "问题", "可以", "这个",   "不",   "了",   "和",
+        "有",   "学生", "老师", "时间", "计算", "数学", "模型", "语言",   "方法", "如果", "那么",
+        "因为", "所以", "但是", "已经", "开始", "结束", "中国", "城市",   "世界", "人民", "发展",
+        "经济", "技术", "研究", "结果", "证明", "函数", "方程", "三角形", "面积", "长度", "整数",
+        "最大", "最小", "求",   "设",   "得到", "需要", "使用", "不同",   "相同", "其中", "每天",
+        "今天", "明天", "公司", "工作", "生活", "。",   "，",   "；",     "？",
     };
     uint64_t state = 7;
 
@@ -143,8 +147,8 @@ static void bench_text(const char *dir, const char *what, const struct buf *text
     first = pass(t, buf_str(text), part, &n_tokens);
     for (int i = 0; i < 5; i++)
         best = MIN(best, pass(t, buf_str(text), part, &n_tokens));
-    printf("  %-16s %5.2f MB %8zu tokens  first %6.1f MB/s  best %6.1f MB/s\n", what, mb, n_tokens, mb / first,
-           mb / best);
+    printf("  %-16s %5.2f MB %8zu tokens  first %6.1f MB/s  best %6.1f MB/s\n", what, mb, n_tokens,
+           mb / first, mb / best);
     tokenizer_close(t);
 }
 
@@ -166,8 +170,8 @@ static void bench_open(const char *dir)
         size = tokenizer_vocab_size(t);
         tokenizer_close(t);
     }
-    printf("%s: %d tokens, opens in %.1f ms (worst of seven %.1f ms)\n", path_base(dir), size, (double)best / 1e3,
-           (double)worst / 1e3);
+    printf("%s: %d tokens, opens in %.1f ms (worst of seven %.1f ms)\n", path_base(dir), size,
+           (double)best / 1e3, (double)worst / 1e3);
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,10 @@
-/* cmd_inspect_prompt.c - `inspect prompt`: what the model really sees of the first items of a benchmark.
+/* cmd_inspect_prompt.c - `inspect prompt`: what the model really sees of the first items of a
+ * benchmark.
  *
- * Each line of the file is {"prompt": ...}, or {"messages": [...]} with tools and documents if it likes. The chat
- * template makes the prompt, the tokenizer its ids. On a terminal special tokens are coloured. Warnings tell of
- * special tokens that an item's own text spells, of a double BOS, of a missing generation prompt. */
+ * Each line of the file is {"prompt": ...}, or {"messages": [...]} with tools and documents if it
+ * likes. The chat template makes the prompt, the tokenizer its ids. On a terminal special tokens
+ * are coloured. Warnings tell of special tokens that an item's own text spells, of a double BOS, of
+ * a missing generation prompt. */
 #include <unistd.h>
 
 #include "base/file.h"
@@ -18,18 +20,21 @@
 #define MAX_FLAWS 32
 
 struct prompt_view_opts {
-    const char *model_name_or_path, *input_file, *input_key, *chat_template, *chat_template_kwargs, *color;
+    const char *model_name_or_path, *input_file, *input_key, *chat_template, *chat_template_kwargs,
+        *color;
     int limit;
     bool json;
 };
 
 #define S struct prompt_view_opts
 static const struct opt view_table[] = {
-    OPT_STR(S, model_name_or_path, "", "model directory: tokenizer and chat template", .flags = OPT_REQUIRED),
+    OPT_STR(S, model_name_or_path, "", "model directory: tokenizer and chat template",
+            .flags = OPT_REQUIRED),
     OPT_STR(S, input_file, "", "JSONL file of a benchmark", .flags = OPT_REQUIRED),
     OPT_STR(S, input_key, "prompt", "field that holds the prompt"),
     OPT_STR(S, chat_template, "", "file with a template instead of the model's own"),
-    OPT_STR(S, chat_template_kwargs, "{}", "further variables of the template as JSON: {\"enable_thinking\": false}"),
+    OPT_STR(S, chat_template_kwargs, "{}",
+            "further variables of the template as JSON: {\"enable_thinking\": false}"),
     OPT_INT(S, limit, "2", 1, 1000000, "items to show, from the first"),
     OPT_CHOICE(S, color, "auto", "auto|always|never", "colour special tokens; auto: on a terminal"),
     OPT_BOOL(S, json, "false", "print one JSON object for each item: text, ids, warnings"),
@@ -59,7 +64,8 @@ static struct json *make_message(const char *role, struct str content)
 }
 
 /* The item's own messages, or its prompt as a user's message after the system prompt. */
-static struct json *item_messages(const struct prompt_view *v, const struct json *item, struct err *e)
+static struct json *item_messages(const struct prompt_view *v, const struct json *item,
+                                  struct err *e)
 {
     const struct json *own = json_get(item, "messages"), *prompt = json_get(item, v->o->input_key);
     struct json *messages;
@@ -67,8 +73,8 @@ static struct json *item_messages(const struct prompt_view *v, const struct json
     if (json_type(own) == JSON_ARRAY)
         return json_clone(own);
     if (json_type(prompt) != JSON_STRING) {
-        err_set(e, ERR_INPUT, "\"%s\" is %s, expected a string; --input_key names another field", v->o->input_key,
-                json_type_name(json_type(prompt)));
+        err_set(e, ERR_INPUT, "\"%s\" is %s, expected a string; --input_key names another field",
+                v->o->input_key, json_type_name(json_type(prompt)));
         return NULL;
     }
     messages = json_new_array();
@@ -86,17 +92,20 @@ static void add_warning(const struct prompt_view *v, const struct chat_flaw *fla
     if (flaw->kind == CHAT_FLAW_MARKER_IN_CONTENT)
         buf_addf(out, ": message %zu spells", flaw->message + 1);
     if (flaw->token_id >= 0)
-        buf_addf(out, " %.*s (%d)", STR_ARG(tokenizer_content(v->tokenizer, flaw->token_id)), flaw->token_id);
+        buf_addf(out, " %.*s (%d)", STR_ARG(tokenizer_content(v->tokenizer, flaw->token_id)),
+                 flaw->token_id);
 }
 
 /* The prompt as it is, with the special tokens among ids in colour. */
-static void add_colored(const struct prompt_view *v, struct str text, const struct token_buf *ids, struct buf *out)
+static void add_colored(const struct prompt_view *v, struct str text, const struct token_buf *ids,
+                        struct buf *out)
 {
     size_t at = 0;
 
     for (size_t i = 0; v->is_colored && i < ids->n; i++) {
         struct str content = tokenizer_content(v->tokenizer, ids->ids[i]);
-        ptrdiff_t found = tokenizer_is_added(v->tokenizer, ids->ids[i]) ? str_find(text, content, at) : -1;
+        ptrdiff_t found =
+            tokenizer_is_added(v->tokenizer, ids->ids[i]) ? str_find(text, content, at) : -1;
 
         if (found < 0)
             continue;
@@ -107,8 +116,8 @@ static void add_colored(const struct prompt_view *v, struct str text, const stru
     buf_add(out, text.ptr + at, text.len - at);
 }
 
-static void show_plain(struct prompt_view *v, int number, struct str text, const struct token_buf *ids,
-                       const struct chat_flaw *flaws, int n_flaws)
+static void show_plain(struct prompt_view *v, int number, struct str text,
+                       const struct token_buf *ids, const struct chat_flaw *flaws, int n_flaws)
 {
     buf_addf(&v->out, "=== item %d: %zu tokens\n", number, ids->n);
     add_colored(v, text, ids, &v->out);
@@ -202,7 +211,8 @@ static bool show_file(struct prompt_view *v, struct err *e)
 static struct chat_template *open_own_template(const struct prompt_view *v, struct err *e)
 {
     static const char *const names[] = {"bos_token", "eos_token", "pad_token"};
-    const int32_t ids[] = {tokenizer_bos(v->tokenizer), tokenizer_eos(v->tokenizer), tokenizer_pad(v->tokenizer)};
+    const int32_t ids[] = {tokenizer_bos(v->tokenizer), tokenizer_eos(v->tokenizer),
+                           tokenizer_pad(v->tokenizer)};
     struct json *tokens = json_new_object();
     struct buf source = {0};
     struct chat_template *t = NULL;
@@ -224,7 +234,8 @@ static bool open_all(struct prompt_view *v, const struct prompt_opts *prompt, st
     v->system_prompt = system_prompt_text(prompt->system_prompt_type);
     if (prompt->system_prompt && *prompt->system_prompt) {
         if (v->system_prompt.len)
-            return err_set(e, ERR_INPUT, "--system_prompt and --system_prompt_type %s exclude each other",
+            return err_set(e, ERR_INPUT,
+                           "--system_prompt and --system_prompt_type %s exclude each other",
                            prompt->system_prompt_type);
         v->system_prompt = STR(prompt->system_prompt);
     }
@@ -238,7 +249,8 @@ static bool open_all(struct prompt_view *v, const struct prompt_opts *prompt, st
     v->tokenizer = tokenizer_open(v->o->model_name_or_path, e);
     if (!v->tokenizer)
         return false;
-    v->chat = *v->o->chat_template ? open_own_template(v, e) : chat_template_open(v->o->model_name_or_path, e);
+    v->chat = *v->o->chat_template ? open_own_template(v, e)
+                                   : chat_template_open(v->o->model_name_or_path, e);
     return v->chat != NULL;
 }
 
@@ -246,18 +258,20 @@ int cmd_inspect_prompt(int argc, char **argv)
 {
     struct prompt_view_opts o = {0};
     struct prompt_opts prompt = {0};
-    const struct opt_group groups[] = {{"prompt", view_table, &o}, {"system prompt", prompt_table, &prompt}};
+    const struct opt_group groups[] = {{"prompt", view_table, &o},
+                                       {"system prompt", prompt_table, &prompt}};
     struct prompt_view v = {.o = &o};
     struct err e = ERR_INIT;
     int status = EXIT_OK;
 
     if (opts_asks_help(argc, argv)) {
         opts_defaults(groups, LEN(groups));
-        return command_help(
-            "usage: llmeval inspect prompt --model_name_or_path DIR --input_file FILE.jsonl [OPTIONS]\n", groups,
-            LEN(groups));
+        return command_help("usage: llmeval inspect prompt --model_name_or_path DIR --input_file "
+                            "FILE.jsonl [OPTIONS]\n",
+                            groups, LEN(groups));
     }
-    if (!opts_parse(argc, argv, groups, LEN(groups), NULL, &e) || !open_all(&v, &prompt, &e) || !show_file(&v, &e))
+    if (!opts_parse(argc, argv, groups, LEN(groups), NULL, &e) || !open_all(&v, &prompt, &e) ||
+        !show_file(&v, &e))
         status = command_failed(&e);
     buf_clear(&v.out);
     json_close(v.kwargs);

@@ -1,8 +1,10 @@
 /* cmd_inspect_tokens.c - `inspect tokens`: texts to ids, ids to texts.
  *
- * --text takes one text. Each line of --input_file is {"text": ...}, which is encoded, or {"ids": [...]}, which is
- * decoded; a line with both is decoded. With --json every input gives one line, {"ids": [...]} or
- * {"text": ..., "text_skip": ...} with special tokens left out of the latter; --text adds pieces and bytes. */
+ * --text takes one text. Each line of --input_file is {"text": ...}, which is encoded, or {"ids":
+ * [...]}, which is decoded; a line with both is decoded. With --json every input gives one line,
+ * {"ids": [...]} or
+ * {"text": ..., "text_skip": ...} with special tokens left out of the latter; --text adds pieces
+ * and bytes. */
 #include "base/file.h"
 #include "base/opt.h"
 #include "cli/commands.h"
@@ -17,11 +19,15 @@ struct tokens_opts {
 };
 
 static const struct opt tokens_table[] = {
-    OPT_STR(struct tokens_opts, model_name_or_path, "", "directory with tokenizer.json", .flags = OPT_REQUIRED),
+    OPT_STR(struct tokens_opts, model_name_or_path, "", "directory with tokenizer.json",
+            .flags = OPT_REQUIRED),
     OPT_STR(struct tokens_opts, text, "", "one text to encode"),
-    OPT_STR(struct tokens_opts, input_file, "", "JSONL file: {\"text\": ...} or {\"ids\": [...]} on each line"),
-    OPT_BOOL(struct tokens_opts, add_special_tokens, "false", "add what the tokenizer puts around a text (BOS)"),
-    OPT_BOOL(struct tokens_opts, parse_special, "true", "take special tokens in the text for what they are"),
+    OPT_STR(struct tokens_opts, input_file, "",
+            "JSONL file: {\"text\": ...} or {\"ids\": [...]} on each line"),
+    OPT_BOOL(struct tokens_opts, add_special_tokens, "false",
+             "add what the tokenizer puts around a text (BOS)"),
+    OPT_BOOL(struct tokens_opts, parse_special, "true",
+             "take special tokens in the text for what they are"),
     OPT_BOOL(struct tokens_opts, json, "false", "print one JSON object for each input"),
     {0},
 };
@@ -136,7 +142,8 @@ static bool show_text(struct printer *p, struct str text, bool with_pieces, stru
 static bool read_ids(const struct json *v, struct token_buf *ids, struct err *e)
 {
     if (json_type(v) != JSON_ARRAY)
-        return err_set(e, ERR_INPUT, "\"ids\" is %s, expected an array", json_type_name(json_type(v)));
+        return err_set(e, ERR_INPUT, "\"ids\" is %s, expected an array",
+                       json_type_name(json_type(v)));
     for (struct json_iter it = json_iter(v); json_next(&it);) {
         int64_t id = json_int(it.value, -1);
 
@@ -217,15 +224,16 @@ int cmd_inspect_tokens(int argc, char **argv)
 
     if (opts_asks_help(argc, argv)) {
         opts_defaults(groups, LEN(groups));
-        return command_help(
-            "usage: llmeval inspect tokens --model_name_or_path DIR --text TEXT | --input_file FILE.jsonl [OPTIONS]\n",
-            groups, LEN(groups));
+        return command_help("usage: llmeval inspect tokens --model_name_or_path DIR --text TEXT | "
+                            "--input_file FILE.jsonl [OPTIONS]\n",
+                            groups, LEN(groups));
     }
     if (!opts_parse(argc, argv, groups, LEN(groups), NULL, &e))
         goto out;
     has_text = opts_given(&tokens_table[1], argc, argv); /* --text "" is a text too */
     if (has_text == (*o.input_file != '\0')) {
-        err_set(&e, ERR_INPUT, "inspect tokens needs either --text TEXT or --input_file FILE.jsonl");
+        err_set(&e, ERR_INPUT,
+                "inspect tokens needs either --text TEXT or --input_file FILE.jsonl");
         goto out;
     }
     t = tokenizer_open(o.model_name_or_path, &e);

@@ -6,11 +6,11 @@
 
 #include "base/arena.h"
 
-/* A search that backtracks this often is given up. PCRE2's default allows ten times more, which takes
- * seconds at every place of a text. */
-#define MATCH_LIMIT 1000000
+/* A search that backtracks this often is given up. PCRE2's default allows ten times more, which
+ * takes seconds at every place of a text. */
+#define MATCH_LIMIT    1000000
 #define HEAP_LIMIT_KIB 65536
-#define JIT_STACK_MAX (8u << 20)
+#define JIT_STACK_MAX  (8u << 20)
 
 struct regex {
     pcre2_code *code;
@@ -42,7 +42,8 @@ struct regex *regex_open(struct str pattern, struct err *e)
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     pcre2_set_bsr(context, PCRE2_BSR_UNICODE);
     pcre2_set_max_pattern_length(context, 1u << 16);
-    r->code = pcre2_compile((PCRE2_SPTR)(pattern.ptr ? pattern.ptr : ""), pattern.len, flags, &code, &at, context);
+    r->code = pcre2_compile((PCRE2_SPTR)(pattern.ptr ? pattern.ptr : ""), pattern.len, flags, &code,
+                            &at, context);
     pcre2_compile_context_free(context);
     if (!r->code) {
         char words[128];
@@ -88,8 +89,8 @@ void regex_scratch_close(struct regex_scratch *s)
     free(s);
 }
 
-enum regex_found regex_find(const struct regex *r, struct regex_scratch *s, struct str text, size_t from,
-                            size_t *start, size_t *end, struct err *e)
+enum regex_found regex_find(const struct regex *r, struct regex_scratch *s, struct str text,
+                            size_t from, size_t *start, size_t *end, struct err *e)
 {
     PCRE2_SPTR subject = (PCRE2_SPTR)(text.ptr ? text.ptr : "");
     char words[128];

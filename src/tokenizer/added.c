@@ -7,25 +7,29 @@
 
 /* --- Reading --------------------------------------------------------------------------------- */
 
-static bool read_token(const struct json *v, struct vocab *vocab, struct added_token *t, struct err *e)
+static bool read_token(const struct json *v, struct vocab *vocab, struct added_token *t,
+                       struct err *e)
 {
     struct str content;
     int64_t id;
     int32_t there;
     unsigned flags;
 
-    if (!fields_check(v, "an added token", "id content single_word lstrip rstrip normalized special", e) ||
+    if (!fields_check(v, "an added token",
+                      "id content single_word lstrip rstrip normalized special", e) ||
         !field_int(v, "id", 0, VOCAB_ID_MAX, &id, e) || !field_str(v, "content", &content, e) ||
-        !field_bool_opt(v, "single_word", &t->single_word, e) || !field_bool_opt(v, "lstrip", &t->lstrip, e) ||
-        !field_bool_opt(v, "rstrip", &t->rstrip, e) || !field_bool_opt(v, "normalized", &t->normalized, e) ||
+        !field_bool_opt(v, "single_word", &t->single_word, e) ||
+        !field_bool_opt(v, "lstrip", &t->lstrip, e) ||
+        !field_bool_opt(v, "rstrip", &t->rstrip, e) ||
+        !field_bool_opt(v, "normalized", &t->normalized, e) ||
         !field_bool_opt(v, "special", &t->special, e))
         return false;
     if (!content.len)
         return err_set(e, ERR_INPUT, "the content of token %lld is empty", (long long)id);
     there = vocab_find(vocab, content);
     if (vocab_has(vocab, there, VOCAB_ADDED) || (there >= 0 && there != id))
-        return err_set(e, ERR_INPUT, "\"%.*s\" is there twice, as %d and %lld", (int)MIN(content.len, 80), content.ptr,
-                       there, (long long)id);
+        return err_set(e, ERR_INPUT, "\"%.*s\" is there twice, as %d and %lld",
+                       (int)MIN(content.len, 80), content.ptr, there, (long long)id);
     flags = VOCAB_ADDED | (t->special ? VOCAB_SPECIAL : 0);
     t->id = (int32_t)id;
     if (there < 0)
@@ -34,7 +38,8 @@ static bool read_token(const struct json *v, struct vocab *vocab, struct added_t
     return true;
 }
 
-bool added_parse(const struct json *v, struct arena *a, struct vocab *vocab, struct added *added, struct err *e)
+bool added_parse(const struct json *v, struct arena *a, struct vocab *vocab, struct added *added,
+                 struct err *e)
 {
     size_t n = json_len(v);
     struct added_token *plain;
@@ -44,7 +49,8 @@ bool added_parse(const struct json *v, struct arena *a, struct vocab *vocab, str
     if (json_type(v) == JSON_NULL || json_type(v) == JSON_ABSENT)
         return true;
     if (json_type(v) != JSON_ARRAY)
-        return err_set(e, ERR_INPUT, "\"added_tokens\" is %s, expected an array", json_type_name(json_type(v)));
+        return err_set(e, ERR_INPUT, "\"added_tokens\" is %s, expected an array",
+                       json_type_name(json_type(v)));
     added->tokens = arena_array(a, n + 1, sizeof(*added->tokens));
     plain = arena_array(a, n + 1, sizeof(*plain));
     for (size_t i = 0; i < n; i++) {
@@ -80,8 +86,8 @@ static void close_set(struct added_set *set)
         set->only_begin = -1;
 }
 
-bool added_link(struct added *added, const struct vocab *vocab, const struct normalizer *n, struct arena *a,
-                struct err *e)
+bool added_link(struct added *added, const struct vocab *vocab, const struct normalizer *n,
+                struct arena *a, struct err *e)
 {
     struct normal_scratch scratch = {.regex = regex_scratch_open()};
     bool ok = true;
@@ -96,8 +102,8 @@ bool added_link(struct added *added, const struct vocab *vocab, const struct nor
         }
         ok = normalizer_run(n, &scratch, content, &normal, NULL, e);
         if (ok && !normal.len)
-            ok = err_set(e, ERR_INPUT, "nothing of \"%.*s\" is left after normalization", (int)MIN(content.len, 80),
-                         content.ptr);
+            ok = err_set(e, ERR_INPUT, "nothing of \"%.*s\" is left after normalization",
+                         (int)MIN(content.len, 80), content.ptr);
         if (ok)
             prefixes_add(&added->normalized.contents, str_dup(a, normal), i);
         err_prefix(e, "added_tokens: token %d", t->id);
@@ -117,7 +123,8 @@ void added_clear(struct added *added)
 
 /* --- Finding --------------------------------------------------------------------------------- */
 
-struct added_walk added_walk(const struct added *in, const struct added_set *set, struct str text, bool skip_special)
+struct added_walk added_walk(const struct added *in, const struct added_set *set, struct str text,
+                             bool skip_special)
 {
     return (struct added_walk){.in = in, .set = set, .text = text, .skip_special = skip_special};
 }
@@ -188,7 +195,8 @@ bool added_next(struct added_walk *w, struct str *part, int32_t *id)
     while ((start = candidate(w->set, w->text, w->scan)) < w->text.len) {
         const struct added_token *t;
 
-        if (!prefixes_longest(&w->set->contents, str_slice(w->text, start, w->text.len), &index, &len)) {
+        if (!prefixes_longest(&w->set->contents, str_slice(w->text, start, w->text.len), &index,
+                              &len)) {
             w->scan = start + 1;
             continue;
         }

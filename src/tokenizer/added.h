@@ -22,22 +22,23 @@ struct added_set {
 };
 
 struct added {
-    struct added_token *tokens; /* special ones first, as the published stack orders equal contents */
+    struct added_token
+        *tokens; /* special ones first, as the published stack orders equal contents */
     int n_tokens;
     struct added_set raw, normalized;
 };
 
-/* v is the array "added_tokens", or null. Contents that the vocabulary lacks are put there, and the flags of all set. The
- * normalizer has no part in the tokens' ids. */
+/* v is the array "added_tokens", or null. Contents that the vocabulary lacks are put there, and the
+ * flags of all set. The normalizer has no part in the tokens' ids. */
 bool added_parse(const struct json *v, struct arena *a, struct vocab *vocab, struct added *added,
                  struct err *e) MUST_CHECK;
 /* Once the vocabulary is whole and stays where it is: normalizes contents, builds both sets. */
-bool added_link(struct added *added, const struct vocab *vocab, const struct normalizer *n, struct arena *a,
-                struct err *e) MUST_CHECK;
+bool added_link(struct added *added, const struct vocab *vocab, const struct normalizer *n,
+                struct arena *a, struct err *e) MUST_CHECK;
 void added_clear(struct added *added);
 
-/* The walk over the places of a text: first what lies before a token, if anything, then the token; at the
- * end what is left. Places may overlap where rstrip swallows blanks that are a token too. */
+/* The walk over the places of a text: first what lies before a token, if anything, then the token;
+ * at the end what is left. Places may overlap where rstrip swallows blanks that are a token too. */
 struct added_walk {
     const struct added *in;
     const struct added_set *set;
@@ -50,6 +51,7 @@ struct added_walk {
     int32_t token_id;
 };
 
-struct added_walk added_walk(const struct added *in, const struct added_set *set, struct str text, bool skip_special);
+struct added_walk added_walk(const struct added *in, const struct added_set *set, struct str text,
+                             bool skip_special);
 /* *id -1: plain text in *part. False: no more. */
 bool added_next(struct added_walk *w, struct str *part, int32_t *id);

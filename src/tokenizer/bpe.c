@@ -1,8 +1,9 @@
 /* bpe.c - merging.
  *
- * Short words keep the rank of every neighbouring pair in an array and look for the smallest by walking over
- * it. Long ones use a heap of (rank, position); an entry is stale when the pair at its position has
- * another rank by now, since a symbol only ever grows. Both merge in the same order. */
+ * Short words keep the rank of every neighbouring pair in an array and look for the smallest by
+ * walking over it. Long ones use a heap of (rank, position); an entry is stale when the pair at its
+ * position has another rank by now, since a symbol only ever grows. Both merge in the same order.
+ */
 #include "tokenizer/bpe.h"
 
 #include "base/arena.h"
@@ -10,8 +11,8 @@
 #include "tokenizer/fields.h"
 
 #define SHORT_WORD 48 /* symbols; measured: the walk is quicker up to about here */
-#define NO_PAIR UINT64_MAX
-#define NO_RANK INT32_MAX
+#define NO_PAIR    UINT64_MAX
+#define NO_RANK    INT32_MAX
 
 struct bpe_symbol {
     int32_t id, prev, next; /* next -1: the last */
@@ -106,7 +107,8 @@ struct merge_reader {
 
 static bool missing(struct str token, const char *what, struct err *e)
 {
-    return err_set(e, ERR_INPUT, "%s \"%.*s\" is not in the vocabulary", what, (int)MIN(token.len, 80), token.ptr);
+    return err_set(e, ERR_INPUT, "%s \"%.*s\" is not in the vocabulary", what,
+                   (int)MIN(token.len, 80), token.ptr);
 }
 
 static const struct str blank = STR_LIT("\xE2\x96\x81");
@@ -214,8 +216,9 @@ static bool read_merge(struct scan *s, struct merge_reader *r, struct err *e)
     gap = memchr(text.ptr, ' ', text.len);
     right = gap ? (struct str){gap + 1, (size_t)(text.ptr + text.len - gap) - 1} : text;
     if (!gap || memchr(right.ptr, ' ', right.len))
-        return err_set(e, ERR_INPUT, "merge %d: \"%.*s\" is not two tokens with one blank between them", r->rank + 1,
-                       (int)MIN(text.len, 80), text.ptr);
+        return err_set(e, ERR_INPUT,
+                       "merge %d: \"%.*s\" is not two tokens with one blank between them",
+                       r->rank + 1, (int)MIN(text.len, 80), text.ptr);
     return note_merge(r, (struct str){text.ptr, (size_t)(gap - text.ptr)}, right, e) &&
            (text.ptr != s->unescaped.ptr || add_all_ahead(r, e));
 }
@@ -228,7 +231,8 @@ static bool read_merges(struct str file, struct str part, struct bpe *b, struct 
     bool ok = scan_expect(&s, '[', e);
 
     /* Each merge has a comma after it, or is the last. */
-    for (const char *p = part.ptr, *end = p + part.len; (p = memchr(p, ',', (size_t)(end - p))); p++)
+    for (const char *p = part.ptr, *end = p + part.len; (p = memchr(p, ',', (size_t)(end - p)));
+         p++)
         n++;
     size_merges(b, MIN(n, part.len / 4) + 1);
     if (ok && !scan_take(&s, ']')) {
@@ -244,21 +248,26 @@ static bool read_merges(struct str file, struct str part, struct bpe *b, struct 
     return ok;
 }
 
-static bool read_options(const struct json *model, struct arena *a, struct bpe *b, struct str *unk, struct err *e)
+static bool read_options(const struct json *model, struct arena *a, struct bpe *b, struct str *unk,
+                         struct err *e)
 {
     const struct json *dropout = json_get(model, "dropout");
     struct str prefix = {"", 0}, suffix = {"", 0};
 
-    if (!fields_check(model, "model",
-                      "dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk byte_fallback "
-                      "ignore_merges vocab merges",
-                      e))
+    if (!fields_check(
+            model, "model",
+            "dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk byte_fallback "
+            "ignore_merges vocab merges",
+            e))
         return false;
-    if (json_type(dropout) != JSON_NULL && json_type(dropout) != JSON_ABSENT && json_num(dropout, 1) != 0)
-        return err_set(e, ERR_UNSUPPORTED, "model: \"dropout\" makes encoding random and is not supported");
+    if (json_type(dropout) != JSON_NULL && json_type(dropout) != JSON_ABSENT &&
+        json_num(dropout, 1) != 0)
+        return err_set(e, ERR_UNSUPPORTED,
+                       "model: \"dropout\" makes encoding random and is not supported");
     if (!field_bool_opt(model, "fuse_unk", &b->fuse_unk, e) ||
         !field_bool_opt(model, "byte_fallback", &b->byte_fallback, e) ||
-        !field_bool_opt(model, "ignore_merges", &b->ignore_merges, e) || !field_str_opt(model, "unk_token", unk, e) ||
+        !field_bool_opt(model, "ignore_merges", &b->ignore_merges, e) ||
+        !field_str_opt(model, "unk_token", unk, e) ||
         !field_str_opt(model, "continuing_subword_prefix", &prefix, e) ||
         !field_str_opt(model, "end_of_word_suffix", &suffix, e)) {
         err_prefix(e, "model");
@@ -281,14 +290,15 @@ static void find_bytes(struct bpe *b)
     }
 }
 
-bool bpe_parse(const struct json *model, struct str file, const struct scan_parts *parts, struct arena *a,
-               struct vocab *vocab, struct bpe *b, struct err *e)
+bool bpe_parse(const struct json *model, struct str file, const struct scan_parts *parts,
+               struct arena *a, struct vocab *vocab, struct bpe *b, struct err *e)
 {
     struct str unk = {NULL, 0};
 
     *b = (struct bpe){.vocab = vocab, .unk_id = -1};
     if (!parts->vocab.ptr || !parts->merges.ptr)
-        return err_set(e, ERR_INPUT, "model: \"%s\" is missing", parts->vocab.ptr ? "merges" : "vocab");
+        return err_set(e, ERR_INPUT, "model: \"%s\" is missing",
+                       parts->vocab.ptr ? "merges" : "vocab");
     if (!read_options(model, a, b, &unk, e) || !read_vocab(file, parts->vocab, vocab, e) ||
         !read_merges(file, parts->merges, b, e))
         return false;
@@ -321,7 +331,8 @@ bool bpe_read_bytes(struct bpe *b)
     return b->reads_bytes;
 }
 
-/* --- The symbols of a word --------------------------------------------------------------------- */
+/* --- The symbols of a word ---------------------------------------------------------------------
+ */
 
 void bpe_scratch_clear(struct bpe_scratch *s)
 {
@@ -331,9 +342,10 @@ void bpe_scratch_clear(struct bpe_scratch *s)
     buf_clear(&s->text);
 }
 
-/* The character's own token, decorated by its place in the word; -1: not in the vocabulary. text gets what
- * was looked up. */
-static int32_t find_char(const struct bpe *b, struct str c, bool is_first, bool is_last, struct buf *text)
+/* The character's own token, decorated by its place in the word; -1: not in the vocabulary. text
+ * gets what was looked up. */
+static int32_t find_char(const struct bpe *b, struct str c, bool is_first, bool is_last,
+                         struct buf *text)
 {
     buf_reset(text);
     if (!is_first)
@@ -354,8 +366,9 @@ static bool add_fallback(const struct bpe *b, struct str bytes, struct token_buf
     return true;
 }
 
-/* An unknown character waits in n_unk for the next known one; those that fall back to bytes in between do not
- * end the wait, as in the published encoder. Without an unk_token unknown characters vanish there. */
+/* An unknown character waits in n_unk for the next known one; those that fall back to bytes in
+ * between do not end the wait, as in the published encoder. Without an unk_token unknown characters
+ * vanish there. */
 static void first_symbols(const struct bpe *b, struct bpe_scratch *s, struct str word)
 {
     bool has_unk = false;
@@ -383,7 +396,8 @@ static void first_symbols(const struct bpe *b, struct bpe_scratch *s, struct str
         token_buf_add(&s->first, b->unk_id);
 }
 
-/* --- Merging ----------------------------------------------------------------------------------- */
+/* --- Merging -----------------------------------------------------------------------------------
+ */
 
 static int merge_short(const struct bpe *b, int32_t *ids, int n)
 {
@@ -479,7 +493,8 @@ static void size_scratch(struct bpe_scratch *s, size_t n)
     free(s->symbols);
     free(s->heap);
     s->symbols = xmalloc(s->cap * sizeof(*s->symbols));
-    s->heap = xmalloc(3 * s->cap * sizeof(*s->heap)); /* each of n - 1 merges takes one and adds two at most */
+    s->heap = xmalloc(3 * s->cap *
+                      sizeof(*s->heap)); /* each of n - 1 merges takes one and adds two at most */
 }
 
 static void merge_long(const struct bpe *b, struct bpe_scratch *s, struct token_buf *out)
@@ -491,7 +506,8 @@ static void merge_long(const struct bpe *b, struct bpe_scratch *s, struct token_
     symbols = s->symbols;
     s->n_heap = 0;
     for (int32_t i = 0; i < n; i++)
-        symbols[i] = (struct bpe_symbol){s->first.ids[i], i - 1, i + 1 < n ? i + 1 : -1, NO_RANK, -1};
+        symbols[i] =
+            (struct bpe_symbol){s->first.ids[i], i - 1, i + 1 < n ? i + 1 : -1, NO_RANK, -1};
     for (int32_t i = 0; i < n; i++)
         if (rank_pair(b, symbols, i))
             s->heap[s->n_heap++] = heap_key(symbols[i].rank, i);

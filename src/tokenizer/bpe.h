@@ -1,4 +1,5 @@
-/* bpe.h - byte-pair encoding: a word's symbols, merged pair by pair, lowest rank first, leftmost first. */
+/* bpe.h - byte-pair encoding: a word's symbols, merged pair by pair, lowest rank first, leftmost
+ * first. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,8 +32,8 @@ struct bpe {
 };
 
 /* model is the object without vocab and merges; those are in parts. Tokens go to vocab. */
-bool bpe_parse(const struct json *model, struct str file, const struct scan_parts *parts, struct arena *a,
-               struct vocab *vocab, struct bpe *b, struct err *e) MUST_CHECK;
+bool bpe_parse(const struct json *model, struct str file, const struct scan_parts *parts,
+               struct arena *a, struct vocab *vocab, struct bpe *b, struct err *e) MUST_CHECK;
 void bpe_clear(struct bpe *b);
 
 /* Lets words be bytes, which is quicker. False: this vocabulary cannot spell every text so. */

@@ -7,8 +7,8 @@ bool char_is_space(uint32_t c)
 {
     if (c < 0x80)
         return c == ' ' || (c >= 9 && c <= 13);
-    return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
-           c == 0x202F || c == 0x205F || c == 0x3000;
+    return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+           c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 bool char_is_letter(uint32_t c)
@@ -37,7 +37,8 @@ bool char_is_punctuation(uint32_t c)
     utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
 
     if (c < 0x80)
-        return (c > 32 && c < '0') || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') || (c > 'z' && c < 127);
+        return (c > 32 && c < '0') || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') ||
+               (c > 'z' && c < 127);
     return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
 }
 
@@ -57,9 +58,11 @@ bool char_is_word(uint32_t c)
     case UTF8PROC_CATEGORY_PC:
         return true;
     default:
-        /* Other_Alphabetic beyond the marks: letters in circles and squares; and the two joiners. */
-        return (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) ||
-               (c >= 0x1F170 && c <= 0x1F189) || c == 0x200C || c == 0x200D;
+        /* Other_Alphabetic beyond the marks: letters in circles and squares; and the two joiners.
+         */
+        return (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
+               (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189) || c == 0x200C ||
+               c == 0x200D;
     }
 }
 
@@ -94,7 +97,8 @@ bool text_is_utf8(struct str s)
             i += ascii_length((struct str){s.ptr + i, s.len - i});
         else if (p[0] >= 0xC2 && p[0] <= 0xDF && i + 1 < s.len && (p[1] & 0xC0) == 0x80)
             i += 2;
-        else if (p[0] >= 0xE1 && p[0] <= 0xEC && i + 2 < s.len && (p[1] & 0xC0) == 0x80 && (p[2] & 0xC0) == 0x80)
+        else if (p[0] >= 0xE1 && p[0] <= 0xEC && i + 2 < s.len && (p[1] & 0xC0) == 0x80 &&
+                 (p[2] & 0xC0) == 0x80)
             i += 3;
         else if (utf8_next(s, &i) == UTF8_BAD)
             return false;

@@ -14,8 +14,12 @@ enum { TYPE_SEQUENCE = DECODE_STRIP + 1 };
 static bool read_stage(const struct json *v, struct arena *a, struct decode_stage *s, struct err *e)
 {
     static const char *const known[] = {
-        "add_prefix_space trim_offsets use_regex", "", "replacement add_prefix_space prepend_scheme split str_rep", "",
-        "pattern content", "content start stop",
+        "add_prefix_space trim_offsets use_regex",
+        "",
+        "replacement add_prefix_space prepend_scheme split str_rep",
+        "",
+        "pattern content",
+        "content start stop",
     };
     enum prepend_scheme prepend;
     struct str text;
@@ -32,12 +36,14 @@ static bool read_stage(const struct json *v, struct arena *a, struct decode_stag
         s->drops_first = prepend != PREPEND_NEVER;
         return true;
     case DECODE_REPLACE:
-        if (!matcher_parse(json_get(v, "pattern"), a, &s->pattern, e) || !field_str(v, "content", &text, e))
+        if (!matcher_parse(json_get(v, "pattern"), a, &s->pattern, e) ||
+            !field_str(v, "content", &text, e))
             return false;
         s->content = str_dup(a, text);
         return true;
     case DECODE_STRIP:
-        if (!field_char(v, "content", &c, e) || !field_int(v, "start", 0, INT32_MAX, &s->n_start, e) ||
+        if (!field_char(v, "content", &c, e) ||
+            !field_int(v, "start", 0, INT32_MAX, &s->n_start, e) ||
             !field_int(v, "stop", 0, INT32_MAX, &s->n_stop, e))
             return false;
         s->character = str_dup(a, (struct str){bytes, (size_t)utf8_encode(c, bytes)});
@@ -47,7 +53,8 @@ static bool read_stage(const struct json *v, struct arena *a, struct decode_stag
     }
 }
 
-static bool add_stages(const struct json *v, struct arena *a, struct decoder *d, int depth, struct err *e)
+static bool add_stages(const struct json *v, struct arena *a, struct decoder *d, int depth,
+                       struct err *e)
 {
     const struct json *items;
     int type;
@@ -62,7 +69,8 @@ static bool add_stages(const struct json *v, struct arena *a, struct decoder *d,
         s->type = (enum decode_type)type;
         return read_stage(v, a, s, e);
     }
-    if (!fields_check(v, "the decoder Sequence", "decoders", e) || !field_array(v, "decoders", &items, e))
+    if (!fields_check(v, "the decoder Sequence", "decoders", e) ||
+        !field_array(v, "decoders", &items, e))
         return false;
     for (struct json_iter it = json_iter(items); json_next(&it);)
         if (!add_stages(it.value, a, d, depth + 1, e))
@@ -107,8 +115,10 @@ static void add_byte_piece(struct decoder *d, struct str content)
         buf_add_str(&d->pieces, content);
 }
 
-/* Through the stages that look at one token; those that look at the whole text do not concern a piece. */
-static bool add_staged_piece(struct decoder *d, struct regex_scratch *regex, struct str content, struct err *e)
+/* Through the stages that look at one token; those that look at the whole text do not concern a
+ * piece. */
+static bool add_staged_piece(struct decoder *d, struct regex_scratch *regex, struct str content,
+                             struct err *e)
 {
     struct buf text[2] = {{0}, {0}};
     struct str now = content;
@@ -136,7 +146,8 @@ static bool add_staged_piece(struct decoder *d, struct regex_scratch *regex, str
         }
         now = buf_str(to);
         side = !side;
-        if (s->type == DECODE_BYTE_LEVEL || (s->type == DECODE_BYTE_FALLBACK && (unsigned char)now.ptr[0] >= 0x80))
+        if (s->type == DECODE_BYTE_LEVEL ||
+            (s->type == DECODE_BYTE_FALLBACK && (unsigned char)now.ptr[0] >= 0x80))
             break; /* bytes, no longer text */
     }
     buf_add_str(&d->pieces, now);

@@ -20,7 +20,8 @@ enum decode_type {
 
 struct decode_stage {
     enum decode_type type;
-    bool is_fused; /* what comes in is one token in chunks, since an earlier stage joined all tokens */
+    bool is_fused; /* what comes in is one token in chunks, since an earlier stage joined all tokens
+                    */
     struct matcher pattern;  /* Replace */
     struct str content;      /* Replace: what takes its place */
     struct str character;    /* Metaspace, Strip: one character */
@@ -31,12 +32,15 @@ struct decode_stage {
 struct decoder {
     struct decode_stage *stages;
     int n_stages;
-    /* What each token stands for by itself, for tokenizer_piece and the quick way through ByteLevel. */
+    /* What each token stands for by itself, for tokenizer_piece and the quick way through
+     * ByteLevel. */
     struct buf pieces;
     uint32_t *piece_at; /* [n_ids + 1] */
 };
 
 /* v may be null. Strings are copied to the arena. */
-bool decoder_parse(const struct json *v, struct arena *a, struct decoder *d, struct err *e) MUST_CHECK;
-bool decoder_link(struct decoder *d, const struct vocab *vocab, struct err *e) MUST_CHECK; /* builds the pieces */
+bool decoder_parse(const struct json *v, struct arena *a, struct decoder *d,
+                   struct err *e) MUST_CHECK;
+bool decoder_link(struct decoder *d, const struct vocab *vocab,
+                  struct err *e) MUST_CHECK; /* builds the pieces */
 void decoder_clear(struct decoder *d);

@@ -1,10 +1,9 @@
 /* detok.c - decoding, token by token.
  *
- * Each stage takes what the one before it gives: whole tokens until a stage joins them, chunks of one long token
- * after that. A stage holds back what a later token may still change:
- *   ByteLevel     bytes of an unfinished character
- *   ByteFallback  the run of <0xNN> tokens, since one bad byte spoils the whole run
- *   Replace       after a join, everything, unless the pattern is one character
+ * Each stage takes what the one before it gives: whole tokens until a stage joins them, chunks of
+ * one long token after that. A stage holds back what a later token may still change: ByteLevel
+ * bytes of an unfinished character ByteFallback  the run of <0xNN> tokens, since one bad byte
+ * spoils the whole run Replace       after a join, everything, unless the pattern is one character
  *   Strip         after a join, everything if it strips at the end
  * At the end each stage in turn gives what it held. */
 #include "tokenizer/chars.h"
@@ -59,8 +58,8 @@ void stage_metaspace(const struct decode_stage *s, struct str text, bool is_firs
     }
 }
 
-bool stage_replace(const struct decode_stage *s, struct regex_scratch *regex, struct str token, struct buf *out,
-                   struct err *e)
+bool stage_replace(const struct decode_stage *s, struct regex_scratch *regex, struct str token,
+                   struct buf *out, struct err *e)
 {
     struct match_iter it = {0};
     enum regex_found found = REGEX_NONE;
@@ -83,7 +82,8 @@ static bool begins(struct str s, struct str character)
 
 static bool ends(struct str s, struct str character)
 {
-    return s.len >= character.len && memcmp(s.ptr + s.len - character.len, character.ptr, character.len) == 0;
+    return s.len >= character.len &&
+           memcmp(s.ptr + s.len - character.len, character.ptr, character.len) == 0;
 }
 
 struct str stage_strip(const struct decode_stage *s, struct str token)
@@ -171,7 +171,8 @@ static bool run_stage(struct detok *d, int i, struct str token)
         stage_metaspace(s, token, is_first, &x->made);
         return put(d, i + 1, buf_str(&x->made));
     case DECODE_REPLACE:
-        return stage_replace(s, d->state->regex, token, &x->made, d->state->e) && put(d, i + 1, buf_str(&x->made));
+        return stage_replace(s, d->state->regex, token, &x->made, d->state->e) &&
+               put(d, i + 1, buf_str(&x->made));
     case DECODE_STRIP:
         return put(d, i + 1, stage_strip(s, token));
     case DECODE_JOIN:
@@ -182,7 +183,8 @@ static bool run_stage(struct detok *d, int i, struct str token)
     return false;
 }
 
-/* A stage whose whole input is one token need not wait for its end when it works character by character. */
+/* A stage whose whole input is one token need not wait for its end when it works character by
+ * character. */
 static bool can_stream(const struct decode_stage *s)
 {
     size_t n = 0;
@@ -301,7 +303,8 @@ bool detok_add(struct detok *d, int32_t id, struct buf *out, struct err *e)
     const struct decoder *decoder = &t->decoder;
     bool ok;
 
-    if (!vocab_has(&t->vocab, id, VOCAB_PRESENT) || (d->skip_special && vocab_has(&t->vocab, id, VOCAB_SPECIAL)))
+    if (!vocab_has(&t->vocab, id, VOCAB_PRESENT) ||
+        (d->skip_special && vocab_has(&t->vocab, id, VOCAB_SPECIAL)))
         return true;
     d->state->out = out;
     d->state->e = e;
@@ -325,8 +328,8 @@ bool detok_finish(struct detok *d, struct buf *out, struct err *e)
     return ok && check_room(d, e);
 }
 
-bool tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool skip_special, struct buf *out,
-                      struct err *e)
+bool tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
+                      struct buf *out, struct err *e)
 {
     struct detok d;
     bool ok = true;

@@ -1,19 +1,19 @@
-/* encode.c - text to ids: added tokens are cut out, the rest is normalized, searched again, cut into words, and
- * each word goes to the model.
+/* encode.c - text to ids: added tokens are cut out, the rest is normalized, searched again, cut
+ * into words, and each word goes to the model.
  *
- * Words repeat, so an encoder remembers the ids of short ones. The memory is an array of equal entries where a
- * word's hash gives its place, and a newer word takes the place of an older: nothing is ever searched or
- * freed, and results do not depend on what is remembered. */
+ * Words repeat, so an encoder remembers the ids of short ones. The memory is an array of equal
+ * entries where a word's hash gives its place, and a newer word takes the place of an older:
+ * nothing is ever searched or freed, and results do not depend on what is remembered. */
 #include "tokenizer/internal.h"
 
 #include "tokenizer/chars.h"
 
-#define TEXT_MAX (32u << 20)
-#define CACHE_BITS 14
+#define TEXT_MAX     (32u << 20)
+#define CACHE_BITS   14
 #define CACHED_BYTES 30
-#define CACHED_IDS 8
+#define CACHED_IDS   8
 
-struct cached_word { /* one line of the processor's cache */
+struct cached_word {    /* one line of the processor's cache */
     uint8_t len, n_ids; /* len 0: free */
     char bytes[CACHED_BYTES];
     int32_t ids[CACHED_IDS];
@@ -124,8 +124,8 @@ static bool encode_word(struct encoder *x, struct str word, struct err *e)
     return true;
 }
 
-/* Where no merge crosses the place before U+2581 after another character, the stretches between are words of
- * their own: merges in one do not see those in another. */
+/* Where no merge crosses the place before U+2581 after another character, the stretches between are
+ * words of their own: merges in one do not see those in another. */
 static bool encode_at_blanks(struct encoder *x, struct str word, struct err *e)
 {
     size_t from = 0, at = 0;
@@ -158,7 +158,8 @@ static bool on_word(void *ctx, struct str word, struct err *e)
 /* --- Pieces ---------------------------------------------------------------------------------- */
 
 /* A piece of the text without raw added tokens. */
-static bool encode_piece(struct encoder *x, struct str piece, bool is_start, bool skip_special, struct err *e)
+static bool encode_piece(struct encoder *x, struct str piece, bool is_start, bool skip_special,
+                         struct err *e)
 {
     const struct tokenizer *t = x->t;
     struct added_walk walk;
@@ -201,15 +202,16 @@ static void add_all(struct token_buf *out, const struct token_buf *ids)
         token_buf_add(out, ids->ids[i]);
 }
 
-bool tokenizer_encode(const struct tokenizer *t, struct str text, unsigned flags, struct token_buf *out,
-                      struct err *e)
+bool tokenizer_encode(const struct tokenizer *t, struct str text, unsigned flags,
+                      struct token_buf *out, struct err *e)
 {
     struct encoder *x;
     size_t was = out->n;
     bool ok;
 
     if (text.len > TEXT_MAX)
-        return err_set(e, ERR_INPUT, "a text of %zu bytes is too long to encode; at most %u", text.len, TEXT_MAX);
+        return err_set(e, ERR_INPUT, "a text of %zu bytes is too long to encode; at most %u",
+                       text.len, TEXT_MAX);
     if (!text_is_utf8(text))
         return err_set(e, ERR_INPUT, "the text is not UTF-8");
     x = encoder_take(t->pool);

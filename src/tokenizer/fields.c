@@ -15,7 +15,8 @@ static int word_index(const char *words, struct str name)
 bool fields_check(const struct json *v, const char *what, const char *known, struct err *e)
 {
     if (json_type(v) != JSON_OBJECT)
-        return err_set(e, ERR_INPUT, "%s is %s, expected an object", what, json_type_name(json_type(v)));
+        return err_set(e, ERR_INPUT, "%s is %s, expected an object", what,
+                       json_type_name(json_type(v)));
     for (struct json_iter it = json_iter(v); json_next(&it);)
         if (!str_eqz(it.key, "type") && word_index(known, it.key) < 0)
             return err_set(e, ERR_UNSUPPORTED, "%s asks for \"%.*s\", which is not supported", what,
@@ -25,7 +26,8 @@ bool fields_check(const struct json *v, const char *what, const char *known, str
 
 static bool wrong_type(const struct json *v, const char *key, const char *expected, struct err *e)
 {
-    return err_set(e, ERR_INPUT, "\"%s\" is %s, expected %s", key, json_type_name(json_type(v)), expected);
+    return err_set(e, ERR_INPUT, "\"%s\" is %s, expected %s", key, json_type_name(json_type(v)),
+                   expected);
 }
 
 static bool is_absent(const struct json *v)
@@ -63,7 +65,8 @@ bool field_str_opt(const struct json *v, const char *key, struct str *out, struc
     return is_absent(json_get(v, key)) || field_str(v, key, out, e);
 }
 
-bool field_int(const struct json *v, const char *key, int64_t min, int64_t max, int64_t *out, struct err *e)
+bool field_int(const struct json *v, const char *key, int64_t min, int64_t max, int64_t *out,
+               struct err *e)
 {
     const struct json *field = json_get(v, key);
 
@@ -71,8 +74,8 @@ bool field_int(const struct json *v, const char *key, int64_t min, int64_t max, 
         return wrong_type(field, key, "an integer", e);
     *out = json_int(field, 0);
     if (*out < min || *out > max)
-        return err_set(e, ERR_INPUT, "\"%s\" is %lld, expected %lld to %lld", key, (long long)*out, (long long)min,
-                       (long long)max);
+        return err_set(e, ERR_INPUT, "\"%s\" is %lld, expected %lld to %lld", key, (long long)*out,
+                       (long long)min, (long long)max);
     return true;
 }
 
@@ -86,7 +89,8 @@ bool field_char(const struct json *v, const char *key, uint32_t *out, struct err
     if (s.len)
         *out = utf8_next(s, &i);
     if (!s.len || i != s.len)
-        return err_set(e, ERR_INPUT, "\"%s\" is \"%.*s\", expected one character", key, (int)MIN(s.len, 80), s.ptr);
+        return err_set(e, ERR_INPUT, "\"%s\" is \"%.*s\", expected one character", key,
+                       (int)MIN(s.len, 80), s.ptr);
     return true;
 }
 
@@ -98,8 +102,8 @@ bool field_choice(const struct json *v, const char *key, const char *names, int 
         return false;
     *out = word_index(names, s);
     if (*out < 0)
-        return err_set(e, ERR_UNSUPPORTED, "\"%s\" is \"%.*s\", expected one of: %s", key, (int)MIN(s.len, 80), s.ptr,
-                       names);
+        return err_set(e, ERR_UNSUPPORTED, "\"%s\" is \"%.*s\", expected one of: %s", key,
+                       (int)MIN(s.len, 80), s.ptr, names);
     return true;
 }
 

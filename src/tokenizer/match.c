@@ -6,9 +6,10 @@
 #include "tokenizer/onig.h"
 
 #define ENGLISH "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
-#define REST "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define REST    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
-const char *const match_gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+const char *const match_gpt2 =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const char *const match_qwen2 = ENGLISH "\\p{N}" REST;
 const char *const match_llama3 = ENGLISH "\\p{N}{1,3}" REST;
 
@@ -67,8 +68,9 @@ static enum regex_found find(const struct matcher *m, struct regex_scratch *s, s
 
     switch (m->kind) {
     case MATCH_LITERAL:
-        at = m->literal.len ? memmem(text.ptr + it->from, text.len - it->from, m->literal.ptr, m->literal.len)
-                            : text.ptr + it->from;
+        at = m->literal.len
+                 ? memmem(text.ptr + it->from, text.len - it->from, m->literal.ptr, m->literal.len)
+                 : text.ptr + it->from;
         if (!at)
             return REGEX_NONE;
         it->start = (size_t)(at - text.ptr);
@@ -111,29 +113,17 @@ enum regex_found matcher_next(const struct matcher *m, struct regex_scratch *s, 
 enum class { SPACE, NEWLINE, LETTER, NUMBER, OTHER, NOTHING };
 
 /* The class of the character at `at`, and its length; NOTHING at the end. */
-static inline enum class class_at(struct str s, size_t at, size_t *len)
-{
+static inline enum class class_at(struct str s, size_t at, size_t *len) {
     uint32_t c;
 
-    if (at >= s.len)
-        return NOTHING;
-    c = char_at(s.ptr + at, len);
-    if (c < 0x80) {
-        if ((c | 32) >= 'a' && (c | 32) <= 'z')
-            return LETTER;
-        if (c == ' ')
-            return SPACE;
-        if (c >= '0' && c <= '9')
-            return NUMBER;
-        if (c >= 9 && c <= 13)
-            return c == '\n' || c == '\r' ? NEWLINE : SPACE;
-        return OTHER;
-    }
-    if ((c >= 0x4E00 && c <= 0x9FFF) || char_is_letter(c))
-        return LETTER;
-    if (char_is_number(c))
-        return NUMBER;
-    return char_is_space(c) ? SPACE : OTHER;
+    if (at >= s.len) return NOTHING; c = char_at(s.ptr + at, len); if (c < 0x80){
+        if ((c | 32) >= 'a' && (c | 32) <= 'z') return LETTER; if (c == ' ') return SPACE;
+        if (c >= '0' && c <= '9') return NUMBER;
+        if (c >= 9 && c <= 13) return c == '\n' || c == '\r' ? NEWLINE : SPACE; return OTHER;}
+if ((c >= 0x4E00 && c <= 0x9FFF) || char_is_letter(c)) return LETTER;
+if (char_is_number(c))
+    return NUMBER;
+return char_is_space(c) ? SPACE : OTHER;
 }
 
 /* The end of the run of one class that begins at `at`. */
@@ -146,8 +136,8 @@ static inline size_t run_end(struct str s, size_t at, enum class of)
     return at;
 }
 
-/* 's 't 're 've 'm 'll 'd at `at`, where the apostrophe is; 0: none. Without regard to case the long s,
- * U+017F, is an s. */
+/* 's 't 're 've 'm 'll 'd at `at`, where the apostrophe is; 0: none. Without regard to case the
+ * long s, U+017F, is an s. */
 static size_t contraction(struct str s, size_t at, bool is_caseless)
 {
     const char *p = s.ptr + at + 1;

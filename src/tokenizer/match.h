@@ -23,11 +23,13 @@ extern const char *const match_qwen2;
 extern const char *const match_llama3;
 
 /* Strings are copied to the arena. */
-bool matcher_parse(const struct json *pattern, struct arena *a, struct matcher *m, struct err *e) MUST_CHECK;
+bool matcher_parse(const struct json *pattern, struct arena *a, struct matcher *m,
+                   struct err *e) MUST_CHECK;
 bool matcher_set_regex(struct matcher *m, struct str pattern, struct err *e) MUST_CHECK;
 void matcher_clear(struct matcher *m);
 
-/* Non-overlapping matches from left to right; none empty right after another, as Oniguruma's iterator. */
+/* Non-overlapping matches from left to right; none empty right after another, as Oniguruma's
+ * iterator. */
 struct match_iter {
     size_t from, last_end;
     bool has_last;
@@ -36,5 +38,6 @@ struct match_iter {
 enum regex_found matcher_next(const struct matcher *m, struct regex_scratch *s, struct str text,
                               struct match_iter *it, struct err *e) MUST_CHECK;
 
-/* The end of the match at `from`, which is below text.len; the three known patterns match everywhere. */
+/* The end of the match at `from`, which is below text.len; the three known patterns match
+ * everywhere. */
 size_t match_known(enum match_kind kind, struct str text, size_t from);

@@ -8,16 +8,20 @@
 
 #define MAX_STEPS 64
 
-static const char type_names[] = "NFC NFD NFKC NFKD Lowercase Strip StripAccents Prepend Replace Sequence";
+static const char type_names[] =
+    "NFC NFD NFKC NFKD Lowercase Strip StripAccents Prepend Replace Sequence";
 enum { TYPE_SEQUENCE = NORMAL_REPLACE + 1 };
 
-static bool add_steps(const struct json *v, struct arena *a, struct normalizer *n, int depth, struct err *e);
+static bool add_steps(const struct json *v, struct arena *a, struct normalizer *n, int depth,
+                      struct err *e);
 
-static bool add_sequence(const struct json *v, struct arena *a, struct normalizer *n, int depth, struct err *e)
+static bool add_sequence(const struct json *v, struct arena *a, struct normalizer *n, int depth,
+                         struct err *e)
 {
     const struct json *items;
 
-    if (!fields_check(v, "the normalizer Sequence", "normalizers", e) || !field_array(v, "normalizers", &items, e))
+    if (!fields_check(v, "the normalizer Sequence", "normalizers", e) ||
+        !field_array(v, "normalizers", &items, e))
         return false;
     for (struct json_iter it = json_iter(items); json_next(&it);)
         if (!add_steps(it.value, a, n, depth + 1, e))
@@ -25,7 +29,8 @@ static bool add_sequence(const struct json *v, struct arena *a, struct normalize
     return true;
 }
 
-static bool add_steps(const struct json *v, struct arena *a, struct normalizer *n, int depth, struct err *e)
+static bool add_steps(const struct json *v, struct arena *a, struct normalizer *n, int depth,
+                      struct err *e)
 {
     static const char *const known[] = {
         "", "", "", "", "", "strip_left strip_right", "", "prepend", "pattern content",
@@ -46,13 +51,15 @@ static bool add_steps(const struct json *v, struct arena *a, struct normalizer *
     step->type = (enum normal_type)type;
     switch (step->type) {
     case NORMAL_STRIP:
-        return field_bool(v, "strip_left", &step->strip_left, e) && field_bool(v, "strip_right", &step->strip_right, e);
+        return field_bool(v, "strip_left", &step->strip_left, e) &&
+               field_bool(v, "strip_right", &step->strip_right, e);
     case NORMAL_PREPEND:
         if (!field_str(v, "prepend", &text, e))
             return false;
         break;
     case NORMAL_REPLACE:
-        if (!matcher_parse(json_get(v, "pattern"), a, &step->pattern, e) || !field_str(v, "content", &text, e))
+        if (!matcher_parse(json_get(v, "pattern"), a, &step->pattern, e) ||
+            !field_str(v, "content", &text, e))
             return false;
         break;
     default:
@@ -91,10 +98,12 @@ void normal_scratch_clear(struct normal_scratch *s)
  * characters that NFC replaces; most text lies in them. */
 static bool is_plain_char(uint32_t c)
 {
-    return c < 0x300 || (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x400 && c <= 0x482) || (c >= 0x3041 && c <= 0x3096) ||
-           (c >= 0x30A1 && c <= 0x30FF) || (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0x3003 && c <= 0x3029) ||
-           (c >= 0xFF01 && c <= 0xFFEE) || (c >= 0x2010 && c <= 0x2027) || (c >= 0x2030 && c <= 0x205E) ||
-           (c >= 0x2190 && c <= 0x22FF) || (c >= 0x2500 && c <= 0x27BF) || (c >= 0x3400 && c <= 0x4DBF) ||
+    return c < 0x300 || (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x400 && c <= 0x482) ||
+           (c >= 0x3041 && c <= 0x3096) || (c >= 0x30A1 && c <= 0x30FF) ||
+           (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0x3003 && c <= 0x3029) ||
+           (c >= 0xFF01 && c <= 0xFFEE) || (c >= 0x2010 && c <= 0x2027) ||
+           (c >= 0x2030 && c <= 0x205E) || (c >= 0x2190 && c <= 0x22FF) ||
+           (c >= 0x2500 && c <= 0x27BF) || (c >= 0x3400 && c <= 0x4DBF) ||
            (c >= 0x1F300 && c <= 0x1F64F);
 }
 
@@ -119,7 +128,8 @@ static bool map_normal_form(enum normal_type type, struct str s, struct buf *out
     options |= type == NORMAL_NFC || type == NORMAL_NFKC ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
     if (type == NORMAL_NFKC || type == NORMAL_NFKD)
         options |= UTF8PROC_COMPAT;
-    n = utf8proc_map((const utf8proc_uint8_t *)s.ptr, (utf8proc_ssize_t)s.len, &text, (utf8proc_option_t)options);
+    n = utf8proc_map((const utf8proc_uint8_t *)s.ptr, (utf8proc_ssize_t)s.len, &text,
+                     (utf8proc_option_t)options);
     if (n < 0)
         return err_set(e, ERR_MEMORY, "normalizing %zu bytes: %s", s.len, utf8proc_errmsg(n));
     buf_add(out, text, (size_t)n);
@@ -127,8 +137,8 @@ static bool map_normal_form(enum normal_type type, struct str s, struct buf *out
     return true;
 }
 
-/* utf8proc 2.8 takes U+11A7, a vowel that composes with nothing, for a final consonant and loses it after a
- * Hangul syllable. It is a starter, so a text may be cut before it. */
+/* utf8proc 2.8 takes U+11A7, a vowel that composes with nothing, for a final consonant and loses it
+ * after a Hangul syllable. It is a starter, so a text may be cut before it. */
 static bool add_normal_form(enum normal_type type, struct str s, struct buf *out, struct err *e)
 {
     static const struct str vowel = STR_LIT("\xE1\x86\xA7");
@@ -144,7 +154,8 @@ static bool add_normal_form(enum normal_type type, struct str s, struct buf *out
     return true;
 }
 
-/* Character by character, as Rust's char::to_lowercase: no rule looks at neighbours, and only U+0130 becomes two. */
+/* Character by character, as Rust's char::to_lowercase: no rule looks at neighbours, and only
+ * U+0130 becomes two. */
 static void add_lowercase(struct str s, struct buf *out)
 {
     size_t n;
@@ -187,8 +198,8 @@ static void add_without_marks(struct str s, struct buf *out)
 }
 
 /* The characters that take a match's place count as coming from its last one. */
-static bool add_replaced(const struct normal_step *step, struct regex_scratch *r, struct str s, struct buf *out,
-                         bool *keeps_start, struct err *e)
+static bool add_replaced(const struct normal_step *step, struct regex_scratch *r, struct str s,
+                         struct buf *out, bool *keeps_start, struct err *e)
 {
     struct match_iter it = {0};
     enum regex_found found;
@@ -207,8 +218,8 @@ static bool add_replaced(const struct normal_step *step, struct regex_scratch *r
 }
 
 /* One step over text that is not empty; *out is text or lies in `to`. */
-static bool run_step(const struct normal_step *step, struct normal_scratch *s, struct buf *to, struct str text,
-                     struct str *out, bool *keeps_start, struct err *e)
+static bool run_step(const struct normal_step *step, struct normal_scratch *s, struct buf *to,
+                     struct str text, struct str *out, bool *keeps_start, struct err *e)
 {
     buf_reset(to);
     switch (step->type) {
@@ -248,8 +259,8 @@ static bool run_step(const struct normal_step *step, struct normal_scratch *s, s
     return true;
 }
 
-bool normalizer_run(const struct normalizer *n, struct normal_scratch *s, struct str text, struct str *out,
-                    bool *keeps_start, struct err *e)
+bool normalizer_run(const struct normalizer *n, struct normal_scratch *s, struct str text,
+                    struct str *out, bool *keeps_start, struct err *e)
 {
     bool ignored, *keeps = keeps_start ? keeps_start : &ignored;
     int side = 0;

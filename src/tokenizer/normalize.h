@@ -32,7 +32,8 @@ struct normalizer {
 };
 
 /* v may be null. Strings are copied to the arena. */
-bool normalizer_parse(const struct json *v, struct arena *a, struct normalizer *n, struct err *e) MUST_CHECK;
+bool normalizer_parse(const struct json *v, struct arena *a, struct normalizer *n,
+                      struct err *e) MUST_CHECK;
 void normalizer_clear(struct normalizer *n);
 
 struct normal_scratch {
@@ -41,10 +42,10 @@ struct normal_scratch {
 };
 void normal_scratch_clear(struct normal_scratch *s);
 
-/* *out is text itself where nothing changes, else lives in s until the next call. keeps_start (may be
- * NULL): the first character of *out comes from the first of text. */
-bool normalizer_run(const struct normalizer *n, struct normal_scratch *s, struct str text, struct str *out,
-                    bool *keeps_start, struct err *e) MUST_CHECK;
+/* *out is text itself where nothing changes, else lives in s until the next call. keeps_start (may
+ * be NULL): the first character of *out comes from the first of text. */
+bool normalizer_run(const struct normalizer *n, struct normal_scratch *s, struct str text,
+                    struct str *out, bool *keeps_start, struct err *e) MUST_CHECK;
 
 /* True: s is in NFC, and none of its characters meets its neighbours. False says nothing. */
 bool normal_is_plain(struct str s);

@@ -1,7 +1,7 @@
 /* onig.c - recursive descent over an Oniguruma pattern, writing PCRE2 as it goes.
  *
- * Each atom is written to the end of `out`; a quantifier that PCRE2 would read otherwise wraps the atom in
- * a group afterwards. A character class becomes a plain PCRE2 class where it can, else an
+ * Each atom is written to the end of `out`; a quantifier that PCRE2 would read otherwise wraps the
+ * atom in a group afterwards. A character class becomes a plain PCRE2 class where it can, else an
  * alternation with lookaheads: PCRE2 10.42 has neither nested classes nor intersections. */
 #include "tokenizer/onig.h"
 
@@ -10,25 +10,28 @@
 #define MAX_DEPTH 100
 
 /* White_Space. PCRE2's own \s takes U+180E in, which left that property in Unicode 6.3. */
-#define SPACES "\\x{9}-\\x{D}\\x{20}\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
-#define WORDS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+#define SPACES                                                                                     \
+    "\\x{9}-\\x{D}\\x{20}\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}"    \
+    "\\x{205F}\\x{3000}"
+#define WORDS       "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
 #define PUNCTUATION "\\p{P}\\x{24}\\x{2B}\\x{3C}-\\x{3E}\\x{5E}\\x{60}\\x{7C}\\x{7E}"
-#define ANY_CHAR "(?s:.)"
+#define ANY_CHAR    "(?s:.)"
 
 struct onig {
     const char *p, *begin, *end;
     struct buf *out;
     struct err *e;
     bool is_caseless;
-    char last_literal; /* the ASCII letter just read, for the pairs that fold to one character; else 0 */
+    char last_literal; /* the ASCII letter just read, for the pairs that fold to one character; else
+                          0 */
 };
 
 static bool parse_alternatives(struct onig *o, int depth);
 
 static bool refuse(struct onig *o, const char *what)
 {
-    return err_set(o->e, ERR_UNSUPPORTED, "regex: %s at offset %td of \"%.*s\" is not supported", what,
-                   o->p - o->begin, (int)MIN(o->end - o->begin, 200), o->begin);
+    return err_set(o->e, ERR_UNSUPPORTED, "regex: %s at offset %td of \"%.*s\" is not supported",
+                   what, o->p - o->begin, (int)MIN(o->end - o->begin, 200), o->begin);
 }
 
 static bool wrong(struct onig *o, const char *what)
@@ -152,8 +155,9 @@ static bool check_folding(struct onig *o, int64_t c)
 
     if (!o->is_caseless)
         return true;
-    if (c == 0xDF || c == 0x130 || c == 0x149 || c == 0x1F0 || c == 0x390 || c == 0x3B0 || c == 0x587 ||
-        (c >= 0x1E96 && c <= 0x1E9E) || (c >= 0x1F50 && c <= 0x1FFC) || (c >= 0xFB00 && c <= 0xFB17))
+    if (c == 0xDF || c == 0x130 || c == 0x149 || c == 0x1F0 || c == 0x390 || c == 0x3B0 ||
+        c == 0x587 || (c >= 0x1E96 && c <= 0x1E9E) || (c >= 0x1F50 && c <= 0x1FFC) ||
+        (c >= 0xFB00 && c <= 0xFB17))
         return refuse(o, "a character that folds to several, without regard to case,");
     for (size_t i = 0; low && i < LEN(pairs); i++)
         if (o->last_literal == pairs[i][0] && low == pairs[i][1])
@@ -186,25 +190,53 @@ static const struct property posix[] = {
 };
 
 static const struct property categories[] = {
-    {"letter", "\\p{L}"}, {"mark", "\\p{M}"}, {"number", "\\p{N}"}, {"punctuation", "\\p{P}"},
-    {"symbol", "\\p{S}"}, {"separator", "\\p{Z}"}, {"other", "\\p{C}"}, {"uppercaseletter", "\\p{Lu}"},
-    {"lowercaseletter", "\\p{Ll}"}, {"titlecaseletter", "\\p{Lt}"}, {"modifierletter", "\\p{Lm}"},
-    {"otherletter", "\\p{Lo}"}, {"nonspacingmark", "\\p{Mn}"}, {"spacingmark", "\\p{Mc}"},
-    {"enclosingmark", "\\p{Me}"}, {"decimalnumber", "\\p{Nd}"}, {"letternumber", "\\p{Nl}"},
-    {"othernumber", "\\p{No}"}, {"connectorpunctuation", "\\p{Pc}"}, {"dashpunctuation", "\\p{Pd}"},
-    {"openpunctuation", "\\p{Ps}"}, {"closepunctuation", "\\p{Pe}"}, {"initialpunctuation", "\\p{Pi}"},
-    {"finalpunctuation", "\\p{Pf}"}, {"otherpunctuation", "\\p{Po}"}, {"mathsymbol", "\\p{Sm}"},
-    {"currencysymbol", "\\p{Sc}"}, {"modifiersymbol", "\\p{Sk}"}, {"othersymbol", "\\p{So}"},
-    {"spaceseparator", "\\p{Zs}"}, {"lineseparator", "\\p{Zl}"}, {"paragraphseparator", "\\p{Zp}"},
-    {"control", "\\p{Cc}"}, {"format", "\\p{Cf}"}, {"surrogate", "\\p{Cs}"}, {"privateuse", "\\p{Co}"},
-    {"unassigned", "\\p{Cn}"}, {"alphabetic", "\\p{Alphabetic}"}, {"uppercase", "\\p{Uppercase}"},
+    {"letter", "\\p{L}"},
+    {"mark", "\\p{M}"},
+    {"number", "\\p{N}"},
+    {"punctuation", "\\p{P}"},
+    {"symbol", "\\p{S}"},
+    {"separator", "\\p{Z}"},
+    {"other", "\\p{C}"},
+    {"uppercaseletter", "\\p{Lu}"},
+    {"lowercaseletter", "\\p{Ll}"},
+    {"titlecaseletter", "\\p{Lt}"},
+    {"modifierletter", "\\p{Lm}"},
+    {"otherletter", "\\p{Lo}"},
+    {"nonspacingmark", "\\p{Mn}"},
+    {"spacingmark", "\\p{Mc}"},
+    {"enclosingmark", "\\p{Me}"},
+    {"decimalnumber", "\\p{Nd}"},
+    {"letternumber", "\\p{Nl}"},
+    {"othernumber", "\\p{No}"},
+    {"connectorpunctuation", "\\p{Pc}"},
+    {"dashpunctuation", "\\p{Pd}"},
+    {"openpunctuation", "\\p{Ps}"},
+    {"closepunctuation", "\\p{Pe}"},
+    {"initialpunctuation", "\\p{Pi}"},
+    {"finalpunctuation", "\\p{Pf}"},
+    {"otherpunctuation", "\\p{Po}"},
+    {"mathsymbol", "\\p{Sm}"},
+    {"currencysymbol", "\\p{Sc}"},
+    {"modifiersymbol", "\\p{Sk}"},
+    {"othersymbol", "\\p{So}"},
+    {"spaceseparator", "\\p{Zs}"},
+    {"lineseparator", "\\p{Zl}"},
+    {"paragraphseparator", "\\p{Zp}"},
+    {"control", "\\p{Cc}"},
+    {"format", "\\p{Cf}"},
+    {"surrogate", "\\p{Cs}"},
+    {"privateuse", "\\p{Co}"},
+    {"unassigned", "\\p{Cn}"},
+    {"alphabetic", "\\p{Alphabetic}"},
+    {"uppercase", "\\p{Uppercase}"},
     {"lowercase", "\\p{Lowercase}"},
 };
 
-static const char short_categories[] =
-    " l m n p s z c lu ll lt lm lo mn mc me nd nl no pc pd ps pe pi pf po sm sc sk so zs zl zp cc cf cs co cn ";
+static const char short_categories[] = " l m n p s z c lu ll lt lm lo mn mc me nd nl no pc pd ps "
+                                       "pe pi pf po sm sc sk so zs zl zp cc cf cs co cn ";
 
-static bool find_property(const struct property *table, size_t n, const char *name, struct buf *items)
+static bool find_property(const struct property *table, size_t n, const char *name,
+                          struct buf *items)
 {
     for (size_t i = 0; i < n; i++)
         if (strcmp(table[i].name, name) == 0) {
@@ -239,15 +271,16 @@ static bool parse_property(struct onig *o, bool negated_by_letter, struct buf *i
         return wrong(o, "an unfinished \\p{...}");
     if (o->is_caseless && (name[0] == 'u' || name[0] == 'l' || name[0] == 't') && n > 1)
         return refuse(o, "a property of case, without regard to case,");
-    if (find_property(posix, LEN(posix), name, items) || find_property(categories, LEN(categories), name, items))
+    if (find_property(posix, LEN(posix), name, items) ||
+        find_property(categories, LEN(categories), name, items))
         return true;
     snprintf(key, sizeof(key), " %s ", name);
     if (n && n <= 2 && strstr(short_categories, key)) {
         buf_addf(items, "\\p{%c%s}", name[0] - 32, name + 1);
         return true;
     }
-    /* A script: Script itself, not Script_Extensions, which PCRE2 takes by default. An unknown name is
-     * PCRE2's error, which quotes the pattern. */
+    /* A script: Script itself, not Script_Extensions, which PCRE2 takes by default. An unknown name
+     * is PCRE2's error, which quotes the pattern. */
     buf_addf(items, "\\p{sc:%s}", name);
     return true;
 }
@@ -497,8 +530,10 @@ static bool parse_escape(struct onig *o)
     }
     if (letter == 'b' || letter == 'B') {
         o->p++;
-        buf_addz(o->out, letter == 'b' ? "(?:(?<=[" WORDS "])(?![" WORDS "])|(?<![" WORDS "])(?=[" WORDS "]))"
-                                       : "(?:(?<=[" WORDS "])(?=[" WORDS "])|(?<![" WORDS "])(?![" WORDS "]))");
+        buf_addz(o->out, letter == 'b'
+                             ? "(?:(?<=[" WORDS "])(?![" WORDS "])|(?<![" WORDS "])(?=[" WORDS "]))"
+                             : "(?:(?<=[" WORDS "])(?=[" WORDS "])|(?<![" WORDS "])(?![" WORDS
+                               "]))");
         return true;
     }
     if (letter == 'A' || letter == 'z' || letter == 'Z' || letter == 'G' || letter == 'R') {
@@ -515,8 +550,8 @@ static bool parse_escape(struct onig *o)
     return true;
 }
 
-/* o->p after "(?" and at the first option letter. Ruby's m is PCRE2's s. Without a colon the options hold to
- * the end of the group, over what is left of its alternatives as one. */
+/* o->p after "(?" and at the first option letter. Ruby's m is PCRE2's s. Without a colon the
+ * options hold to the end of the group, over what is left of its alternatives as one. */
 static bool parse_options(struct onig *o, int depth)
 {
     bool was_caseless = o->is_caseless, is_off = false, ok;
@@ -688,7 +723,8 @@ static bool parse_quantifiers(struct onig *o, size_t from)
         if (max >= 0 && max != min)
             buf_addf(o->out, "%lld", (long long)max);
         buf_addc(o->out, '}');
-        /* {n,m}? is reluctant, but {n}? means (?:{n})?, and {n,m}+ repeats: the loop wraps those. */
+        /* {n,m}? is reluctant, but {n}? means (?:{n})?, and {n,m}+ repeats: the loop wraps those.
+         */
         if (max != min && o->p < o->end && *o->p == '?') {
             buf_addc(o->out, '?');
             o->p++;
@@ -718,7 +754,11 @@ static bool parse_alternatives(struct onig *o, int depth)
 
 bool onig_translate(struct str pattern, struct buf *out, struct err *e)
 {
-    struct onig o = {.p = pattern.ptr, .begin = pattern.ptr, .end = pattern.ptr + pattern.len, .out = out, .e = e};
+    struct onig o = {.p = pattern.ptr,
+                     .begin = pattern.ptr,
+                     .end = pattern.ptr + pattern.len,
+                     .out = out,
+                     .e = e};
 
     if (!utf8_valid(pattern))
         return err_set(e, ERR_INPUT, "regex: the pattern is not UTF-8");

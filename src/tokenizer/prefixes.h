@@ -12,7 +12,7 @@ struct prefixes {
     struct prefix_entry {
         struct str text; /* borrowed; at least one byte */
         int32_t value;
-    } *entries; /* sorted; equal strings in the order of adding, the first counts */
+    } * entries; /* sorted; equal strings in the order of adding, the first counts */
     int32_t n, cap;
     int32_t first[257]; /* entries from first[c] to first[c + 1] begin with byte c */
 };
@@ -21,7 +21,7 @@ void prefixes_clear(struct prefixes *p);
 void prefixes_add(struct prefixes *p, struct str text, int32_t value);
 void prefixes_sort(struct prefixes *p); /* after the last add */
 
-/* The walk over the strings that s begins with, from the shortest: 
+/* The walk over the strings that s begins with, from the shortest:
  *   struct prefix_walk w = prefix_walk(p, s); while (prefix_next(&w)) w.value, w.len. */
 struct prefix_walk {
     const struct prefixes *in;

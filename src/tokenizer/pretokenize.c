@@ -1,8 +1,8 @@
 /* pretokenize.c - steps within steps.
  *
- * A step walks over its piece and reports spans, each of them a match or what lies between matches. A
- * cutter joins or drops spans by the behavior, and hands each finished piece to the next step at once. So
- * no list of pieces is ever built, and a step that rewrites its piece needs one buffer. */
+ * A step walks over its piece and reports spans, each of them a match or what lies between matches.
+ * A cutter joins or drops spans by the behavior, and hands each finished piece to the next step at
+ * once. So no list of pieces is ever built, and a step that rewrites its piece needs one buffer. */
 #include "tokenizer/pretokenize.h"
 
 #include "tokenizer/chars.h"
@@ -10,36 +10,43 @@
 
 /* --- Reading --------------------------------------------------------------------------------- */
 
-static const char type_names[] = "Split ByteLevel Digits Whitespace WhitespaceSplit Metaspace Punctuation Sequence";
+static const char type_names[] =
+    "Split ByteLevel Digits Whitespace WhitespaceSplit Metaspace Punctuation Sequence";
 enum { TYPE_SEQUENCE = PRE_PUNCTUATION + 1 };
 
 static bool read_behavior(const struct json *v, enum split_behavior *out, struct err *e)
 {
     int behavior;
 
-    if (!field_choice(v, "behavior", "Removed Isolated MergedWithPrevious MergedWithNext Contiguous", &behavior, e))
+    if (!field_choice(v, "behavior",
+                      "Removed Isolated MergedWithPrevious MergedWithNext Contiguous", &behavior,
+                      e))
         return false;
     *out = (enum split_behavior)behavior;
     return true;
 }
 
-bool metaspace_parse(const struct json *v, struct arena *a, struct str *replacement, enum prepend_scheme *prepend,
-                     bool *splits, struct err *e)
+bool metaspace_parse(const struct json *v, struct arena *a, struct str *replacement,
+                     enum prepend_scheme *prepend, bool *splits, struct err *e)
 {
     bool adds_prefix = true;
     uint32_t c;
     int scheme = PREPEND_ALWAYS;
     char bytes[4];
 
-    if (!fields_check(v, "Metaspace", "replacement add_prefix_space prepend_scheme split str_rep", e) ||
-        !field_char(v, "replacement", &c, e) || !field_bool_opt(v, "add_prefix_space", &adds_prefix, e) ||
+    if (!fields_check(v, "Metaspace", "replacement add_prefix_space prepend_scheme split str_rep",
+                      e) ||
+        !field_char(v, "replacement", &c, e) ||
+        !field_bool_opt(v, "add_prefix_space", &adds_prefix, e) ||
         !field_bool_opt(v, "split", splits, e))
         return false;
     if (json_get(v, "prepend_scheme")) {
         if (!field_choice(v, "prepend_scheme", "always first never", &scheme, e))
             return false;
         if (!adds_prefix && scheme != PREPEND_NEVER)
-            return err_set(e, ERR_INPUT, "Metaspace: \"add_prefix_space\" is false, but \"prepend_scheme\" is not \"never\"");
+            return err_set(e, ERR_INPUT,
+                           "Metaspace: \"add_prefix_space\" is false, but \"prepend_scheme\" is "
+                           "not \"never\"");
     } else if (!adds_prefix) {
         scheme = PREPEND_NEVER;
     }
@@ -51,8 +58,13 @@ bool metaspace_parse(const struct json *v, struct arena *a, struct str *replacem
 static bool read_step(const struct json *v, struct arena *a, struct pre_step *step, struct err *e)
 {
     static const char *const known[] = {
-        "pattern behavior invert", "add_prefix_space trim_offsets use_regex", "individual_digits", "", "",
-        "replacement add_prefix_space prepend_scheme split str_rep", "behavior",
+        "pattern behavior invert",
+        "add_prefix_space trim_offsets use_regex",
+        "individual_digits",
+        "",
+        "",
+        "replacement add_prefix_space prepend_scheme split str_rep",
+        "behavior",
     };
     bool is_individual;
 
@@ -61,7 +73,8 @@ static bool read_step(const struct json *v, struct arena *a, struct pre_step *st
     step->behavior = SPLIT_ISOLATED;
     switch (step->type) {
     case PRE_SPLIT:
-        return matcher_parse(json_get(v, "pattern"), a, &step->pattern, e) && read_behavior(v, &step->behavior, e) &&
+        return matcher_parse(json_get(v, "pattern"), a, &step->pattern, e) &&
+               read_behavior(v, &step->behavior, e) &&
                field_bool_opt(v, "invert", &step->invert, e);
     case PRE_BYTE_LEVEL:
         step->use_regex = true;
@@ -87,7 +100,8 @@ static bool read_step(const struct json *v, struct arena *a, struct pre_step *st
     return false;
 }
 
-static bool add_steps(const struct json *v, struct arena *a, struct pretokenizer *p, int depth, struct err *e)
+static bool add_steps(const struct json *v, struct arena *a, struct pretokenizer *p, int depth,
+                      struct err *e)
 {
     const struct json *items;
     int type;
@@ -111,7 +125,8 @@ static bool add_steps(const struct json *v, struct arena *a, struct pretokenizer
     return true;
 }
 
-bool pretokenizer_parse(const struct json *v, struct arena *a, struct pretokenizer *p, struct err *e)
+bool pretokenizer_parse(const struct json *v, struct arena *a, struct pretokenizer *p,
+                        struct err *e)
 {
     *p = (struct pretokenizer){0};
     if (json_type(v) == JSON_NULL || json_type(v) == JSON_ABSENT)
@@ -170,7 +185,8 @@ struct cutter {
 
 static bool hand_on(const struct cutter *c, size_t from, size_t to)
 {
-    return from == to || run_step(c->run, c->next_step, str_slice(c->text, from, to), c->is_start && from == 0);
+    return from == to ||
+           run_step(c->run, c->next_step, str_slice(c->text, from, to), c->is_start && from == 0);
 }
 
 static bool flush(struct cutter *c)
@@ -200,7 +216,8 @@ static bool cut(struct cutter *c, size_t from, size_t to, bool is_match)
         return is_match || hand_on(c, from, to);
     case SPLIT_ISOLATED:
         return hand_on(c, from, to);
-    case SPLIT_MERGED_WITH_PREVIOUS: /* a match joins what is before it, unless that is a match too */
+    case SPLIT_MERGED_WITH_PREVIOUS: /* a match joins what is before it, unless that is a match too
+                                      */
         joins = is_match && !c->last_was_match;
         break;
     case SPLIT_MERGED_WITH_NEXT: /* what is no match joins the match before it */
@@ -308,11 +325,13 @@ static bool run_split(struct cutter *c, const struct pre_step *step)
 static bool run_metaspace(struct cutter *c, const struct pre_step *step, struct buf *out)
 {
     struct str piece = c->text;
-    bool has_prefix = piece.ptr[0] == ' ' || (piece.len >= step->replacement.len &&
-                                              memcmp(piece.ptr, step->replacement.ptr, step->replacement.len) == 0);
+    bool has_prefix = piece.ptr[0] == ' ' ||
+                      (piece.len >= step->replacement.len &&
+                       memcmp(piece.ptr, step->replacement.ptr, step->replacement.len) == 0);
 
     buf_reset(out);
-    if (!has_prefix && (step->prepend == PREPEND_ALWAYS || (step->prepend == PREPEND_FIRST && c->is_start)))
+    if (!has_prefix &&
+        (step->prepend == PREPEND_ALWAYS || (step->prepend == PREPEND_FIRST && c->is_start)))
         buf_add_str(out, step->replacement);
     for (size_t i = 0; i < piece.len; i++) {
         if (piece.ptr[i] == ' ')
@@ -324,7 +343,8 @@ static bool run_metaspace(struct cutter *c, const struct pre_step *step, struct 
     if (!step->splits)
         return hand_on(c, 0, c->text.len);
     c->behavior = SPLIT_MERGED_WITH_NEXT;
-    return cut_by_pattern(c, &(struct matcher){.kind = MATCH_LITERAL, .literal = step->replacement}, false);
+    return cut_by_pattern(c, &(struct matcher){.kind = MATCH_LITERAL, .literal = step->replacement},
+                          false);
 }
 
 /* Rewrites one word in the alphabet of bytes, unless the model reads bytes. */
@@ -392,8 +412,8 @@ static bool run_step(const struct pre_run *r, int i, struct str piece, bool is_s
     return false;
 }
 
-bool pretokenizer_run(const struct pretokenizer *p, struct pre_scratch *s, struct str piece, bool is_start,
-                      pre_word *fn, void *ctx, struct err *e)
+bool pretokenizer_run(const struct pretokenizer *p, struct pre_scratch *s, struct str piece,
+                      bool is_start, pre_word *fn, void *ctx, struct err *e)
 {
     struct pre_run r = {p, s, fn, ctx, e};
 

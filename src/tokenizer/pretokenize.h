@@ -44,19 +44,20 @@ struct pre_step {
 struct pretokenizer {
     struct pre_step *steps;
     int n_steps;
-    /* The last step is the only ByteLevel: words are handed on as bytes, not in its alphabet. Set by
-     * whoever knows that the model reads bytes. */
+    /* The last step is the only ByteLevel: words are handed on as bytes, not in its alphabet. Set
+     * by whoever knows that the model reads bytes. */
     bool gives_bytes;
 };
 
 /* v may be null. Strings are copied to the arena. */
-bool pretokenizer_parse(const struct json *v, struct arena *a, struct pretokenizer *p, struct err *e) MUST_CHECK;
+bool pretokenizer_parse(const struct json *v, struct arena *a, struct pretokenizer *p,
+                        struct err *e) MUST_CHECK;
 void pretokenizer_clear(struct pretokenizer *p);
 bool pretokenizer_ends_in_bytes(const struct pretokenizer *p);
 
 /* Metaspace's fields, which its decoder shares. */
-bool metaspace_parse(const struct json *v, struct arena *a, struct str *replacement, enum prepend_scheme *prepend,
-                     bool *splits, struct err *e) MUST_CHECK;
+bool metaspace_parse(const struct json *v, struct arena *a, struct str *replacement,
+                     enum prepend_scheme *prepend, bool *splits, struct err *e) MUST_CHECK;
 
 struct pre_scratch {
     struct buf rewritten[PRE_MAX_STEPS]; /* what a step that changes text made of its piece */
@@ -64,8 +65,8 @@ struct pre_scratch {
 };
 void pre_scratch_clear(struct pre_scratch *s);
 
-/* Calls fn for every word from left to right. is_start: the piece is the beginning of the whole text. A false
- * of fn, which has set e, ends the run. */
+/* Calls fn for every word from left to right. is_start: the piece is the beginning of the whole
+ * text. A false of fn, which has set e, ends the run. */
 typedef bool pre_word(void *ctx, struct str word, struct err *e);
-bool pretokenizer_run(const struct pretokenizer *p, struct pre_scratch *s, struct str piece, bool is_start,
-                      pre_word *fn, void *ctx, struct err *e) MUST_CHECK;
+bool pretokenizer_run(const struct pretokenizer *p, struct pre_scratch *s, struct str piece,
+                      bool is_start, pre_word *fn, void *ctx, struct err *e) MUST_CHECK;

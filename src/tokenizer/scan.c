@@ -28,10 +28,11 @@ bool scan_fail(struct scan *s, const char *expected, struct err *e)
         }
     }
     if (s->p >= s->end)
-        return err_set(e, ERR_INPUT, "not valid at line %zu, column %zu: expected %s, found the end", line, column,
-                       expected);
-    return err_set(e, ERR_INPUT, "not valid at line %zu, column %zu: expected %s, found '%c'", line, column,
-                   expected, *s->p >= 32 && *s->p < 127 ? *s->p : '?');
+        return err_set(e, ERR_INPUT,
+                       "not valid at line %zu, column %zu: expected %s, found the end", line,
+                       column, expected);
+    return err_set(e, ERR_INPUT, "not valid at line %zu, column %zu: expected %s, found '%c'", line,
+                   column, expected, *s->p >= 32 && *s->p < 127 ? *s->p : '?');
 }
 
 static void skip_blanks(struct scan *s)
@@ -149,8 +150,8 @@ static struct str scan_number(struct scan *s)
 
     skip_blanks(s);
     from = s->p;
-    while (s->p < s->end && ((*s->p >= '0' && *s->p <= '9') || *s->p == '-' || *s->p == '+' || *s->p == '.' ||
-                             (*s->p | 32) == 'e'))
+    while (s->p < s->end && ((*s->p >= '0' && *s->p <= '9') || *s->p == '-' || *s->p == '+' ||
+                             *s->p == '.' || (*s->p | 32) == 'e'))
         s->p++;
     return (struct str){from, (size_t)(s->p - from)};
 }

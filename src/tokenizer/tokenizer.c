@@ -9,11 +9,13 @@
 
 #define FILE_MAX (256u << 20)
 
-/* --- tokenizer_config.json --------------------------------------------------------------------- */
+/* --- tokenizer_config.json ---------------------------------------------------------------------
+ */
 
-/* The token under a key, a string or {"content": ...}; -1 when there is none, or the vocabulary lacks it. */
-static bool read_named_token(const struct tokenizer *t, const struct json *config, const char *key, int32_t *id,
-                             struct err *e)
+/* The token under a key, a string or {"content": ...}; -1 when there is none, or the vocabulary
+ * lacks it. */
+static bool read_named_token(const struct tokenizer *t, const struct json *config, const char *key,
+                             int32_t *id, struct err *e)
 {
     const struct json *v = json_get(config, key);
     enum json_type type = json_type(v);
@@ -27,8 +29,10 @@ static bool read_named_token(const struct tokenizer *t, const struct json *confi
         return err_set(e, ERR_INPUT, "tokenizer_config.json: \"%s\" is %s, expected a string", key,
                        json_type_name(json_type(v)));
     *id = vocab_find(&t->vocab, json_str(v));
-    return *id >= 0 || err_set(e, ERR_INPUT, "tokenizer_config.json: \"%s\" is \"%.*s\", which is no token of tokenizer.json",
-                               key, (int)MIN(json_str(v).len, 80), json_str(v).ptr);
+    return *id >= 0 ||
+           err_set(e, ERR_INPUT,
+                   "tokenizer_config.json: \"%s\" is \"%.*s\", which is no token of tokenizer.json",
+                   key, (int)MIN(json_str(v).len, 80), json_str(v).ptr);
 }
 
 static bool read_config(struct tokenizer *t, struct str text, struct err *e)
@@ -44,22 +48,26 @@ static bool read_config(struct tokenizer *t, struct str text, struct err *e)
         return false;
     }
     ok = json_type(config) == JSON_OBJECT ||
-         err_set(e, ERR_INPUT, "tokenizer_config.json is %s, expected an object", json_type_name(json_type(config)));
+         err_set(e, ERR_INPUT, "tokenizer_config.json is %s, expected an object",
+                 json_type_name(json_type(config)));
     ok = ok && read_named_token(t, config, "bos_token", &t->bos, e) &&
-         read_named_token(t, config, "eos_token", &t->eos, e) && read_named_token(t, config, "pad_token", &t->pad, e);
+         read_named_token(t, config, "eos_token", &t->eos, e) &&
+         read_named_token(t, config, "pad_token", &t->pad, e);
     json_close(config);
     return ok;
 }
 
-/* --- tokenizer.json ---------------------------------------------------------------------------- */
+/* --- tokenizer.json ----------------------------------------------------------------------------
+ */
 
-static bool read_model(struct tokenizer *t, const struct json *model, struct str file, const struct scan_parts *parts,
-                       struct err *e)
+static bool read_model(struct tokenizer *t, const struct json *model, struct str file,
+                       const struct scan_parts *parts, struct err *e)
 {
     int type = MODEL_BPE;
 
     if (json_type(model) != JSON_OBJECT)
-        return err_set(e, ERR_INPUT, "\"model\" is %s, expected an object", json_type_name(json_type(model)));
+        return err_set(e, ERR_INPUT, "\"model\" is %s, expected an object",
+                       json_type_name(json_type(model)));
     /* Old files leave the type out; merges tell. */
     if (json_get(model, "type") || !parts->merges.ptr) {
         if (!field_choice(model, "type", "BPE Unigram", &type, e)) {
@@ -82,21 +90,24 @@ static bool link_parts(struct tokenizer *t, struct err *e)
         unigram_link(&t->unigram);
     if (t->model_type == MODEL_BPE && pretokenizer_ends_in_bytes(&t->pre))
         t->pre.gives_bytes = bpe_read_bytes(&t->bpe);
-    return added_link(&t->added, &t->vocab, &t->normalizer, &t->arena, e) && decoder_link(&t->decoder, &t->vocab, e);
+    return added_link(&t->added, &t->vocab, &t->normalizer, &t->arena, e) &&
+           decoder_link(&t->decoder, &t->vocab, e);
 }
 
-static bool read_parts(struct tokenizer *t, const struct json *v, struct str file, const struct scan_parts *parts,
-                       struct err *e)
+static bool read_parts(struct tokenizer *t, const struct json *v, struct str file,
+                       const struct scan_parts *parts, struct err *e)
 {
     return fields_check(v, "the file",
-                        "version truncation padding added_tokens normalizer pre_tokenizer post_processor decoder model",
+                        "version truncation padding added_tokens normalizer pre_tokenizer "
+                        "post_processor decoder model",
                         e) &&
            read_model(t, json_get(v, "model"), file, parts, e) &&
            added_parse(json_get(v, "added_tokens"), &t->arena, &t->vocab, &t->added, e) &&
            normalizer_parse(json_get(v, "normalizer"), &t->arena, &t->normalizer, e) &&
            pretokenizer_parse(json_get(v, "pre_tokenizer"), &t->arena, &t->pre, e) &&
            decoder_parse(json_get(v, "decoder"), &t->arena, &t->decoder, e) &&
-           template_parse(json_get(v, "post_processor"), &t->vocab, &t->prefix, &t->suffix, e) && link_parts(t, e);
+           template_parse(json_get(v, "post_processor"), &t->vocab, &t->prefix, &t->suffix, e) &&
+           link_parts(t, e);
 }
 
 static bool read_tokenizer(struct tokenizer *t, struct str file, struct err *e)
@@ -107,7 +118,8 @@ static bool read_tokenizer(struct tokenizer *t, struct str file, struct err *e)
     bool ok;
 
     buf_init(&rest, FILE_MAX);
-    ok = scan_cut(file, &parts, &rest, e) && (v = json_parse(buf_str(&rest), e)) && read_parts(t, v, file, &parts, e);
+    ok = scan_cut(file, &parts, &rest, e) && (v = json_parse(buf_str(&rest), e)) &&
+         read_parts(t, v, file, &parts, e);
     json_close(v);
     buf_clear(&rest);
     return ok;
@@ -150,7 +162,8 @@ struct tokenizer *tokenizer_open(const char *model_dir, struct err *e)
     if (json.len > FILE_MAX)
         err_set(e, ERR_INPUT, "tokenizer.json has %zu bytes; at most %u", json.len, FILE_MAX);
     else
-        t = tokenizer_parse((struct str){json.ptr, json.len}, (struct str){config.ptr, config.len}, e);
+        t = tokenizer_parse((struct str){json.ptr, json.len}, (struct str){config.ptr, config.len},
+                            e);
     if (!t)
         err_prefix(e, "%s", model_dir);
 out:
@@ -178,7 +191,8 @@ void tokenizer_close(struct tokenizer *t)
     free(t);
 }
 
-/* --- Tokens ------------------------------------------------------------------------------------ */
+/* --- Tokens ------------------------------------------------------------------------------------
+ */
 
 struct str tokenizer_piece(const struct tokenizer *t, int32_t id)
 {

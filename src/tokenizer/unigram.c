@@ -15,7 +15,8 @@ struct unigram_node {
     int32_t from; /* byte where the token that ends here begins; -1: none ends here yet */
 };
 
-static bool read_vocab(struct str file, struct str part, struct unigram *u, struct vocab *vocab, struct err *e)
+static bool read_vocab(struct str file, struct str part, struct unigram *u, struct vocab *vocab,
+                       struct err *e)
 {
     struct scan s = scan_init(file, part);
     int32_t cap = 0;
@@ -29,8 +30,9 @@ static bool read_vocab(struct str file, struct str part, struct unigram *u, stru
                 u->scores = xrealloc(u->scores, (size_t)cap * sizeof(*u->scores));
             }
             ok = scan_expect(&s, '[', e) && scan_string(&s, &content, e) &&
-                 vocab_add(vocab, content, u->n_scores, VOCAB_MODEL, e) && scan_expect(&s, ',', e) &&
-                 scan_real(&s, &u->scores[u->n_scores], e) && scan_expect(&s, ']', e);
+                 vocab_add(vocab, content, u->n_scores, VOCAB_MODEL, e) &&
+                 scan_expect(&s, ',', e) && scan_real(&s, &u->scores[u->n_scores], e) &&
+                 scan_expect(&s, ']', e);
             u->n_scores += ok;
         } while (ok && scan_take(&s, ','));
         ok = ok && scan_expect(&s, ']', e) && scan_end(&s, e);
@@ -40,8 +42,8 @@ static bool read_vocab(struct str file, struct str part, struct unigram *u, stru
     return ok;
 }
 
-bool unigram_parse(const struct json *model, struct str file, const struct scan_parts *parts, struct vocab *vocab,
-                   struct unigram *u, struct err *e)
+bool unigram_parse(const struct json *model, struct str file, const struct scan_parts *parts,
+                   struct vocab *vocab, struct unigram *u, struct err *e)
 {
     int64_t unk = -1;
 
@@ -102,7 +104,8 @@ static void offer(struct unigram_node *node, double score, int32_t id, size_t fr
         *node = (struct unigram_node){score, id, (int32_t)from};
 }
 
-static bool find_best(const struct unigram *u, struct unigram_node *nodes, struct str word, struct err *e)
+static bool find_best(const struct unigram *u, struct unigram_node *nodes, struct str word,
+                      struct err *e)
 {
     size_t n;
 
@@ -120,8 +123,9 @@ static bool find_best(const struct unigram *u, struct unigram_node *nodes, struc
         if (has_single)
             continue;
         if (u->unk_id < 0)
-            return err_set(e, ERR_INPUT, "\"%.*s\" is not in the vocabulary, and the model names no unk_id", (int)n,
-                           word.ptr + at);
+            return err_set(e, ERR_INPUT,
+                           "\"%.*s\" is not in the vocabulary, and the model names no unk_id",
+                           (int)n, word.ptr + at);
         offer(&nodes[at + n], u->unk_score + nodes[at].score, u->unk_id, at);
     }
     return true;
@@ -147,8 +151,8 @@ static void add_stretch(const struct unigram *u, struct str text, struct token_b
         token_buf_add(out, u->fallback_ids[(unsigned char)text.ptr[i]]);
 }
 
-bool unigram_encode(const struct unigram *u, struct unigram_scratch *s, struct str word, struct token_buf *out,
-                    struct err *e)
+bool unigram_encode(const struct unigram *u, struct unigram_scratch *s, struct str word,
+                    struct token_buf *out, struct err *e)
 {
     if (word.len >= s->cap) {
         s->cap = MAX(word.len + 1, 2 * s->cap);

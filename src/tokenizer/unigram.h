@@ -22,8 +22,8 @@ struct unigram {
 };
 
 /* model is the object without vocab; that is in parts. Tokens go to vocab. */
-bool unigram_parse(const struct json *model, struct str file, const struct scan_parts *parts, struct vocab *vocab,
-                   struct unigram *u, struct err *e) MUST_CHECK;
+bool unigram_parse(const struct json *model, struct str file, const struct scan_parts *parts,
+                   struct vocab *vocab, struct unigram *u, struct err *e) MUST_CHECK;
 void unigram_link(struct unigram *u); /* once the vocabulary is whole and stays where it is */
 void unigram_clear(struct unigram *u);
 
@@ -34,7 +34,7 @@ struct unigram_scratch {
 };
 void unigram_scratch_clear(struct unigram_scratch *s);
 
-/* Appends the ids of a word that is not empty. Fails for a character outside the vocabulary when the file
- * names no unk_id. */
-bool unigram_encode(const struct unigram *u, struct unigram_scratch *s, struct str word, struct token_buf *out,
-                    struct err *e) MUST_CHECK;
+/* Appends the ids of a word that is not empty. Fails for a character outside the vocabulary when
+ * the file names no unk_id. */
+bool unigram_encode(const struct unigram *u, struct unigram_scratch *s, struct str word,
+                    struct token_buf *out, struct err *e) MUST_CHECK;

@@ -107,16 +107,17 @@ bool vocab_add(struct vocab *v, struct str content, int64_t id, unsigned flags, 
     int32_t there = vocab_find_hashed(v, content, hash);
 
     if (there >= 0)
-        return err_set(e, ERR_INPUT, "the token \"%.*s\" is there twice, as %d and %lld", (int)MIN(content.len, 80),
-                       content.ptr, there, (long long)id);
+        return err_set(e, ERR_INPUT, "the token \"%.*s\" is there twice, as %d and %lld",
+                       (int)MIN(content.len, 80), content.ptr, there, (long long)id);
     if (id < 0 || id > VOCAB_ID_MAX)
         return err_set(e, ERR_INPUT, "the token \"%.*s\" has the id %lld; ids run from 0 to %d",
                        (int)MIN(content.len, 80), content.ptr, (long long)id, VOCAB_ID_MAX);
     if (vocab_has(v, (int32_t)id, VOCAB_PRESENT)) {
         struct str other = vocab_content(v, (int32_t)id);
 
-        return err_set(e, ERR_INPUT, "the id %lld stands for \"%.*s\" and for \"%.*s\"", (long long)id,
-                       (int)MIN(other.len, 80), other.ptr, (int)MIN(content.len, 80), content.ptr);
+        return err_set(e, ERR_INPUT, "the id %lld stands for \"%.*s\" and for \"%.*s\"",
+                       (long long)id, (int)MIN(other.len, 80), other.ptr, (int)MIN(content.len, 80),
+                       content.ptr);
     }
     if (v->bytes.len + content.len > 1u << 29)
         return err_set(e, ERR_MEMORY, "the tokens take more than 512 MiB");

@@ -43,11 +43,14 @@ void vocab_clear(struct vocab *v);
 void vocab_reserve(struct vocab *v, size_t n_tokens, size_t n_bytes); /* a hint */
 
 /* Errors: the id is taken or beyond VOCAB_ID_MAX, the content is already there. */
-bool vocab_add(struct vocab *v, struct str content, int64_t id, unsigned flags, struct err *e) MUST_CHECK;
+bool vocab_add(struct vocab *v, struct str content, int64_t id, unsigned flags,
+               struct err *e) MUST_CHECK;
 
 int32_t vocab_find(const struct vocab *v, struct str content); /* -1: not there */
-int32_t vocab_find_hashed(const struct vocab *v, struct str content, uint32_t hash); /* low half of vocab_hash */
-int32_t vocab_find_model(const struct vocab *v, struct str content); /* in the model's vocabulary alone */
+int32_t vocab_find_hashed(const struct vocab *v, struct str content,
+                          uint32_t hash); /* low half of vocab_hash */
+int32_t vocab_find_model(const struct vocab *v,
+                         struct str content); /* in the model's vocabulary alone */
 
 /* Fetches what vocab_find_hashed will look at first. */
 static inline void vocab_prefetch(const struct vocab *v, uint32_t hash)

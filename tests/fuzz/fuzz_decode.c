@@ -1,5 +1,6 @@
-/* fuzz_decode.c - any ids through the decoders of the small tokenizers: two bytes each, after one that picks the
- * tokenizer. Token by token gives what the whole gives, and never half a character. */
+/* fuzz_decode.c - any ids through the decoders of the small tokenizers: two bytes each, after one
+ * that picks the tokenizer. Token by token gives what the whole gives, and never half a character.
+ */
 #include <assert.h>
 
 #include "small_tokenizers.h"
@@ -20,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     t = small_tokenizer(data[0] & 15);
     skip = data[0] & 16;
     for (size_t i = 1; i + 1 < size; i += 2)
-        token_buf_add(&ids, (int32_t)((data[i] | data[i + 1] << 8) % (tokenizer_vocab_size(t) + 3)) - 1);
+        token_buf_add(&ids,
+                      (int32_t)((data[i] | data[i + 1] << 8) % (tokenizer_vocab_size(t) + 3)) - 1);
     assert(tokenizer_decode(t, ids.ids, ids.n, skip, &whole, &e));
     assert(utf8_valid(buf_str(&whole)));
     detok_init(&d, t, skip);

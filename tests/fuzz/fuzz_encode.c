@@ -1,5 +1,5 @@
-/* fuzz_encode.c - any text through the small tokenizers. The first byte picks the tokenizer and the flags. Encoding
- * again gives the same ids, and a byte-level text in NFC comes back. */
+/* fuzz_encode.c - any text through the small tokenizers. The first byte picks the tokenizer and the
+ * flags. Encoding again gives the same ids, and a byte-level text in NFC comes back. */
 #include <assert.h>
 
 #include "small_tokenizers.h"
@@ -22,13 +22,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     utf8_repair(&text, (struct str){(const char *)data + 1, size - 1});
     if (tokenizer_encode(t, buf_str(&text), flags, &ids, &e)) {
         assert(tokenizer_encode(t, buf_str(&text), flags, &again, &e));
-        assert(again.n == ids.n && (!ids.n || memcmp(again.ids, ids.ids, ids.n * sizeof(*ids.ids)) == 0));
+        assert(again.n == ids.n &&
+               (!ids.n || memcmp(again.ids, ids.ids, ids.n * sizeof(*ids.ids)) == 0));
         assert(tokenizer_decode(t, ids.ids, ids.n, false, &back, &e));
         assert(utf8_valid(buf_str(&back)));
-        /* Added tokens that swallow blanks lose them; they all have a '<' or are "norm". ByteLevel takes
-         * the letters of "Caf\xC3\xA9" for its alphabet. */
+        /* Added tokens that swallow blanks lose them; they all have a '<' or are "norm". ByteLevel
+         * takes the letters of "Caf\xC3\xA9" for its alphabet. */
         if (t == small_tokenizer(0) && flags == ENCODE_TEXT && normal_is_plain(buf_str(&text)) &&
-            !memchr(buf_z(&text), '<', text.len) && str_find(buf_str(&text), STR("norm"), 0) < 0 && str_find(buf_str(&text), STR("Caf\xC3\xA9"), 0) < 0)
+            !memchr(buf_z(&text), '<', text.len) && str_find(buf_str(&text), STR("norm"), 0) < 0 &&
+            str_find(buf_str(&text), STR("Caf\xC3\xA9"), 0) < 0)
             assert(str_eq(buf_str(&back), buf_str(&text)));
     } else {
         assert(e.msg[0]);

@@ -1,4 +1,5 @@
-/* fuzz_tokenizer_json.c - any bytes as tokenizer.json: one clear error, or a tokenizer that works. */
+/* fuzz_tokenizer_json.c - any bytes as tokenizer.json: one clear error, or a tokenizer that works.
+ */
 #include <assert.h>
 
 #include "tokenizer/tokenizer.h"
@@ -13,7 +14,8 @@ static void use(const struct tokenizer *t, struct str text, unsigned flags)
 
     if (tokenizer_encode(t, text, flags, &ids, &e)) {
         for (size_t i = 0; i < ids.n; i++)
-            assert(tokenizer_content(t, ids.ids[i]).len > 0 || tokenizer_find(t, STR("")) == ids.ids[i]);
+            assert(tokenizer_content(t, ids.ids[i]).len > 0 ||
+                   tokenizer_find(t, STR("")) == ids.ids[i]);
         if (tokenizer_decode(t, ids.ids, ids.n, flags == ENCODE_TEXT, &out, &e))
             assert(utf8_valid(buf_str(&out)));
     }
@@ -24,11 +26,15 @@ static void use(const struct tokenizer *t, struct str text, unsigned flags)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const texts[] = {
-        "", "the Caf\xC3\xA9 <s>  a1234567", "\xE4\xBD\xA0\xE5\xA5\xBD\n\n ab\xF0\x9F\x98\x80 word's",
-        "e\xCC\x81 \xE2\x96\x81\xE2\x96\x81 \t\r\n<0x41>", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "",
+        "the Caf\xC3\xA9 <s>  a1234567",
+        "\xE4\xBD\xA0\xE5\xA5\xBD\n\n ab\xF0\x9F\x98\x80 word's",
+        "e\xCC\x81 \xE2\x96\x81\xE2\x96\x81 \t\r\n<0x41>",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     };
     struct err e = ERR_INIT;
-    struct tokenizer *t = tokenizer_parse((struct str){(const char *)data, size}, (struct str){"", 0}, &e);
+    struct tokenizer *t =
+        tokenizer_parse((struct str){(const char *)data, size}, (struct str){"", 0}, &e);
 
     if (!t) {
         assert(e.code != ERR_NONE && e.msg[0]);

@@ -1,14 +1,16 @@
-/* small_tokenizers.h - the tokenizers of tests/data/tokenizers/small, opened once for a fuzz target. */
+/* small_tokenizers.h - the tokenizers of tests/data/tokenizers/small, opened once for a fuzz
+ * target. */
 #pragma once
 
 #include "base/arena.h"
 #include "base/file.h"
 #include "tokenizer/tokenizer.h"
 
-static const char *const small_names[] = {"byte-level", "possessive", "sentencepiece",
+static const char *const small_names[] = {"byte-level", "possessive",    "sentencepiece",
                                           "unigram",    "unigram-bytes", "decorated"};
 
-/* The one that `which` picks. They live as long as the program, in a static so that leak checkers see them. */
+/* The one that `which` picks. They live as long as the program, in a static so that leak checkers
+ * see them. */
 static inline const struct tokenizer *small_tokenizer(uint8_t which)
 {
     static struct tokenizer *open[LEN(small_names)];

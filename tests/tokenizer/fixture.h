@@ -1,7 +1,7 @@
 /* fixture.h - the tokenizers that the tests run on.
  *
- * Those whose licences allow it travel with the project, packed, under tests/data/tokenizers; they are
- * unpacked by xz into a folder of the test's own. The others are read from LLMEVAL_FIXTURES. */
+ * Those whose licences allow it travel with the project, packed, under tests/data/tokenizers; they
+ * are unpacked by xz into a folder of the test's own. The others are read from LLMEVAL_FIXTURES. */
 #pragma once
 
 #include <dirent.h>
@@ -38,14 +38,14 @@ static inline int fixture_run(const char *const argv[])
 static inline void fixture_init(struct fixture *f)
 {
     char dir[] = "/tmp/llmeval-tokenizers-XXXXXX";
-    const char *script =
-        "xz -dc \"$0\"/tokenizers.tar.xz | tar -xf - -C \"$1\"";
+    const char *script = "xz -dc \"$0\"/tokenizers.tar.xz | tar -xf - -C \"$1\"";
 
     arena_init(&f->arena, 0);
     if (!mkdtemp(dir))
         fail_msg("%s cannot be made", dir);
     f->dir = arena_strndup(&f->arena, dir, strlen(dir));
-    if (fixture_run((const char *[]){"sh", "-c", script, TEST_DATA "/tokenizers", f->dir, NULL}) != 0)
+    if (fixture_run((const char *[]){"sh", "-c", script, TEST_DATA "/tokenizers", f->dir, NULL}) !=
+        0)
         fail_msg("tests/data/tokenizers cannot be unpacked; xz and tar are needed");
 }
 
@@ -55,7 +55,8 @@ static inline void fixture_clear(struct fixture *f)
     arena_clear(&f->arena);
 }
 
-/* The folder of a tokenizer of that name; NULL, with a note, when its licence keeps it elsewhere. */
+/* The folder of a tokenizer of that name; NULL, with a note, when its licence keeps it elsewhere.
+ */
 static inline const char *fixture_find(struct fixture *f, const char *name)
 {
     const char *dir = path_join(&f->arena, f->dir, name), *outside = getenv("LLMEVAL_FIXTURES");

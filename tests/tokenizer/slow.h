@@ -1,9 +1,10 @@
 /* slow.h - a second encoder, written to be plain rather than quick: the referee of the tests.
  *
- * It shares nothing with src/tokenizer: tokenizer.json is read as a tree, added tokens are tried one by one at
- * every character, patterns run in PCRE2 with their blanks spelled out, the pair to merge is searched in all
- * pairs each time. Knows what the BPE tokenizers of the tests ask for: NFC, Prepend, Replace by string; Split by
- * a regex, isolated; ByteLevel; byte_fallback, unk, ignore_merges. */
+ * It shares nothing with src/tokenizer: tokenizer.json is read as a tree, added tokens are tried
+ * one by one at every character, patterns run in PCRE2 with their blanks spelled out, the pair to
+ * merge is searched in all pairs each time. Knows what the BPE tokenizers of the tests ask for:
+ * NFC, Prepend, Replace by string; Split by a regex, isolated; ByteLevel; byte_fallback, unk,
+ * ignore_merges. */
 #pragma once
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -74,7 +75,8 @@ static inline void slow_read_merges(struct slow *s)
 
 static inline pcre2_code *slow_pattern(const char *pattern)
 {
-    static const char blanks[] = "\\x09-\\x0D\\x20\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
+    static const char blanks[] = "\\x09-\\x0D\\x20\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{"
+                                 "2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
     struct buf b = {0};
     int code;
     PCRE2_SIZE where;
@@ -93,7 +95,8 @@ static inline pcre2_code *slow_pattern(const char *pattern)
             buf_addc(&b, *p);
         }
     }
-    compiled = pcre2_compile((PCRE2_SPTR)buf_z(&b), b.len, PCRE2_UTF | PCRE2_UCP, &code, &where, NULL);
+    compiled =
+        pcre2_compile((PCRE2_SPTR)buf_z(&b), b.len, PCRE2_UTF | PCRE2_UCP, &code, &where, NULL);
     if (!compiled)
         fail_msg("the referee's pattern: %s", buf_z(&b));
     buf_clear(&b);
@@ -127,7 +130,8 @@ static inline void slow_open(struct slow *s, const char *path)
     } else if (str_eqz(json_str(json_get(pre, "type")), "ByteLevel")) {
         s->is_byte_level = true;
         s->adds_space = json_bool(json_get(pre, "add_prefix_space"), false);
-        s->split = slow_pattern("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+");
+        s->split = slow_pattern(
+            "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+");
     }
 }
 
@@ -227,7 +231,8 @@ static inline void slow_word(struct slow *s, struct str word)
         token_buf_add(s->out, (int32_t)map_find(&s->vocab, w.text[i]));
 }
 
-/* --- From a normalized piece to words ---------------------------------------------------------- */
+/* --- From a normalized piece to words ----------------------------------------------------------
+ */
 
 static inline struct str slow_alphabet(struct arena *a, struct str bytes)
 {
@@ -264,7 +269,8 @@ static inline void slow_plain(struct slow *s, struct str piece)
     for (size_t from = 0; from < piece.len;) {
         const PCRE2_SIZE *span = pcre2_get_ovector_pointer(data);
 
-        if (pcre2_match(s->split, (PCRE2_SPTR)piece.ptr, piece.len, from, PCRE2_ANCHORED, data, NULL) < 1)
+        if (pcre2_match(s->split, (PCRE2_SPTR)piece.ptr, piece.len, from, PCRE2_ANCHORED, data,
+                        NULL) < 1)
             fail_msg("the referee's pattern leaves a gap in \"%.*s\"", STR_ARG(piece));
         slow_word(s, slow_alphabet(&s->arena, str_slice(piece, from, span[1])));
         from = span[1];
@@ -296,21 +302,24 @@ static inline struct str slow_normal(struct slow *s, struct str text)
     return normal;
 }
 
-/* --- Added tokens ------------------------------------------------------------------------------- */
+/* --- Added tokens -------------------------------------------------------------------------------
+ */
 
 static inline bool slow_is_blank(uint32_t c)
 {
-    return (c >= 9 && c <= 13) || c == 32 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-           c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+    return (c >= 9 && c <= 13) || c == 32 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+           c == 0x205F || c == 0x3000;
 }
 
 static inline bool slow_is_wordy(uint32_t c)
 {
     const char *category = utf8proc_category_string((utf8proc_int32_t)c);
 
-    return category[0] == 'L' || category[0] == 'M' || strcmp(category, "Nd") == 0 || strcmp(category, "Nl") == 0 ||
-           strcmp(category, "Pc") == 0 || c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) ||
-           (c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
+    return category[0] == 'L' || category[0] == 'M' || strcmp(category, "Nd") == 0 ||
+           strcmp(category, "Nl") == 0 || strcmp(category, "Pc") == 0 || c == 0x200C ||
+           c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
+           (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
 }
 
 static inline uint32_t slow_char_before(struct str s, size_t at, size_t *from)
@@ -335,7 +344,8 @@ static inline bool slow_flag(const struct json *token, const char *name)
 }
 
 /* The longest token of this pass at `at`, or NULL. */
-static inline const struct json *slow_token_at(struct slow *s, struct str text, size_t at, bool normalized, size_t *len)
+static inline const struct json *slow_token_at(struct slow *s, struct str text, size_t at,
+                                               bool normalized, size_t *len)
 {
     const struct json *found = NULL;
 
@@ -377,7 +387,8 @@ static inline void slow_cut(struct slow *s, struct str text, bool normalized)
                 start = edge;
             start = MAX(start, done);
         }
-        while (slow_flag(token, "rstrip") && end < text.len && slow_is_blank(slow_char_after(text, end, &n)))
+        while (slow_flag(token, "rstrip") && end < text.len &&
+               slow_is_blank(slow_char_after(text, end, &n)))
             end = n;
         if (start > done) {
             if (normalized)

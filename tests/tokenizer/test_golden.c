@@ -1,5 +1,5 @@
-/* test_golden.c - every golden of every tokenizer, exactly: encode, decode, decode with special tokens skipped, what
- * is put before a text. Each decode runs token by token too. timeout: 600 */
+/* test_golden.c - every golden of every tokenizer, exactly: encode, decode, decode with special
+ * tokens skipped, what is put before a text. Each decode runs token by token too. timeout: 600 */
 #include "fixture.h"
 
 struct golden {
@@ -24,7 +24,8 @@ static void report(struct golden *g, const char *what, const struct json *row, s
 
     if (g->n_failed++ < 5) {
         json_write(&line, row);
-        print_error("%s: %s: %.300s: got %.*s\n", g->name, what, buf_z(&line), (int)MIN(got.len, 300), got.ptr);
+        print_error("%s: %s: %.300s: got %.*s\n", g->name, what, buf_z(&line),
+                    (int)MIN(got.len, 300), got.ptr);
     }
     buf_clear(&line);
 }
@@ -46,8 +47,8 @@ static struct json *next_row(struct jsonl *lines)
     return row;
 }
 
-static void check_decode(struct golden *g, const struct json *row, const struct token_buf *ids, bool skip,
-                         struct str want)
+static void check_decode(struct golden *g, const struct json *row, const struct token_buf *ids,
+                         bool skip, struct str want)
 {
     struct buf whole = {0}, stream = {0};
     struct err e = ERR_INIT;
@@ -77,7 +78,9 @@ static void check_encode_file(struct golden *g, const char *corpus_path, const c
     struct jsonl texts, rows;
     struct json *text, *row;
 
-    CHECK_OK(g->name, file_map_open(corpus_path, &corpus, &e) && file_map_open(golden_path, &golden, &e), &e);
+    CHECK_OK(g->name,
+             file_map_open(corpus_path, &corpus, &e) && file_map_open(golden_path, &golden, &e),
+             &e);
     jsonl_init(&texts, (struct str){corpus.ptr, corpus.len});
     jsonl_init(&rows, (struct str){golden.ptr, golden.len});
     while ((text = next_row(&texts)) && (row = next_row(&rows))) {
@@ -86,12 +89,16 @@ static void check_encode_file(struct golden *g, const char *corpus_path, const c
         const struct json *dec = json_get(row, "dec");
 
         CHECK_INT(g->name, json_int(json_get(row, "i"), -1), json_int(json_get(text, "i"), -2));
-        CHECK_OK(g->name, tokenizer_encode(g->t, json_str(json_get(text, "text")), ENCODE_PARSE_SPECIAL, &ids, &e), &e);
+        CHECK_OK(g->name,
+                 tokenizer_encode(g->t, json_str(json_get(text, "text")), ENCODE_PARSE_SPECIAL,
+                                  &ids, &e),
+                 &e);
         print_ids(&got, &ids);
         if (!same_ids(json_get(row, "ids"), &ids))
             report(g, "encode", row, buf_str(&got));
         else if (json_type(dec) != JSON_NULL)
-            check_decode(g, row, &ids, false, dec ? json_str(dec) : json_str(json_get(text, "text")));
+            check_decode(g, row, &ids, false,
+                         dec ? json_str(dec) : json_str(json_get(text, "text")));
         g->n_checked++;
         token_buf_clear(&ids);
         buf_clear(&got);
@@ -133,10 +140,14 @@ static void check_meta(struct golden *g, const struct json *meta)
     size_t n;
     const int32_t *ids = tokenizer_prefix(g->t, &n);
 
-    CHECK_INT(g->name, tokenizer_vocab_size(g->t), json_int(json_get(meta, "vocab_size_with_added"), -1));
+    CHECK_INT(g->name, tokenizer_vocab_size(g->t),
+              json_int(json_get(meta, "vocab_size_with_added"), -1));
     CHECK(g->name, same_ids(prefix, &(struct token_buf){.ids = (int32_t *)(uintptr_t)ids, .n = n}));
     CHECK_OK(g->name, tokenizer_encode(g->t, STR("Hello"), ENCODE_PARSE_SPECIAL, &without, &e), &e);
-    CHECK_OK(g->name, tokenizer_encode(g->t, STR("Hello"), ENCODE_PARSE_SPECIAL | ENCODE_ADD_SPECIAL, &with, &e), &e);
+    CHECK_OK(
+        g->name,
+        tokenizer_encode(g->t, STR("Hello"), ENCODE_PARSE_SPECIAL | ENCODE_ADD_SPECIAL, &with, &e),
+        &e);
     CHECK_INT(g->name, with.n, n + without.n);
     for (size_t i = 0; i < with.n; i++)
         CHECK_INT(g->name, with.ids[i], i < n ? ids[i] : without.ids[i - n]);
@@ -154,7 +165,8 @@ static void check_tokenizer(struct fixture *f, const char *name)
     if (!g.dir)
         return;
     CHECK_OK(name, (g.t = tokenizer_open(g.dir, &e)), &e);
-    CHECK_OK(name, (meta = json_parse_file(path_join(&f->arena, g.dir, "golden_meta.json"), 0, &e)), &e);
+    CHECK_OK(name, (meta = json_parse_file(path_join(&f->arena, g.dir, "golden_meta.json"), 0, &e)),
+             &e);
     check_meta(&g, meta);
     parent = path_join(&f->arena, g.dir, "..");
     check_encode_file(&g, path_join(&f->arena, parent, json_str(json_get(meta, "corpus")).ptr),
@@ -169,8 +181,13 @@ static void check_tokenizer(struct fixture *f, const char *name)
 
 TEST(goldens)
 {
-    static const char *const names[] = {"qwen2.5", "deepseek-r1-distill-qwen", "gpt2", "llama-3", "llama-2-spm",
-                                        "synthetic-added-flags", "synthetic-prefix-space"};
+    static const char *const names[] = {"qwen2.5",
+                                        "deepseek-r1-distill-qwen",
+                                        "gpt2",
+                                        "llama-3",
+                                        "llama-2-spm",
+                                        "synthetic-added-flags",
+                                        "synthetic-prefix-space"};
     struct fixture f;
 
     fixture_init(&f);

@@ -1,5 +1,5 @@
-/* test_property.c - what holds for every text: both encoders agree; decoding gives the text back in NFC; decoding
- * may be cut anywhere; the known patterns match as PCRE2 does. timeout: 900 */
+/* test_property.c - what holds for every text: both encoders agree; decoding gives the text back in
+ * NFC; decoding may be cut anywhere; the known patterns match as PCRE2 does. timeout: 900 */
 #include "fixture.h"
 
 #include "random_text.h"
@@ -7,11 +7,17 @@
 #include "tokenizer/match.h"
 #include "tokenizer/normalize.h"
 
-static const char *const names[] = {"qwen2.5", "deepseek-r1-distill-qwen", "gpt2", "llama-3", "llama-2-spm",
-                                    "synthetic-added-flags", "synthetic-prefix-space"};
+static const char *const names[] = {"qwen2.5",
+                                    "deepseek-r1-distill-qwen",
+                                    "gpt2",
+                                    "llama-3",
+                                    "llama-2-spm",
+                                    "synthetic-added-flags",
+                                    "synthetic-prefix-space"};
 #define SMALL TEST_DATA "/tokenizers/small/"
 
-static void check_against_slow(const char *name, const struct tokenizer *t, struct slow *s, int n_texts)
+static void check_against_slow(const char *name, const struct tokenizer *t, struct slow *s,
+                               int n_texts)
 {
     struct random_text r = {.state = 2024};
     struct err e = ERR_INIT;
@@ -24,7 +30,8 @@ static void check_against_slow(const char *name, const struct tokenizer *t, stru
         CHECK_OK(name, tokenizer_encode(t, buf_str(&text), ENCODE_PARSE_SPECIAL, &got, &e), &e);
         slow_encode(s, buf_str(&text), &want);
         if (got.n != want.n || memcmp(got.ids, want.ids, got.n * sizeof(*got.ids)) != 0)
-            fail_msg("%s: text %d, \"%s\": %zu ids, the referee has %zu", name, i, buf_z(&text), got.n, want.n);
+            fail_msg("%s: text %d, \"%s\": %zu ids, the referee has %zu", name, i, buf_z(&text),
+                     got.n, want.n);
         buf_clear(&text);
         token_buf_clear(&got);
         token_buf_clear(&want);
@@ -101,7 +108,9 @@ TEST(long_words_merge_alike)
         uint32_t n = 30 + random_below(&r, 500);
 
         for (uint32_t k = 0; k < n; k++)
-            buf_addz(&text, (const char *[]){"a", "ing", "hello", "\xF0\x9F\x98\x80", "\xE4\xBD\xA0\xE5\xA5\xBD", "of", "the", "\xE2\x96\x81"}[random_below(&r, 8)]);
+            buf_addz(&text, (const char *[]){"a", "ing", "hello", "\xF0\x9F\x98\x80",
+                                             "\xE4\xBD\xA0\xE5\xA5\xBD", "of", "the",
+                                             "\xE2\x96\x81"}[random_below(&r, 8)]);
         buf_addc(&text, letters[random_below(&r, sizeof(letters) - 1)]);
         CHECK_OK("a long word", tokenizer_encode(t, buf_str(&text), 0, &got, &e), &e);
         slow_encode(&s, buf_str(&text), &want);
@@ -125,7 +134,8 @@ static bool mentions_added(const struct tokenizer *t, const struct token_buf *id
 
 TEST(decoding_gives_the_text_back_in_nfc)
 {
-    static const char *const with_nfc[] = {"qwen2.5", "deepseek-r1-distill-qwen", "synthetic-added-flags"};
+    static const char *const with_nfc[] = {"qwen2.5", "deepseek-r1-distill-qwen",
+                                           "synthetic-added-flags"};
     struct fixture f;
     struct err e = ERR_INIT;
 
@@ -142,7 +152,8 @@ TEST(decoding_gives_the_text_back_in_nfc)
             char *nfc;
 
             random_text(&r, &text);
-            CHECK_OK(with_nfc[i], tokenizer_encode(t, buf_str(&text), ENCODE_PARSE_SPECIAL, &ids, &e), &e);
+            CHECK_OK(with_nfc[i],
+                     tokenizer_encode(t, buf_str(&text), ENCODE_PARSE_SPECIAL, &ids, &e), &e);
             CHECK_OK(with_nfc[i], tokenizer_decode(t, ids.ids, ids.n, false, &back, &e), &e);
             nfc = (char *)utf8proc_NFC((const utf8proc_uint8_t *)buf_z(&text));
             /* Added tokens may swallow blanks and keep their neighbours from composing. */
@@ -161,8 +172,8 @@ TEST(decoding_gives_the_text_back_in_nfc)
     fixture_clear(&f);
 }
 
-/* Gives the ids in two runs of single tokens with a look at the text between: what came before the cut must be the
- * beginning of the whole, and the whole must come out. */
+/* Gives the ids in two runs of single tokens with a look at the text between: what came before the
+ * cut must be the beginning of the whole, and the whole must come out. */
 static void check_cuts(const char *name, const struct tokenizer *t, const struct token_buf *ids)
 {
     struct buf whole = {0};
@@ -190,8 +201,8 @@ static void check_cuts(const char *name, const struct tokenizer *t, const struct
 
 TEST(decoding_may_be_cut_anywhere)
 {
-    static const char *const small[] = {"byte-level",    "possessive",    "sentencepiece", "unigram",
-                                        "unigram-bytes", "decorated"};
+    static const char *const small[] = {"byte-level", "possessive",    "sentencepiece",
+                                        "unigram",    "unigram-bytes", "decorated"};
 
     for (size_t i = 0; i < LEN(small); i++) {
         struct tokenizer *t = open_small(small[i]);
@@ -202,7 +213,8 @@ TEST(decoding_may_be_cut_anywhere)
             uint32_t n = random_below(&r, 30);
 
             for (uint32_t j = 0; j < n; j++)
-                token_buf_add(&ids, (int32_t)random_below(&r, (uint32_t)tokenizer_vocab_size(t) + 2));
+                token_buf_add(&ids,
+                              (int32_t)random_below(&r, (uint32_t)tokenizer_vocab_size(t) + 2));
             check_cuts(small[i], t, &ids);
             token_buf_clear(&ids);
         }
@@ -216,7 +228,8 @@ TEST(known_patterns_match_as_pcre2)
     const struct {
         enum match_kind kind;
         const char *pattern;
-    } known[] = {{MATCH_GPT2, match_gpt2}, {MATCH_QWEN2, match_qwen2}, {MATCH_LLAMA3, match_llama3}};
+    } known[] = {
+        {MATCH_GPT2, match_gpt2}, {MATCH_QWEN2, match_qwen2}, {MATCH_LLAMA3, match_llama3}};
     struct regex_scratch *scratch = regex_scratch_open();
 
     for (size_t i = 0; i < LEN(known); i++) {
