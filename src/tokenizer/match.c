@@ -110,24 +110,36 @@ enum regex_found matcher_next(const struct matcher *m, struct regex_scratch *s, 
 
 /* --- The well-known patterns ----------------------------------------------------------------- */
 
-enum class { SPACE, NEWLINE, LETTER, NUMBER, OTHER, NOTHING };
+enum char_class { SPACE, NEWLINE, LETTER, NUMBER, OTHER, NOTHING };
 
 /* The class of the character at `at`, and its length; NOTHING at the end. */
-static inline enum class class_at(struct str s, size_t at, size_t *len) {
+static inline enum char_class class_at(struct str s, size_t at, size_t *len)
+{
     uint32_t c;
 
-    if (at >= s.len) return NOTHING; c = char_at(s.ptr + at, len); if (c < 0x80){
-        if ((c | 32) >= 'a' && (c | 32) <= 'z') return LETTER; if (c == ' ') return SPACE;
-        if (c >= '0' && c <= '9') return NUMBER;
-        if (c >= 9 && c <= 13) return c == '\n' || c == '\r' ? NEWLINE : SPACE; return OTHER;}
-if ((c >= 0x4E00 && c <= 0x9FFF) || char_is_letter(c)) return LETTER;
-if (char_is_number(c))
-    return NUMBER;
-return char_is_space(c) ? SPACE : OTHER;
+    if (at >= s.len)
+        return NOTHING;
+    c = char_at(s.ptr + at, len);
+    if (c < 0x80) {
+        if ((c | 32) >= 'a' && (c | 32) <= 'z')
+            return LETTER;
+        if (c == ' ')
+            return SPACE;
+        if (c >= '0' && c <= '9')
+            return NUMBER;
+        if (c >= 9 && c <= 13)
+            return c == '\n' || c == '\r' ? NEWLINE : SPACE;
+        return OTHER;
+    }
+    if ((c >= 0x4E00 && c <= 0x9FFF) || char_is_letter(c))
+        return LETTER;
+    if (char_is_number(c))
+        return NUMBER;
+    return char_is_space(c) ? SPACE : OTHER;
 }
 
 /* The end of the run of one class that begins at `at`. */
-static inline size_t run_end(struct str s, size_t at, enum class of)
+static inline size_t run_end(struct str s, size_t at, enum char_class of)
 {
     size_t n = 0;
 
@@ -161,13 +173,13 @@ static size_t match_blanks(struct str s, size_t from, bool newlines_end)
     size_t at = from, last = from, after_newline = 0, n = 0;
 
     for (;;) {
-        enum class class = class_at(s, at, &n);
+        enum char_class cls = class_at(s, at, &n);
 
-        if (class != SPACE && class != NEWLINE)
+        if (cls != SPACE && cls != NEWLINE)
             break;
         last = at;
         at += n;
-        if (class == NEWLINE)
+        if (cls == NEWLINE)
             after_newline = at;
     }
     if (newlines_end && after_newline)
@@ -179,31 +191,31 @@ static size_t match_blanks(struct str s, size_t from, bool newlines_end)
 static size_t match_gpt2_at(struct str s, size_t from)
 {
     size_t n = 0, next_n = 0, at = from, apostrophe;
-    enum class class = class_at(s, from, &n);
+    enum char_class cls = class_at(s, from, &n);
 
     if (s.ptr[from] == '\'' && (apostrophe = contraction(s, from, false)))
         return from + apostrophe;
     if (s.ptr[from] == ' ') {
-        enum class next = class_at(s, from + 1, &next_n);
+        enum char_class next = class_at(s, from + 1, &next_n);
 
         if (next != NOTHING && next != SPACE && next != NEWLINE) {
-            class = next;
+            cls = next;
             at = from + 1;
         }
     }
-    if (class == SPACE || class == NEWLINE)
+    if (cls == SPACE || cls == NEWLINE)
         return match_blanks(s, from, false);
-    return run_end(s, at, class);
+    return run_end(s, at, cls);
 }
 
 static size_t match_qwen2_at(struct str s, size_t from, int max_digits)
 {
     size_t n = 0, next_n = 0, at, apostrophe;
-    enum class class = class_at(s, from, &n), next;
+    enum char_class cls = class_at(s, from, &n), next;
 
-    if (class == LETTER)
+    if (cls == LETTER)
         return run_end(s, from + n, LETTER);
-    if (class == NUMBER) {
+    if (cls == NUMBER) {
         for (at = from + n; --max_digits > 0 && class_at(s, at, &n) == NUMBER; at += n)
             ;
         return at;
@@ -211,10 +223,10 @@ static size_t match_qwen2_at(struct str s, size_t from, int max_digits)
     if (s.ptr[from] == '\'' && (apostrophe = contraction(s, from, true)))
         return from + apostrophe;
     next = class_at(s, from + n, &next_n);
-    if (class != NEWLINE && next == LETTER)
+    if (cls != NEWLINE && next == LETTER)
         return run_end(s, from + n + next_n, LETTER);
-    if (class == OTHER || (s.ptr[from] == ' ' && next == OTHER))
-        return run_end(s, run_end(s, from + (class == OTHER ? 0 : 1), OTHER), NEWLINE);
+    if (cls == OTHER || (s.ptr[from] == ' ' && next == OTHER))
+        return run_end(s, run_end(s, from + (cls == OTHER ? 0 : 1), OTHER), NEWLINE);
     return match_blanks(s, from, true);
 }
 

@@ -301,12 +301,12 @@ static bool cut_whitespace(const struct cutter *c)
     size_t from = 0, n = 0;
 
     while (from < c->text.len) {
-        enum word_class class = word_class(char_at(c->text.ptr + from, &n));
+        enum word_class cls = word_class(char_at(c->text.ptr + from, &n));
         size_t to = from + n;
 
-        while (to < c->text.len && word_class(char_at(c->text.ptr + to, &n)) == class)
+        while (to < c->text.len && word_class(char_at(c->text.ptr + to, &n)) == cls)
             to += n;
-        if (class != WORD_SPACE && !hand_on(c, from, to))
+        if (cls != WORD_SPACE && !hand_on(c, from, to))
             return false;
         from = to;
     }
