@@ -301,6 +301,7 @@ bool json_scan_next(struct json_scan *s)
         s->key = (struct str){from, (size_t)(c.ptr - from) - 1};
         while (s->key.ptr[s->key.len] != '"') /* back from the colon over blanks */
             s->key.len--;
+        s->has_escaped_key = memchr(s->key.ptr, '\\', s->key.len) != NULL;
         skip_blanks(&c);
     }
     from = c.ptr;
@@ -311,14 +312,11 @@ bool json_scan_next(struct json_scan *s)
     return true;
 }
 
-bool json_scan_key_is(const struct json_scan *s, const char *key)
+bool json_scan_escaped_key_is(const struct json_scan *s, const char *key)
 {
-    size_t n = strlen(key);
     struct buf plain = {0};
     bool is_same;
 
-    if (s->key.len <= n || !memchr(s->key.ptr, '\\', s->key.len)) /* escapes make a key longer */
-        return s->key.len == n && memcmp(s->key.ptr, key, n) == 0;
     json_raw_str((struct str){s->key.ptr - 1, s->key.len + 2}, &plain);
     is_same = str_eqz(buf_str(&plain), key);
     buf_clear(&plain);

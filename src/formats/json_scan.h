@@ -23,14 +23,25 @@ struct json_scan {
     struct str value;  /* raw text of the value, quotes included */
     const char *fault; /* what is wrong; NULL: nothing so far */
     char close;        /* '}' or ']'; 0 when the text is neither object nor array */
-    bool has_begun, is_over;
+    bool has_begun, is_over, has_escaped_key;
 };
 
 /* The walk over text, which must be one object or one array and nothing else. Of any other text the
  * first json_scan_next says false, with `fault` set. */
 struct json_scan json_scan(struct str text);
 bool json_scan_next(struct json_scan *s);
-bool json_scan_key_is(const struct json_scan *s, const char *key); /* sees through escapes */
+bool json_scan_escaped_key_is(const struct json_scan *s, const char *key);
+
+/* Whether the key is this one, escaped or not. Inline, because it is asked for every field of every line with
+ * literals, whose length the compiler knows. */
+static inline bool json_scan_key_is(const struct json_scan *s, const char *key)
+{
+    size_t n = strlen(key);
+
+    if (s->has_escaped_key)
+        return json_scan_escaped_key_is(s, key);
+    return s->key.len == n && memcmp(s->key.ptr, key, n) == 0;
+}
 
 /* The raw value under key, "" when there is none or the text is not an object. The last one wins. */
 struct str json_scan_get(struct str object, const char *key);

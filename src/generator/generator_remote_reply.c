@@ -109,16 +109,16 @@ static bool read_message(struct remote_reply *r, struct str message)
     bool has_text = false;
 
     while (json_scan_next(&s)) {
-        if (str_eqz(s.key, "content")) {
+        if (json_scan_key_is(&s, "content")) {
             if (json_raw_str(s.value, &r->text))
                 r->has_content = has_text = true;
             else if (!json_raw_is_null(s.value))
                 return fail(r, FAIL_MALFORMED, "content is not a string");
-        } else if (str_eqz(s.key, "reasoning") && json_raw_is_string(s.value)) {
+        } else if (json_scan_key_is(&s, "reasoning") && json_raw_is_string(s.value)) {
             reasoning = s.value;
-        } else if (str_eqz(s.key, "reasoning_content") && json_raw_is_string(s.value) && reasoning.len == 0) {
+        } else if (json_scan_key_is(&s, "reasoning_content") && json_raw_is_string(s.value) && reasoning.len == 0) {
             reasoning = s.value;
-        } else if (str_eqz(s.key, "tool_calls") && s.value.len > 2 && s.value.ptr[0] == '[') {
+        } else if (json_scan_key_is(&s, "tool_calls") && s.value.len > 2 && s.value.ptr[0] == '[') {
             r->has_content = true;
         }
     }
@@ -137,17 +137,17 @@ static bool read_choice(struct remote_reply *r, struct str choice)
     if (choice.ptr[0] != '{')
         return fail(r, FAIL_MALFORMED, "a choice is not an object");
     while (json_scan_next(&s)) {
-        if (str_eqz(s.key, "delta") || str_eqz(s.key, "message")) {
+        if (json_scan_key_is(&s, "delta") || json_scan_key_is(&s, "message")) {
             if (s.value.ptr[0] == '{' && !read_message(r, s.value))
                 return false;
-        } else if (str_eqz(s.key, "text") && json_raw_str(s.value, &r->text)) { /* of /v1/completions */
+        } else if (json_scan_key_is(&s, "text") && json_raw_str(s.value, &r->text)) { /* of /v1/completions */
             r->has_content = true;
             r->n_chunks++;
-        } else if (str_eqz(s.key, "finish_reason") && json_raw_is_string(s.value)) {
+        } else if (json_scan_key_is(&s, "finish_reason") && json_raw_is_string(s.value)) {
             buf_reset(&r->finish_reason);
             json_raw_str(s.value, &r->finish_reason);
             r->has_finish_reason = true;
-        } else if (str_eqz(s.key, "stop_reason") && json_raw_is_string(s.value)) {
+        } else if (json_scan_key_is(&s, "stop_reason") && json_raw_is_string(s.value)) {
             buf_reset(&r->stop_text);
             json_raw_str(s.value, &r->stop_text);
         }
@@ -186,17 +186,17 @@ static bool read_object(struct remote_reply *r, struct str text, bool *has_choic
     while (json_scan_next(&s)) {
         if (s.close != '}')
             return fail(r, FAIL_MALFORMED, "an array where an object was expected");
-        if (str_eqz(s.key, "choices")) {
+        if (json_scan_key_is(&s, "choices")) {
             *has_choices = true;
             if (!read_choices(r, s.value))
                 return false;
-        } else if (str_eqz(s.key, "usage")) {
+        } else if (json_scan_key_is(&s, "usage")) {
             read_usage(r, s.value);
-        } else if (str_eqz(s.key, "model") && r->model.len == 0) {
+        } else if (json_scan_key_is(&s, "model") && r->model.len == 0) {
             json_raw_str(s.value, &r->model);
-        } else if (str_eqz(s.key, "error") && !json_raw_is_null(s.value)) {
+        } else if (json_scan_key_is(&s, "error") && !json_raw_is_null(s.value)) {
             return read_error(r, text);
-        } else if (str_eqz(s.key, "object") && str_eqz(s.value, "\"error\"")) {
+        } else if (json_scan_key_is(&s, "object") && str_eqz(s.value, "\"error\"")) {
             return read_error(r, text);
         }
     }
