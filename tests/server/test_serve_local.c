@@ -1,0 +1,285 @@
+/* test_serve_local.c - llmeval serve over a model: the same tokens and the same log-probabilities, whichever way they
+ * are asked for.
+ * timeout: 300 */
+#include "test.h"
+
+#include <math.h>
+
+#include "base/arena.h"
+#include "formats/json.h"
+#include "generator/generator_local.h"
+#include "http_client.h"
+
+#define MODEL TEST_DATA "/models/qwen3-tied-bf16"
+
+enum { MAX_TOKENS = 24, N_CHATS = 64 };
+
+static struct test_server server;
+
+static int start(void **state UNUSED)
+{
+    static const char *const args[] = {"--model", MODEL, "--dtype", "float32", "--max-model-len", "1024", "--num_kv_blocks", "800",
+                                       "--served-model-name", "tiny", NULL};
+
+    test_server_start(&server, args);
+    return 0;
+}
+
+static int stop(void **state UNUSED)
+{
+    return test_server_stop(&server);
+}
+
+static struct json *post(const char *path, struct arena *a, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* '$' in the body stands for a quotation mark. */
+static struct json *post(const char *path, struct arena *a, const char *fmt, ...)
+{
+    struct buf body = {0};
+    va_list args;
+    struct json *out;
+    char *z;
+
+    va_start(args, fmt);
+    buf_addv(&body, fmt, args);
+    va_end(args);
+    z = arena_strndup(a, body.ptr, body.len);
+    for (char *c = z; *c; c++)
+        *c = *c == '$' ? '"' : *c;
+    out = http_post_json(server.port, path, z, 200);
+    buf_clear(&body);
+    return out;
+}
+
+static double sum_of(const struct json *list, size_t from)
+{
+    double sum = 0;
+
+    for (size_t i = from; i < json_len(list); i++)
+        sum += json_num(json_at(list, i), NAN);
+    return sum;
+}
+
+/* prompt_logprobs: [null, {"id": {"logprob": x, "rank": r, ...}, ...}, ...]; the entry of each prompt token is its first. */
+static double sum_of_prompt_logprobs(const struct json *list, const struct json *ids, size_t from)
+{
+    double sum = 0;
+    char key[32];
+
+    for (size_t i = from; i < json_len(list); i++) {
+        snprintf(key, sizeof(key), "%lld", (long long)json_int(json_at(ids, i), -1));
+        sum += json_num(json_get(json_get(json_at(list, i), key), "logprob"), NAN);
+    }
+    return sum;
+}
+
+/* The same by the waist, in this process: what `offline` stands on. */
+static double sum_in_process(const struct json *ids, size_t n_context)
+{
+    struct engine_opts defaults = {0}, o;
+    struct err e = ERR_INIT;
+    struct generator *g;
+    int32_t all[512];
+    struct gen_request r = {.kind = GEN_SCORE, .prompt_ids = all, .n_prompt_ids = (int)n_context, .continuation_ids = all + n_context,
+                            .n_continuation_ids = (int)(json_len(ids) - n_context), .sampling = sampling_default()};
+    struct gen_event ev;
+    double sum;
+    int n = 0;
+
+    for (size_t i = 0; i < json_len(ids); i++)
+        all[i] = (int32_t)json_int(json_at(ids, i), -1);
+    opts_defaults(&(struct opt_group){"", engine_table, &defaults}, 1);
+    o = defaults;
+    o.model_name_or_path = MODEL;
+    o.dtype = "float32";
+    o.max_model_len = 1024;
+    o.num_kv_blocks = 100;
+    g = generator_local_open(&o, &e);
+    CHECK_OK("open", g != NULL, &e);
+    CHECK_OK("submit", generator_submit(g, &r, &e), &e);
+    while (n == 0)
+        CHECK_OK("poll", generator_poll(g, 1000, &ev, 1, &n, &e), &e);
+    CHECK_INT("done", ev.kind, GEN_DONE);
+    sum = ev.score;
+    generator_close(g);
+    opts_clear(&(struct opt_group){"", engine_table, &defaults}, 1, NULL);
+    return sum;
+}
+
+/* Done by: echo, prompt_logprobs, /v1/score, generation forced to say it, and the engine in this process. */
+TEST(one_logprob_however_it_is_asked_for)
+{
+    static const char context[] = "What is the value of", continuation[] = " the function at x=3? Let us see.";
+    struct arena a;
+    struct json *tokens, *whole, *echo, *prompt, *score, *ids;
+    size_t n_context;
+    double want, forced = 0;
+
+    arena_init(&a, 0);
+    tokens = post("/tokenize", &a, "{$prompt$:$%s$}", context);
+    n_context = json_len(json_get(tokens, "tokens"));
+    whole = post("/tokenize", &a, "{$prompt$:$%s%s$}", context, continuation);
+    ids = json_get(whole, "tokens");
+    CHECK("a continuation", json_len(ids) > n_context + 5);
+
+    score = post("/v1/score", &a, "{$context$:$%s$,$continuations$:[$%s$,$ no$]}", context, continuation);
+    want = json_num(json_get(json_at(json_get(score, "results"), 0), "logprob"), NAN);
+    CHECK("score", want < 0);
+
+    echo = post("/v1/completions", &a, "{$prompt$:$%s%s$,$max_tokens$:0,$echo$:true,$logprobs$:1}", context, continuation);
+    CHECK("echo", fabs(sum_of(json_get(json_get(json_at(json_get(echo, "choices"), 0), "logprobs"), "token_logprobs"), n_context) - want) < 1e-4);
+
+    prompt = post("/v1/completions", &a, "{$prompt$:$%s%s$,$max_tokens$:1,$prompt_logprobs$:1}", context, continuation);
+    CHECK("prompt_logprobs", fabs(sum_of_prompt_logprobs(json_get(json_at(json_get(prompt, "choices"), 0), "prompt_logprobs"), ids, n_context) - want) < 1e-4);
+
+    for (size_t i = n_context; i < json_len(ids); i++) { /* forced, token by token */
+        struct buf list = {0};
+        struct json *one;
+
+        for (size_t k = 0; k < i; k++)
+            buf_addf(&list, "%s%lld", k ? "," : "", (long long)json_int(json_at(ids, k), -1));
+        one = post("/v1/completions", &a, "{$prompt$:[%s],$max_tokens$:1,$logprobs$:1,$ignore_eos$:true,$allowed_token_ids$:[%lld]}", buf_z(&list),
+                   (long long)json_int(json_at(ids, i), -1));
+        forced += sum_of(json_get(json_get(json_at(json_get(one, "choices"), 0), "logprobs"), "token_logprobs"), 0);
+        json_close(one);
+        buf_clear(&list);
+    }
+    CHECK("forced", fabs(forced - want) < 1e-4);
+    CHECK("in process", fabs(sum_in_process(ids, n_context) - want) < 1e-4);
+    json_close(tokens);
+    json_close(whole);
+    json_close(echo);
+    json_close(prompt);
+    json_close(score);
+    arena_clear(&a);
+}
+
+/* --- the same tokens ---------------------------------------------------------------------------- */
+
+static const char *const kinds[] = {"$temperature$:0", "$temperature$:0.8,$seed$:5", "$temperature$:1,$top_p$:0.9,$top_k$:40,$seed$:123456789"};
+
+static struct str choice_text(const struct json *reply, size_t i)
+{
+    return json_str(json_get(json_get(json_at(json_get(reply, "choices"), i), "message"), "content"));
+}
+
+static struct json *chat(struct arena *a, const char *how, const char *more)
+{
+    return post("/v1/chat/completions", a, "{$messages$:[{$role$:$user$,$content$:$Tell me a story.$}],$max_tokens$:%d,$ignore_eos$:true,%s%s}",
+                MAX_TOKENS, how, more);
+}
+
+/* All content deltas of a streamed reply, put together. */
+static void stream_text(struct arena *a, const char *how, struct buf *out)
+{
+    struct buf body = {0};
+    struct http_reply r;
+    struct str rest, line;
+
+    buf_addf(&body, "{$messages$:[{$role$:$user$,$content$:$Tell me a story.$}],$max_tokens$:%d,$ignore_eos$:true,$stream$:true,%s}",
+             MAX_TOKENS, how);
+    for (size_t i = 0; i < body.len; i++)
+        body.ptr[i] = body.ptr[i] == '$' ? '"' : body.ptr[i];
+    http_call(server.port, "POST", "/v1/chat/completions", "", buf_str(&body), &r);
+    CHECK_INT("stream", r.status, 200);
+    rest = buf_str(&r.body);
+    while (str_cut(&rest, '\n', &line)) {
+        struct err e = ERR_INIT;
+        struct json *chunk;
+
+        if (!str_starts(line, "data: {"))
+            continue;
+        chunk = json_parse(str_slice(line, 6, line.len), &e);
+        CHECK_OK("chunk", chunk != NULL, &e);
+        buf_add_str(out, json_str(json_get(json_get(json_at(json_get(chunk, "choices"), 0), "delta"), "content")));
+        json_close(chunk);
+    }
+    http_reply_clear(&r);
+    buf_clear(&body);
+}
+
+TEST(streamed_or_not)
+{
+    struct arena a;
+
+    arena_init(&a, 0);
+    for (size_t k = 0; k < LEN(kinds); k++) {
+        struct json *whole = chat(&a, kinds[k], ""), *again = chat(&a, kinds[k], "");
+        struct buf text = {0};
+
+        stream_text(&a, kinds[k], &text);
+        CHECK("it says something", choice_text(whole, 0).len > 0);
+        CHECK_STR("streamed", buf_str(&text), choice_text(whole, 0));
+        CHECK_STR("again", choice_text(again, 0), choice_text(whole, 0));
+        buf_clear(&text);
+        json_close(whole);
+        json_close(again);
+    }
+    arena_clear(&a);
+}
+
+/* n choices of a seeded request are seeds s, s + 1, ...: as many requests give the same. */
+TEST(n_choices_are_n_requests)
+{
+    struct arena a;
+    struct json *four;
+
+    arena_init(&a, 0);
+    four = chat(&a, "$temperature$:0.9,$seed$:40", ",$n$:4");
+    CHECK_INT("choices", json_len(json_get(four, "choices")), 4);
+    for (size_t i = 0; i < 4; i++) {
+        struct json *one = chat(&a, str_fmt(&a, "$temperature$:0.9,$seed$:%zu", 40 + i).ptr, "");
+
+        CHECK_STR("choice", choice_text(four, i), choice_text(one, 0));
+        json_close(one);
+    }
+    json_close(four);
+    arena_clear(&a);
+}
+
+TEST(alone_and_among_64)
+{
+    int fds[N_CHATS];
+    struct arena a;
+
+    arena_init(&a, 0);
+    for (int i = 0; i < N_CHATS; i++) {
+        struct buf out = {0};
+        struct str body = str_fmt(&a, "{\"messages\":[{\"role\":\"user\",\"content\":\"Tell me a story%s\"}],\"max_tokens\":%d,\"ignore_eos\":true,"
+                                      "\"temperature\":0.8,\"seed\":%d}", i % 3 ? "." : " about a fox.", MAX_TOKENS, i);
+
+        fds[i] = http_dial(server.port);
+        http_request_write(&out, "POST", "/v1/chat/completions", "", body);
+        CHECK("sent", http_write(fds[i], buf_str(&out)));
+        buf_clear(&out);
+    }
+    for (int i = 0; i < N_CHATS; i++) {
+        struct http_reply r = {0};
+        struct err e = ERR_INIT;
+        struct json *among, *alone;
+
+        http_read_reply(fds[i], &r, 60000);
+        close(fds[i]);
+        among = json_parse(buf_str(&r.body), &e);
+        CHECK_OK("reply", among != NULL, &e);
+        alone = post("/v1/chat/completions", &a, "{$messages$:[{$role$:$user$,$content$:$Tell me a story%s$}],$max_tokens$:%d,$ignore_eos$:true,"
+                     "$temperature$:0.8,$seed$:%d}", i % 3 ? "." : " about a fox.", MAX_TOKENS, i);
+        CHECK_STR("the same", choice_text(among, 0), choice_text(alone, 0));
+        json_close(among);
+        json_close(alone);
+        http_reply_clear(&r);
+    }
+    arena_clear(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_logprob_however_it_is_asked_for),
+        cmocka_unit_test(streamed_or_not),
+        cmocka_unit_test(n_choices_are_n_requests),
+        cmocka_unit_test(alone_and_among_64),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
