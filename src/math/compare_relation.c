@@ -85,7 +85,8 @@ static void read_chain(const struct expr *e, struct named *out)
         all_constant &= !expr_has_symbols(e->kid[i]) && e->kid[i]->op != EX_TEXT;
     out->kind = EQUATION;
     out->value = e;
-    if (e->n == 2 && e->kid[0]->op == EX_SEQ && e->kid[1]->op == EX_SEQ && e->kid[0]->n == e->kid[1]->n) {
+    if (e->n == 2 && e->kid[0]->op == EX_SEQ && e->kid[1]->op == EX_SEQ && e->kid[0]->n > 0 &&
+        e->kid[0]->n == e->kid[1]->n) {
         for (int i = 0; i < e->kid[0]->n; i++)
             if (!is_name(e->kid[0]->kid[i]))
                 return;
@@ -94,7 +95,7 @@ static void read_chain(const struct expr *e, struct named *out)
         out->value = e->kid[1];
         return;
     }
-    if (e->kid[0]->op == EX_SEQ && is_name(e->kid[0]->kid[0]))
+    if (e->kid[0]->op == EX_SEQ && e->kid[0]->n > 0 && is_name(e->kid[0]->kid[0]))
         first = 1; /* (x, y) = (5, 8), the sides of another shape */
     if (is_name(e->kid[0])) {
         out->kind = SINGLE;
