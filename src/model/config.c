@@ -147,7 +147,7 @@ static bool read_rope(const struct json *o, struct model_config *c, struct err *
         return err_set(e, ERR_UNSUPPORTED, "rope_type \"%.40s\" is not one of default, linear, llama3, yarn",
                        type.ptr);
     if (!check_rope_keys(o, e) || !read_mrope(o, c, e) ||
-        !read_real(o, "rope_theta", 1.0, 1e12, &r->theta, e) || !read_real(o, "factor", 1.0, 1e6, &r->factor, e) ||
+        !read_real(o, "rope_theta", 1.01, 1e12, &r->theta, e) || !read_real(o, "factor", 1.0, 1e6, &r->factor, e) ||
         !read_real(o, "low_freq_factor", 1e-6, 1e6, &r->low_freq_factor, e) ||
         !read_real(o, "high_freq_factor", 1e-6, 1e6, &r->high_freq_factor, e) ||
         !read_real(o, "beta_fast", 1e-6, 1e6, &r->beta_fast, e) ||
@@ -173,8 +173,8 @@ static bool read_eos(const struct json *v, struct model_config *c, struct err *e
         int64_t id = json_int(json_type(v) == JSON_ARRAY ? json_at((struct json *)v, i) : v, -1);
         bool is_new = true;
 
-        if (id < 0 || id >= c->vocab_size)
-            return err_set(e, ERR_INPUT, "\"eos_token_id\" is not a token id below vocab_size %d", c->vocab_size);
+        if (id < 0 || id > MAX_VOCAB)
+            return err_set(e, ERR_INPUT, "\"eos_token_id\" is not a token id");
         for (int j = 0; j < c->n_eos_token_ids; j++)
             is_new &= c->eos_token_ids[j] != id;
         if (is_new && c->n_eos_token_ids == MAX_EOS_IDS)
@@ -264,7 +264,7 @@ static bool read_switches(const struct json *o, const struct model_family *famil
         return err_set(e, ERR_UNSUPPORTED, "\"quantization_config\": quantised weights are not supported");
     if (!read_bool(o, "tie_word_embeddings", &c->tie_word_embeddings, e) ||
         !read_bool(o, "attention_bias", &attention_bias, e) || !read_bool(o, "mlp_bias", &c->has_mlp_bias, e) ||
-        !read_int(o, "bos_token_id", 0, c->vocab_size - 1, false, &c->bos_token_id, e) ||
+        !read_int(o, "bos_token_id", 0, MAX_VOCAB, false, &c->bos_token_id, e) ||
         !read_eos(json_get(o, "eos_token_id"), c, e) || !read_window(o, family, c, e))
         return false;
     c->has_head_norm = family->has_head_norm;
@@ -295,13 +295,13 @@ bool model_config_parse(const struct json *config, const struct json *rope_scali
     if (!read_arch(config, &family, c, e))
         return false;
     o = json_type(text) == JSON_OBJECT ? text : config;
-    if (!read_sizes(o, c, e) || !read_real(o, "rope_theta", 1.0, 1e12, &c->rope.theta, e))
+    if (!read_sizes(o, c, e) || !read_real(o, "rope_theta", 1.01, 1e12, &c->rope.theta, e))
         return false;
     /* The newer object holds theta as well, which an override of the scaling leaves alone. */
     rope = json_get(o, "rope_parameters");
     if (is_absent(rope))
         rope = json_get(o, "rope_scaling");
-    if (rope_scaling && !read_real(rope, "rope_theta", 1.0, 1e12, &c->rope.theta, e))
+    if (rope_scaling && !read_real(rope, "rope_theta", 1.01, 1e12, &c->rope.theta, e))
         return false;
     if (!read_rope(rope_scaling ? rope_scaling : rope, c, e)) {
         err_prefix(e, "%s", rope_scaling ? "rope_scaling as given" : "rope_scaling or rope_parameters");

@@ -92,6 +92,15 @@ static bool read_options(struct model *m, struct err *e)
     return true;
 }
 
+static bool check_special_ids(const struct model_config *c, struct err *e)
+{
+    for (int i = 0; i < c->n_eos_token_ids; i++)
+        if (c->eos_token_ids[i] >= c->vocab_size)
+            return err_set(e, ERR_INPUT, "eos_token_id %d is not below vocab_size %d", c->eos_token_ids[i],
+                           c->vocab_size);
+    return true;
+}
+
 /* Ids beyond the embedding would be read as another token's. Special tokens live in added_tokens. */
 static bool check_tokenizer(const char *dir, const struct model_config *c, struct err *e)
 {
@@ -232,7 +241,7 @@ struct model *model_open(const char *dir, const struct model_opts *o, struct err
     m->ranks[0].comm = o->comm ? o->comm : comm_self();
     if (!model_config_read(dir, o->rope_scaling, &m->config, e) || !read_options(m, e))
         goto fail;
-    if (!is_dummy && !check_tokenizer(dir, &m->config, e))
+    if (!is_dummy && (!check_tokenizer(dir, &m->config, e) || !check_special_ids(&m->config, e)))
         goto fail;
     m->weights = is_dummy ? weights_open_dummy(o->dummy_seed) : weights_open(dir, e);
     if (!m->weights)
