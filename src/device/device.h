@@ -61,6 +61,7 @@ struct weight_spec {
     int n_parts;
     int n_segments;      /* of K: 1, or this rank's share of N_K_SEGMENTS */
     int64_t first_id;    /* embedding shares: token id of row 0 */
+    bool is_gate_up;     /* two parts of equal shape, for linear_silu_mul alone */
 };
 
 struct weight; /* a matrix [N, K] in the device's own layout */
@@ -138,7 +139,8 @@ struct device_ops {
                          const struct qkv_spec *s, const struct step *step);
     void (*attend_paged)(struct device *d, struct tensor *y, const struct tensor *q,
                          const struct kv_cache *kv, const struct qkv_spec *s, const struct step *step);
-    void (*silu_mul)(struct device *d, struct tensor *y, const struct tensor *gate_up);
+    void (*linear_silu_mul)(struct device *d, struct tensor *y, const struct tensor *x, const struct weight *w,
+                            const struct tensor *bias);
     void (*copy_blocks)(struct device *d, struct kv_cache *kv, const int32_t *pairs, int n_pairs);
 
     /* optional: NULL where a device leaves them to the host or has no use for them */
@@ -222,8 +224,10 @@ static inline void attend_paged(struct device *d, struct tensor *y, const struct
     d->ops->attend_paged(d, y, q, kv, s, step);
 }
 
-/* y[T,F] A = silu(gate) * up from gate_up[T,2F] f32. */
-static inline void silu_mul(struct device *d, struct tensor *y, const struct tensor *gate_up)
+/* y[T,F] A = silu(gate) * up, where gate and up are the halves of x[T,K] times w[2F,K] plus bias[2F] or NULL:
+ * they are as long as they are short-lived, so they never leave the caches. */
+static inline void linear_silu_mul(struct device *d, struct tensor *y, const struct tensor *x,
+                                   const struct weight *w, const struct tensor *bias)
 {
-    d->ops->silu_mul(d, y, gate_up);
+    d->ops->linear_silu_mul(d, y, x, w, bias);
 }

@@ -41,7 +41,7 @@ struct decoder {
     struct device_mem *rotation_mem;
     struct rotation rotation;
     int32_t *axis;
-    struct buffer r, x, h, qkv, q, a, gate_up, f, r_last, logits;
+    struct buffer r, x, h, qkv, q, a, f, r_last, logits;
     float *gathered;   /* [size, max_logits, vocab_rows], then [max_logits, vocab_size]; several ranks only */
     float *all_logits;
     int n_rows;        /* of h that hold the final norm */
@@ -159,7 +159,7 @@ static bool load_gate_up(struct loader *l, int i, struct layer *y, struct err *e
     const struct model_config *c = &m->config;
     int n = m->intermediate_size, first = m->comm->rank * n;
     struct host_tensor parts[2];
-    struct weight_spec s = {.parts = parts, .n_parts = 2, .n_segments = 1};
+    struct weight_spec s = {.parts = parts, .n_parts = 2, .n_segments = 1, .is_gate_up = true};
 
     if (!weights_get(l->w, layer_name(l, i, "mlp.gate_proj.weight"), c->intermediate_size, c->hidden_size, &parts[0],
                      e) ||
@@ -291,7 +291,6 @@ static bool make_buffers(struct decoder *m, struct err *e)
            make_buffer(m, &m->r_last, DTYPE_F32, t, hidden, e) && make_buffer(m, &m->h, a, t, hidden, e) &&
            make_buffer(m, &m->qkv, DTYPE_F32, t, qkv, e) && make_buffer(m, &m->q, a, t, heads, e) &&
            make_buffer(m, &m->a, a, t, heads, e) &&
-           make_buffer(m, &m->gate_up, DTYPE_F32, t, 2 * m->intermediate_size, e) &&
            make_buffer(m, &m->f, a, t, m->intermediate_size, e) &&
            make_buffer(m, &m->logits, DTYPE_F32, o->max_logits, m->vocab_rows, e);
 }
@@ -398,7 +397,7 @@ static void release_layer(struct decoder *m, struct layer *y)
 
 void decoder_close(struct decoder *m)
 {
-    struct buffer *buffers[] = {&m->r, &m->x, &m->h, &m->qkv, &m->q, &m->a, &m->gate_up, &m->f, &m->r_last, &m->logits};
+    struct buffer *buffers[] = {&m->r, &m->x, &m->h, &m->qkv, &m->q, &m->a, &m->f, &m->r_last, &m->logits};
 
     if (!m)
         return;
@@ -528,14 +527,13 @@ static bool feed_forward(struct decoder *m, struct layer *y, struct tensor *a, s
 {
     int n = (int)a->dim[0];
     float eps = (float)m->config.rms_norm_eps;
-    struct tensor h = rows(&m->h, n), x = rows(&m->x, n), gate_up = rows(&m->gate_up, n), f = rows(&m->f, n);
+    struct tensor h = rows(&m->h, n), x = rows(&m->x, n), f = rows(&m->f, n);
 
     linear(m->d, &x, a, y->o, maybe(&y->o_bias));
     if (!all_reduce(m, &x, e))
         return false;
     add_rms_norm(m->d, &h, r, &x, &y->ffn_norm.t, eps);
-    linear(m->d, &gate_up, &h, y->gate_up, maybe(&y->gate_up_bias));
-    silu_mul(m->d, &f, &gate_up);
+    linear_silu_mul(m->d, &f, &h, y->gate_up, maybe(&y->gate_up_bias));
     linear(m->d, &x, &f, y->down, maybe(&y->down_bias));
     if (!all_reduce(m, &x, e))
         return false;

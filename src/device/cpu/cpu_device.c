@@ -192,6 +192,7 @@ static void close_device(struct device *d)
         return;
     cpu_release_attention(c);
     cpu_release(c->packed_x);
+    cpu_release(c->gate_up);
     pool_close(c->pool);
     free((void *)c->base.numerics);
     free(c);
@@ -246,6 +247,6 @@ const struct device_ops device_cpu = {
     .add_rms_norm = cpu_add_rms_norm,
     .rotate_store = cpu_rotate_store,
     .attend_paged = cpu_attend_paged,
-    .silu_mul = cpu_silu_mul,
+    .linear_silu_mul = cpu_linear_silu_mul,
     .copy_blocks = cpu_copy_blocks,
 };

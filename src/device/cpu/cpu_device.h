@@ -20,6 +20,7 @@ struct weight {
     int packed_start[MAX_SEGMENTS + 1];   /* in k_packed */
     size_t panel_bytes;
     int64_t first_id;
+    bool is_gate_up; /* panels alternate: 16 outputs of the first part, the same 16 of the second; each padded */
 };
 
 struct attend_plan;
@@ -30,6 +31,7 @@ struct cpu_device {
     struct pool *pool;
     struct device_limits limits;
     struct device_mem *packed_x; /* [max_tokens padded, widest padded K] of A */
+    struct device_mem *gate_up;  /* [workers, max_tokens, GATE_UP_PANELS * 16] f32 */
     struct attend_plan *plan;
 };
 
@@ -57,7 +59,8 @@ void cpu_scatter_rows(struct device *d, struct tensor *y, const struct tensor *x
 void cpu_rms_norm(struct device *d, struct tensor *y, const struct tensor *x, const struct tensor *w, float eps);
 void cpu_add_rms_norm(struct device *d, struct tensor *y, struct tensor *r, const struct tensor *x,
                       const struct tensor *w, float eps);
-void cpu_silu_mul(struct device *d, struct tensor *y, const struct tensor *gate_up);
+void cpu_linear_silu_mul(struct device *d, struct tensor *y, const struct tensor *x, const struct weight *w,
+                         const struct tensor *bias);
 
 /* cpu_attention.c */
 int cpu_padded_dim(int head_dim);

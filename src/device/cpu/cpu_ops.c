@@ -12,6 +12,7 @@ enum {
     PART_BYTES = 256 * 1024, /* weights of one part of a product: long enough to stream */
     ROW_PART = 4096,         /* values of one part of a row loop: a few microseconds */
     TILE = 32,
+    GATE_UP_PANELS = 8, /* panels of gate and up that one worker has in hand at a time */
 };
 
 bool cpu_reserve_linear(struct cpu_device *c, struct err *e)
@@ -20,11 +21,16 @@ bool cpu_reserve_linear(struct cpu_device *c, struct err *e)
     size_t cols = (size_t)c->limits.max_inputs + MAX_SEGMENTS * K_PAD;
 
     cpu_release(c->packed_x);
+    cpu_release(c->gate_up);
+    c->gate_up = NULL;
     c->packed_x = NULL;
     if (!size_mul(rows, cols, &n_bytes) || !size_mul(n_bytes, dtype_size(c->base.compute), &n_bytes))
         return err_set(e, ERR_MEMORY, "%zu x %zu inputs do not fit into the address space", rows, cols);
     c->packed_x = cpu_alloc(n_bytes, e);
-    return c->packed_x != NULL;
+    if (!c->packed_x)
+        return false;
+    c->gate_up = cpu_alloc((size_t)pool_size(c->pool) * rows * GATE_UP_PANELS * PANEL * sizeof(float), e);
+    return c->gate_up != NULL;
 }
 
 struct linear_job {
@@ -33,6 +39,8 @@ struct linear_job {
     const struct tensor *x;
     const struct weight *w;
     int n_parts;
+    struct tensor *y;  /* linear_silu_mul only; else gemm has them */
+    const float *bias;
 };
 
 /* Copies rows of x to where their segments begin in packed K, zeros between them: as rows one after another, or
@@ -75,13 +83,12 @@ static void linear_part(void *ctx, int part, int worker UNUSED)
         job->device->kernels->gemm_f32(&job->gemm, first, last);
 }
 
-void cpu_linear(struct device *d, struct tensor *y, const struct tensor *x, const struct weight *w,
-                const struct tensor *bias)
+/* Fills the job but for its outputs, laying x out as the kernels want it. */
+static void begin_linear(struct linear_job *job, struct cpu_device *c, const struct tensor *x, const struct weight *w)
 {
-    struct cpu_device *c = (struct cpu_device *)d;
-    struct linear_job job = {.device = c, .x = x, .w = w};
-    struct gemm *g = &job.gemm;
+    struct gemm *g = &job->gemm;
 
+    *job = (struct linear_job){.device = c, .x = x, .w = w};
     *g = (struct gemm){
         .m = (int)x->dim[0],
         .x = cpu_ptr(x),
@@ -89,21 +96,95 @@ void cpu_linear(struct device *d, struct tensor *y, const struct tensor *x, cons
         .w = w->mem->ptr,
         .panel_bytes = w->panel_bytes,
         .n_segments = w->n_segments,
-        .n = w->n,
-        .bias = bias ? cpu_ptr(bias) : NULL,
-        .y = cpu_ptr(y),
-        .y_row = y->row,
+        .n_panels = w->n_panels,
     };
     memcpy(g->segment_start, w->packed_start, sizeof(g->segment_start));
-    if (g->m == 0)
-        return;
     if (w->dtype == DTYPE_BF16 && (c->kernels->packs_tiles || w->k_packed != w->k)) {
-        pool_for(c->pool, (g->m + PANEL - 1) / PANEL, pack_rows, &job);
+        pool_for(c->pool, (g->m + PANEL - 1) / PANEL, pack_rows, job);
         g->x = c->packed_x->ptr;
         g->x_row = w->k_packed;
     }
-    job.n_parts = (int)MIN(MAX(w->mem->n_bytes / PART_BYTES, (size_t)pool_size(c->pool)), (size_t)w->n_panels);
+    job->n_parts = (int)MIN(MAX(w->mem->n_bytes / PART_BYTES, (size_t)pool_size(c->pool)), (size_t)w->n_panels);
+}
+
+void cpu_linear(struct device *d, struct tensor *y, const struct tensor *x, const struct weight *w,
+                const struct tensor *bias)
+{
+    struct cpu_device *c = (struct cpu_device *)d;
+    struct linear_job job;
+
+    if (x->dim[0] == 0)
+        return;
+    begin_linear(&job, c, x, w);
+    job.gemm.n = w->n;
+    job.gemm.bias = bias ? cpu_ptr(bias) : NULL;
+    job.gemm.y = cpu_ptr(y);
+    job.gemm.y_row = y->row;
     pool_for(c->pool, job.n_parts, linear_part, &job);
+}
+
+/* silu(gate) * up of all rows and the outputs of panels [first, last), which lie in scratch[m, GATE_UP_PANELS * 16]. */
+static void silu_panels(const struct linear_job *job, int first, int last, float *scratch)
+{
+    const struct cpu_kernels *k = job->device->kernels;
+    int f = job->w->n / 2;
+
+    for (int m = 0; m < job->gemm.m; m++) {
+        for (int p = first; p < last; p += 2) {
+            float *gate = scratch + ((size_t)m * GATE_UP_PANELS + (size_t)(p - first)) * PANEL, *up = gate + PANEL;
+            int col = p / 2 * PANEL, n = MIN(f - col, PANEL);
+
+            if (job->bias) {
+                k->add(gate, job->bias + col, n);
+                k->add(up, job->bias + f + col, n);
+            }
+            if (job->y->dtype == DTYPE_F32) {
+                k->silu_mul((float *)cpu_ptr(job->y) + m * job->y->row + col, gate, up, n);
+            } else {
+                k->silu_mul(gate, gate, up, n);
+                k->to_bf16((uint16_t *)cpu_ptr(job->y) + m * job->y->row + col, gate, n);
+            }
+        }
+    }
+}
+
+static void silu_part(void *ctx, int part, int worker)
+{
+    struct linear_job *job = ctx;
+    int pairs = job->w->n_panels / 2;
+    int begin = 2 * (int)((int64_t)part * pairs / job->n_parts), end = 2 * (int)((int64_t)(part + 1) * pairs / job->n_parts);
+    size_t rows = ((size_t)job->device->limits.max_tokens + PANEL - 1) / PANEL * PANEL;
+    float *scratch = (float *)job->device->gate_up->ptr + (size_t)worker * rows * GATE_UP_PANELS * PANEL;
+
+    for (int p = begin, last; p < end; p = last) {
+        struct gemm g = job->gemm;
+
+        last = MIN(p + GATE_UP_PANELS, end);
+        g.y = scratch;
+        g.y_first = p;
+        g.y_row = GATE_UP_PANELS * PANEL;
+        if (job->w->dtype == DTYPE_BF16)
+            job->device->kernels->gemm_bf16(&g, p, last);
+        else
+            job->device->kernels->gemm_f32(&g, p, last);
+        silu_panels(job, p, last, scratch);
+    }
+}
+
+void cpu_linear_silu_mul(struct device *d, struct tensor *y, const struct tensor *x, const struct weight *w,
+                         const struct tensor *bias)
+{
+    struct cpu_device *c = (struct cpu_device *)d;
+    struct linear_job job;
+
+    if (x->dim[0] == 0)
+        return;
+    begin_linear(&job, c, x, w);
+    job.y = y;
+    job.bias = bias ? cpu_ptr(bias) : NULL;
+    job.gemm.n = w->n_panels * PANEL;
+    job.n_parts = MIN(job.n_parts, w->n_panels / 2);
+    pool_for(c->pool, job.n_parts, silu_part, &job);
 }
 
 struct rows_job {
@@ -167,28 +248,6 @@ void cpu_add_rms_norm(struct device *d, struct tensor *y, struct tensor *r, cons
     struct rows_job job = {.y = y, .r = r, .x = x, .w = w, .eps = eps};
 
     run_rows((struct cpu_device *)d, &job, x->dim[0], x->dim[1], norm_rows);
-}
-
-static void silu_rows(void *ctx, int part, int worker UNUSED)
-{
-    struct rows_job *job = ctx;
-    int n = (int)job->x->dim[1] / 2;
-    float row[MAX_ROW];
-
-    for (int64_t t = (int64_t)part * job->per_part; t < MIN((int64_t)(part + 1) * job->per_part, job->x->dim[0]);
-         t++) {
-        const float *x = (const float *)cpu_ptr(job->x) + t * job->x->row;
-
-        job->device->kernels->silu_mul(row, x, x + n, n);
-        put_row(job, t, row, n);
-    }
-}
-
-void cpu_silu_mul(struct device *d, struct tensor *y, const struct tensor *gate_up)
-{
-    struct rows_job job = {.y = y, .x = gate_up};
-
-    run_rows((struct cpu_device *)d, &job, gate_up->dim[0], gate_up->dim[1], silu_rows);
 }
 
 void cpu_gather_rows(struct device *d UNUSED, struct tensor *y, const struct tensor *x, const int32_t *rows)

@@ -75,6 +75,23 @@ static void put(const struct weight *w, char *panel, int j, int k, const float *
             f32_to_bf16(x[i]);
 }
 
+/* Which row of which part is output j of panel p; false: padding, which stays zero. */
+static bool find_row(const struct pack_job *job, int p, int j, int *part, int64_t *row)
+{
+    *part = 0;
+    *row = p * PANEL + j;
+    if (job->w->is_gate_up) {
+        *part = p % 2;
+        *row = p / 2 * PANEL + j;
+        return *row < job->spec->parts[0].n_rows;
+    }
+    if (*row >= job->w->n)
+        return false;
+    while (*row >= job->spec->parts[*part].n_rows)
+        *row -= job->spec->parts[(*part)++].n_rows;
+    return true;
+}
+
 static void pack_panel(void *ctx, int p, int worker UNUSED)
 {
     enum { CHUNK = 512 };
@@ -83,12 +100,12 @@ static void pack_panel(void *ctx, int p, int worker UNUSED)
     char *panel = w->mem->ptr + (size_t)p * w->panel_bytes;
     float x[CHUNK];
 
-    for (int j = 0; j < PANEL && p * PANEL + j < w->n; j++) {
-        int64_t row = p * PANEL + j;
-        int part = 0;
+    for (int j = 0; j < PANEL; j++) {
+        int part;
+        int64_t row;
 
-        while (row >= job->spec->parts[part].n_rows)
-            row -= job->spec->parts[part++].n_rows;
+        if (!find_row(job, p, j, &part, &row))
+            continue;
         for (int s = 0; s < w->n_segments; s++) {
             for (int k = w->segment_start[s]; k < w->segment_start[s + 1]; k += CHUNK) {
                 int n = MIN(CHUNK, w->segment_start[s + 1] - k);
@@ -131,7 +148,8 @@ struct weight *cpu_pack(struct device *d, const struct weight_spec *s, struct er
     for (int i = 0; i < s->n_parts; i++)
         w->n += (int)s->parts[i].n_rows;
     cut_segments(w, s->n_segments);
-    w->n_panels = (w->n + PANEL - 1) / PANEL;
+    w->is_gate_up = s->is_gate_up;
+    w->n_panels = w->is_gate_up ? (w->n / 2 + PANEL - 1) / PANEL * 2 : (w->n + PANEL - 1) / PANEL;
     if (!size_mul((size_t)w->k_packed * PANEL, dtype_size(w->dtype), &w->panel_bytes) ||
         !size_mul(w->panel_bytes, (size_t)w->n_panels, &n_bytes)) {
         err_set(e, ERR_MEMORY, "a weight of %d x %d does not fit into the address space", w->n, w->k);

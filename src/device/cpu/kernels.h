@@ -34,8 +34,10 @@ struct gemm {
     int n_segments;
     int segment_start[MAX_SEGMENTS + 1]; /* in padded K */
     int n;            /* real outputs: the last panel may have fewer than 16 */
+    int n_panels;     /* of the whole weight: what lies behind the asked panels may be fetched ahead */
     const float *bias; /* [n] or NULL */
     float *y;         /* rows y_row apart */
+    int y_first;      /* the panel whose outputs are column 0 of y */
     int64_t y_row;
 };
 

@@ -137,7 +137,7 @@ INLINE void finish(const struct gemm *g, int m, int n_m, int p, float (*sums)[4]
     int first = p * PANEL;
     __mmask16 mask = (__mmask16)((1u << MIN(g->n - first, PANEL)) - 1);
     __m512 bias = g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + first) : _mm512_setzero_ps();
-    float *y = g->y + m * g->y_row + first;
+    float *y = g->y + m * g->y_row + first - g->y_first * PANEL;
 
     for (int i = 0; i < n_m; i++, y += g->y_row) {
         __m512 x[MAX_SEGMENTS];
@@ -249,8 +249,8 @@ static void gemm_high(const struct gemm *g, int first, int last)
     int pairs = (g->m + 31) / 32;
 
     for (int p = first; p < last; p += 2) {
-        struct fetch f = {.at = g->w + (size_t)MIN(p + 2, last) * g->panel_bytes,
-                          .end = g->w + (size_t)MIN(p + 4, last) * g->panel_bytes,
+        struct fetch f = {.at = g->w + (size_t)MIN(p + 2, g->n_panels) * g->panel_bytes,
+                          .end = g->w + (size_t)MIN(p + 4, g->n_panels) * g->panel_bytes,
                           .lines_per_step = (32 + pairs - 1) / pairs};
 
         for (int m = 0; m < g->m; m += HIGH_ROWS)

@@ -34,7 +34,7 @@ INLINE void dp_finish(const struct gemm *g, int m, int p, const int n_m, const i
                     x[s] = _mm512_add_ps(x[2 * s], x[2 * s + 1]);
             if (g->bias)
                 x[0] = _mm512_add_ps(x[0], _mm512_maskz_loadu_ps(mask, g->bias + first));
-            _mm512_mask_storeu_ps(g->y + (m + i) * g->y_row + first, mask, x[0]);
+            _mm512_mask_storeu_ps(g->y + (m + i) * g->y_row + first - g->y_first * PANEL, mask, x[0]);
         }
     }
 }

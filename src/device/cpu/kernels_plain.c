@@ -40,7 +40,7 @@ static void gemm_bf16(const struct gemm *g, int first, int last)
             for (int s = 0; s < g->n_segments; s++)
                 for (int k = g->segment_start[s]; k < g->segment_start[s + 1]; k++)
                     sums[s] += bf16_to_f32(x[k]) * weight_bf16(panel, k, n % PANEL);
-            g->y[m * g->y_row + n] = tree_sum(sums, g->n_segments) + (g->bias ? g->bias[n] : 0);
+            g->y[m * g->y_row + n - g->y_first * PANEL] = tree_sum(sums, g->n_segments) + (g->bias ? g->bias[n] : 0);
         }
     }
 }
@@ -57,7 +57,7 @@ static void gemm_f32(const struct gemm *g, int first, int last)
             for (int s = 0; s < g->n_segments; s++)
                 for (int k = g->segment_start[s]; k < g->segment_start[s + 1]; k++)
                     sums[s] += x[k] * weight_f32(panel, k, n % PANEL);
-            g->y[m * g->y_row + n] = tree_sum(sums, g->n_segments) + (g->bias ? g->bias[n] : 0);
+            g->y[m * g->y_row + n - g->y_first * PANEL] = tree_sum(sums, g->n_segments) + (g->bias ? g->bias[n] : 0);
         }
     }
 }

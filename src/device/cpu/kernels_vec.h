@@ -172,7 +172,7 @@ INLINE void gemm_block(const struct gemm *g, int m, int p, const int n_m, const 
     for (int i = 0; i < n_m; i++) {
         for (int j = 0; j < n_p; j++) {
             int first = (p + j) * PANEL, n = MIN(g->n - first, PANEL);
-            float *y = g->y + (m + i) * g->y_row + first;
+            float *y = g->y + (m + i) * g->y_row + first - g->y_first * PANEL;
 
             for (int l = 0; l < n; l++) {
                 float x[MAX_SEGMENTS];
