@@ -247,6 +247,23 @@ static bool has_letter(struct str s, char letter)
     return false;
 }
 
+/* The limit of nodes holds for each text by itself; what rewriting makes of it may be larger. */
+static struct expr *read_text(struct math_ctx *c, struct side *s, const struct latex_reading *r)
+{
+    struct expr *e;
+
+    c->pool.n_nodes = 0;
+    e = latex_parse(&c->pool, s->text, r, &s->why);
+    c->pool.n_nodes = -EXPR_MAX_REWRITTEN;
+    if (c->pool.is_full) {
+        c->pool.is_full = false;
+        c->pool.n_nodes = 0;
+        s->why = "limit reached";
+        return NULL;
+    }
+    return e;
+}
+
 static const struct expr *parse_side(struct math_ctx *c, struct side *s, enum reading_kind kind)
 {
     struct latex_reading r = {.comma_is_list = kind == READ_LIST,
@@ -269,7 +286,7 @@ static const struct expr *parse_side(struct math_ctx *c, struct side *s, enum re
     else if (group >= 4)
         e = expr_text(&c->pool, s->plain);
     else
-        e = latex_parse(&c->pool, s->text, &r, &s->why);
+        e = read_text(c, s, &r);
     if (group == 3)
         e = expr_un(&c->pool, EX_NEG, 0, e);
     s->tree[kind] = e ? normal_form(c, e) : NULL;
@@ -537,6 +554,8 @@ void math_compare(struct math_ctx *c, struct str gold, struct str pred, const st
         t = undecided(c, "limit reached");
     } else {
         t = judge(c, &g, &p);
+        if (c->pool.is_full) /* rewriting grew beyond its limit: nothing is proven */
+            t = undecided(c, "limit reached");
     }
     out->result = t == TRI_YES ? MATH_EQUAL : t == TRI_NO ? MATH_DIFFERENT : MATH_UNDECIDED;
     out->reason = c->reason && *c->reason ? c->reason : "undecided";

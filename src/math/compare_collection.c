@@ -60,14 +60,51 @@ static enum tri covers(struct math_ctx *c, const struct expr *a, const struct ex
     return unknown ? TRI_UNKNOWN : TRI_YES;
 }
 
+static int by_form(const void *x, const void *y)
+{
+    return str_cmp(*(const struct str *)x, *(const struct str *)y);
+}
+
+/* The forms of all elements, sorted, each once. */
+static int sorted_forms(struct math_ctx *c, const struct expr *e, struct str **out)
+{
+    struct str *f = arena_array(&c->arena, (size_t)e->n + 1, sizeof(*f));
+    int n = 0;
+
+    for (int i = 0; i < e->n; i++)
+        f[i] = expr_form(&c->arena, e->kid[i]);
+    qsort(f, (size_t)e->n, sizeof(*f), by_form);
+    for (int i = 0; i < e->n; i++)
+        if (n == 0 || !str_eq(f[n - 1], f[i]))
+            f[n++] = f[i];
+    *out = f;
+    return n;
+}
+
+/* The same elements in other order, as written: the cheap way for long lists. */
+static bool same_forms(struct math_ctx *c, const struct expr *a, const struct expr *b)
+{
+    struct str *x, *y;
+    int n = sorted_forms(c, a, &x);
+
+    if (n != sorted_forms(c, b, &y))
+        return false;
+    for (int i = 0; i < n; i++)
+        if (!str_eq(x[i], y[i]))
+            return false;
+    return !is_undefined(c, a);
+}
+
 static enum tri unordered_equal(struct math_ctx *c, const struct expr *a, const struct expr *b)
 {
     enum tri t;
 
-    if (a->n > MAX_UNORDERED || b->n > MAX_UNORDERED)
-        return undecided(c, "limit reached");
     if ((a->n == 0) != (b->n == 0))
         return decide(c, TRI_NO, "sets");
+    if (a->n > 8 && same_forms(c, a, b))
+        return decide(c, TRI_YES, "sets");
+    if (a->n > MAX_UNORDERED || b->n > MAX_UNORDERED)
+        return undecided(c, "limit reached");
     t = covers(c, a, b, false);
     if (t == TRI_YES)
         t = covers(c, b, a, true);

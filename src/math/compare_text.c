@@ -42,7 +42,9 @@ static void split_words(struct math_ctx *c, struct str text, struct words *out)
     while (str_cut(&rest, ' ', &w)) {
         while (w.len > 0 && is_edge(w.ptr[0]))
             w = str_slice(w, 1, w.len);
-        while (w.len > 0 && is_edge(w.ptr[w.len - 1]))
+        /* the mark of a factorial is none of punctuation */
+        while (w.len > 0 && is_edge(w.ptr[w.len - 1]) &&
+               !(w.ptr[w.len - 1] == '!' && (w.len == 1 || !isalpha((unsigned char)w.ptr[w.len - 2]))))
             w.len--;
         if (w.len == 0 || is_article(w))
             continue;

@@ -230,6 +230,8 @@ enum tri value_equal(struct math_ctx *c, const struct expr *a, const struct expr
         return decide(c, TRI_NO, "undefined value");
     if (s == EVAL_OK && t == EVAL_OK)
         return decide(c, r, "rational");
+    if (!spend(c, 60))
+        return undecided(c, "limit reached");
     if (str_eq(expr_form(&c->arena, a), expr_form(&c->arena, b))) {
         if (is_undefined(c, a))
             return decide(c, TRI_NO, "undefined value");

@@ -29,9 +29,25 @@ static int kernel_find(const struct kernels *k, struct str form)
     return -1;
 }
 
+/* Roots as powers, so that both spellings are one kernel. */
+static struct str kernel_form(struct math_ctx *c, const struct expr *e)
+{
+    struct expr *power = NULL;
+
+    if (e->op == EX_SYM)
+        return e->name;
+    if (expr_is_func(e, FN_SQRT) && e->n == 1)
+        power = expr_bin(&c->pool, EX_POW, 0, e->kid[0], expr_num_si(&c->pool, 1, 2));
+    else if (expr_is_func(e, FN_ROOT) && e->n == 2 && e->kid[1]->op == EX_NUM && fmpz_is_one(fmpq_denref(e->kid[1]->q)) &&
+             fmpz_cmp_ui(fmpq_numref(e->kid[1]->q), 1000000) < 0 && fmpq_sgn(e->kid[1]->q) > 0)
+        power = expr_bin(&c->pool, EX_POW, 0, e->kid[0],
+                         expr_num_si(&c->pool, 1, fmpz_get_ui(fmpq_numref(e->kid[1]->q))));
+    return expr_form(&c->arena, power ? power : e);
+}
+
 static int kernel_of(struct math_ctx *c, struct kernels *k, const struct expr *e, bool add)
 {
-    struct str form = e->op == EX_SYM ? e->name : expr_form(&c->arena, e);
+    struct str form = kernel_form(c, e);
     int i = kernel_find(k, form);
 
     if (i >= 0 || !add)
@@ -341,6 +357,8 @@ enum tri poly_equal(struct math_ctx *c, const struct expr *a, const struct expr 
     struct kernels k = {0};
     enum tri t;
 
+    if (!spend(c, 60))
+        return TRI_UNKNOWN;
     collect(c, a, &k);
     collect(c, b, &k);
     if (k.is_overfull)

@@ -14,7 +14,7 @@
 
 #include <flint/fmpq.h>
 
-enum { EXPR_MAX_DEPTH = 600, EXPR_MAX_NODES = 20000 };
+enum { EXPR_MAX_DEPTH = 600, EXPR_MAX_NODES = 20000, EXPR_MAX_REWRITTEN = 200000 };
 
 enum expr_op {
     EX_NUM,      /* q; digits > 0: a decimal literal of so many significant digits; name: as written */
@@ -91,7 +91,7 @@ struct expr {
 /* What stops a tree from growing: both counts are checked by every maker. */
 struct expr_pool {
     struct arena *arena;
-    int n_nodes;
+    int n_nodes;  /* over EXPR_MAX_NODES the pool is full; a reader of several texts sets it back */
     bool is_full; /* too many nodes or too deep; makers go on returning nodes, the reader must check */
 };
 

@@ -843,7 +843,7 @@ static void parse_prime(struct parser *ps)
     struct expr *e = top_operand(ps), *named;
 
     ps->at++;
-    if (e && e->op == EX_SYM) {
+    if (e && e->op == EX_SYM && e->name.len < 64) {
         named = expr_sym(ps->pool, str_fmt(ps->arena, STR_FMT "'", STR_ARG(e->name)));
         ps->n_operands--;
         top_frame(ps)->have = false;

@@ -259,7 +259,7 @@ void parse_subscript(struct parser *ps)
             parser_fail(ps);
         else
             operand_replace(ps, value);
-    } else if ((e->op == EX_SYM || e->op == EX_TEXT) && sub.len <= 64) {
+    } else if ((e->op == EX_SYM || e->op == EX_TEXT) && sub.len <= 64 && e->name.len <= 64) {
         struct str name = str_fmt(ps->arena, STR_FMT "_" STR_FMT, STR_ARG(e->name), STR_ARG(sub));
         if (e->op == EX_TEXT) {
             operand_replace(ps, expr_sym(ps->pool, name));
@@ -356,7 +356,7 @@ void parse_power(struct parser *ps)
     }
     if ((n = script_of_class(ps, CMD_PRIME)) > 0) {
         ps->at += n;
-        if (e->op == EX_SYM) {
+        if (e->op == EX_SYM && e->name.len < 64) {
             struct str name = str_fmt(ps->arena, STR_FMT "'", STR_ARG(e->name));
             ps->n_operands--;
             top_frame(ps)->have = false;

@@ -284,11 +284,46 @@ static struct expr *substitute(struct math_ctx *c, const struct expr *e, struct 
     return changed ? expr_with_kids(&c->pool, e, kids) : (struct expr *)e;
 }
 
+enum { MAX_TERMS = 200 };
+
+/* Sums and products over a few whole numbers, written out; NULL: not such a one. */
+static struct expr *written_out(struct math_ctx *c, const struct expr *e)
+{
+    struct expr **terms;
+    fmpq_t lo, hi;
+    long from = 0, n = 0;
+    bool is_sum = str_eqz(e->name, "sum");
+
+    if (e->n != 3 || !(is_sum || str_eqz(e->name, "prod")) || e->kid[1]->op != EX_REL || e->kid[1]->n != 2 ||
+        e->kid[1]->rel[0] != REL_EQ || e->kid[1]->kid[0]->op != EX_SYM || expr_has_op(e->kid[0], EX_BIGOP))
+        return NULL;
+    fmpq_init(lo);
+    fmpq_init(hi);
+    if (eval_rational(c, e->kid[1]->kid[1], lo) == EVAL_OK && eval_rational(c, e->kid[2], hi) == EVAL_OK &&
+        fmpz_is_one(fmpq_denref(lo)) && fmpz_is_one(fmpq_denref(hi)) && fmpz_bits(fmpq_numref(lo)) < 40 &&
+        fmpz_bits(fmpq_numref(hi)) < 40) {
+        from = fmpz_get_si(fmpq_numref(lo));
+        n = fmpz_get_si(fmpq_numref(hi)) - from + 1;
+    }
+    fmpq_clear(lo);
+    fmpq_clear(hi);
+    if (n < 1 || n > MAX_TERMS)
+        return NULL;
+    terms = arena_array(&c->arena, (size_t)n, sizeof(*terms));
+    for (long i = 0; i < n; i++)
+        terms[i] = substitute(c, e->kid[0], e->kid[1]->kid[0]->name, expr_num_si(&c->pool, from + i, 1));
+    return expr_new(&c->pool, is_sum ? EX_ADD : EX_MUL, 0, terms, (int)n);
+}
+
 /* \sum_{k=0}^{n}: the index gets a name that no text can have. */
 static struct expr *rename_bound(struct math_ctx *c, const struct expr *e)
 {
     struct expr *out = map_kids(c, e, rename_bound);
 
+    struct expr *sum = out->op == EX_BIGOP ? written_out(c, out) : NULL;
+
+    if (sum)
+        return sum;
     if (out->op != EX_BIGOP || out->n < 2 || out->kid[1]->op != EX_REL || out->kid[1]->kid[0]->op != EX_SYM)
         return out;
     struct str name = out->kid[1]->kid[0]->name;
