@@ -2,8 +2,11 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "base/arena.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "formats/json.h"
 #include "generator/generator_local.h"
 #include "generator/generator_scripted.h"
 #include "server/server.h"
@@ -15,16 +18,21 @@ static const char usage_text[] =
     "more\n"
     "until SIGTERM or Ctrl-C, which lets running answers finish; a second one ends at once.\n";
 
-enum { SCRIPTED_MODEL_LEN = 32768 };
+enum { SCRIPTED_MODEL_LEN = 32768, MAX_GENERATION_CONFIG = 1 << 20 };
 
 struct serve_opts {
     const char *generator;
+    const char *generation_config, *override_generation_config;
     int64_t seed;
 };
 
 static const struct opt serve_table[] = {
     OPT_CHOICE(struct serve_opts, generator, "auto", "auto|local|scripted",
                "where answers come from; auto: a model if one is named, else a script"),
+    OPT_STR(struct serve_opts, generation_config, "auto",
+            "sampling where a request says nothing: auto: the model's generation_config.json; vllm: OpenAI's\n"
+            "defaults; else the folder of a generation_config.json"),
+    OPT_STR(struct serve_opts, override_generation_config, "", "JSON object put over it"),
     OPT_I64(struct serve_opts, seed, "0", 0, 9e15, "seeds of requests that bring none follow from it"),
     {0},
 };
@@ -106,19 +114,56 @@ static const char *model_name(const struct serve *o)
     return slash && slash[1] ? slash + 1 : o->engine.model_name_or_path;
 }
 
+/* *out stays NULL, and the call succeeds, where nothing says anything. */
+static bool read_generation_config(const struct serve *o, struct json **out, struct err *e)
+{
+    const char *from = o->serve.generation_config;
+    bool is_auto = strcmp(from, "auto") == 0, ok = true;
+    struct json *over = NULL;
+    struct arena a;
+    const char *path;
+
+    arena_init(&a, 0);
+    path = path_join(&a, is_auto ? o->engine.model_name_or_path : from, "generation_config.json");
+    if (strcmp(from, "vllm") != 0 && (!is_auto || file_exists(path)))
+        ok = (*out = json_parse_file(path, MAX_GENERATION_CONFIG, e)) != NULL;
+    if (ok && *o->serve.override_generation_config) {
+        over = json_parse(STR(o->serve.override_generation_config), e);
+        ok = over != NULL;
+        if (ok && json_type(over) != JSON_OBJECT)
+            ok = err_set(e, ERR_INPUT, "%s, expected an object", json_type_name(json_type(over)));
+        err_prefix(e, "--override_generation_config");
+        if (ok && !*out)
+            *out = json_new_object();
+        for (struct json_iter it = json_iter(over); ok && json_next(&it);)
+            json_set(*out, str_dup(&a, it.key).ptr, json_clone(it.value));
+    }
+    json_close(over);
+    arena_clear(&a);
+    return ok;
+}
+
 static bool serve(struct serve *o, struct err *e)
 {
+    struct json *config = NULL;
     const struct source *chosen = source_find(o);
     struct server_source source = {.open = chosen->open, .ctx = o, .faults = chosen->faults};
     struct sigaction action = {.sa_handler = on_signal};
     bool ok;
 
     raise_file_limit();
+    if (!read_generation_config(o, &config, e)) {
+        json_close(config);
+        return false;
+    }
+    source.generation_defaults = config;
     o->name =
         o->server.served_model_name.n > 0 ? o->server.served_model_name.items[0] : model_name(o);
     serving = server_open(&o->server, o->name, e);
-    if (!serving)
+    if (!serving) {
+        json_close(config);
         return false;
+    }
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     ok = server_run(serving, &source, e);
@@ -126,6 +171,7 @@ static bool serve(struct serve *o, struct err *e)
     signal(SIGINT, SIG_DFL);
     server_close(serving);
     serving = NULL;
+    json_close(config);
     return ok;
 }
 

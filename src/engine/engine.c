@@ -491,11 +491,6 @@ void engine_preempt_any(struct engine *g, uint32_t which)
         scheduler_preempt(g->sched, q);
 }
 
-int engine_max_model_len(const struct engine *g)
-{
-    return g->max_model_len;
-}
-
 void engine_stats(const struct engine *g, struct engine_stats *out)
 {
     *out = g->stats;

@@ -113,7 +113,6 @@ void engine_release(struct engine *g, struct engine_seq *s); /* finished or not;
 /* Takes the blocks of a running sequence away, as want of blocks would: number `which`, counted around. For tests. */
 void engine_preempt_any(struct engine *g, uint32_t which);
 
-int engine_max_model_len(const struct engine *g);
 void engine_stats(const struct engine *g, struct engine_stats *out);
 /* Walks all block and queue state; for tests. */
 bool engine_check(const struct engine *g, struct err *e) MUST_CHECK;

@@ -221,13 +221,6 @@ bool kv_pool_is_published(const struct kv_pool *p, int block)
     return !is_zero(p->hashes[block]);
 }
 
-void kv_pool_forget(struct kv_pool *p)
-{
-    for (uint32_t i = 0; i < p->index_size; i++)
-        p->index[i] = -1;
-    memset(p->hashes, 0, (size_t)p->n_blocks * sizeof(*p->hashes));
-}
-
 bool kv_pool_check(const struct kv_pool *p, struct err *e)
 {
     int n_queued = 0, n_indexed = 0, n_hashed = 0, n_unreferenced = 0;

@@ -43,7 +43,6 @@ struct hash128 kv_hash_block(struct hash128 parent, const int32_t *token_ids, in
 void kv_pool_publish(struct kv_pool *p, int block, struct hash128 hash);
 int kv_pool_find(const struct kv_pool *p, struct hash128 hash); /* -1: not cached; takes no reference */
 bool kv_pool_is_published(const struct kv_pool *p, int block);
-void kv_pool_forget(struct kv_pool *p); /* empties the index; blocks in use stay in use */
 
 /* Walks everything and says what is broken; for tests and debug builds. */
 bool kv_pool_check(const struct kv_pool *p, struct err *e) MUST_CHECK;

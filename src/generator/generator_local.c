@@ -7,7 +7,6 @@
 #include "generator/generator_local.h"
 
 #include <errno.h>
-#include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -713,20 +712,6 @@ static bool local_decode(const struct generator *base, const int32_t *ids, int n
 static const struct json *local_tokenizer_info(const struct generator *base)
 {
     return of(base)->info;
-}
-
-void generator_local_recommended(const struct generator *base, struct sampling *s)
-{
-    const struct model_config *c = model_config(of(base)->model);
-
-    if (!isnan(c->temperature))
-        s->temperature = c->temperature;
-    if (!isnan(c->top_p))
-        s->top_p = c->top_p;
-    if (!isnan(c->repetition_penalty))
-        s->repetition_penalty = c->repetition_penalty;
-    if (c->top_k >= 0)
-        s->top_k = c->top_k;
 }
 
 const char *generator_local_numerics(const struct generator *base)

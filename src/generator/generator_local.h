@@ -42,9 +42,6 @@ struct generator *generator_local_open(const struct engine_opts *o, struct err *
  * it returns at once. */
 bool generator_local_follow(const struct engine_opts *o, bool *followed, struct err *e) MUST_CHECK;
 
-/* What generation_config.json recommends, put over *s; what it does not say stays. */
-void generator_local_recommended(const struct generator *g, struct sampling *s);
-
 /* What the arithmetic depends on, for manifests: "cpu avx512_bf16 bfloat16". */
 const char *generator_local_numerics(const struct generator *g);
 

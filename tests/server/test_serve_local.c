@@ -237,6 +237,24 @@ TEST(n_choices_are_n_requests)
     arena_clear(&a);
 }
 
+/* What a request leaves open comes from the model's generation_config.json. */
+TEST(defaults_are_the_models)
+{
+    struct arena a;
+    struct json *open_, *said, *other;
+
+    arena_init(&a, 0);
+    open_ = chat(&a, "$seed$:9", "");
+    said = chat(&a, "$seed$:9", ",$temperature$:0.6,$top_p$:0.95,$top_k$:20");
+    other = chat(&a, "$seed$:9", ",$temperature$:1,$top_p$:1,$top_k$:-1");
+    CHECK_STR("defaults", choice_text(open_, 0), choice_text(said, 0));
+    CHECK("they matter", !str_eq(choice_text(open_, 0), choice_text(other, 0)));
+    json_close(open_);
+    json_close(said);
+    json_close(other);
+    arena_clear(&a);
+}
+
 TEST(alone_and_among_64)
 {
     int fds[N_CHATS];
@@ -278,6 +296,7 @@ int main(void)
         cmocka_unit_test(one_logprob_however_it_is_asked_for),
         cmocka_unit_test(streamed_or_not),
         cmocka_unit_test(n_choices_are_n_requests),
+        cmocka_unit_test(defaults_are_the_models),
         cmocka_unit_test(alone_and_among_64),
     };
 
