@@ -371,6 +371,20 @@ static bool add_readings(struct str s, const char *rule, struct answer_list *l)
 
 /* --- "17 is the answer" ---------------------------------------------------------------------- */
 
+/* What is said to be the answer: the formula or emphasis that head ends with, else its value. */
+static void add_subject(struct str head, struct answer_list *l)
+{
+    struct span *v = arena_array(l->a, SPAN_MAX, sizeof(*v));
+    int n;
+
+    head = str_trim(str_slice(head, 0, SPAN_MAX_TEXT));
+    n = span_find(head, false, v, SPAN_MAX);
+    if (n > 0 && v[n - 1].to == head.len && v[n - 1].kind != SPAN_FENCE)
+        answer_add(l, v[n - 1].inner, "is the answer", RANK_ANCHOR);
+    else
+        answer_sentence(head, "is the answer", l, RANK_ANCHOR);
+}
+
 static bool inverted(struct str s, struct answer_list *l)
 {
     static const char *const phrases[] = {" is the answer",
@@ -404,7 +418,7 @@ static bool inverted(struct str s, struct answer_list *l)
                     continue;
                 if (stop >= 0)
                     head = str_slice(head, (size_t)stop + 2, head.len);
-                answer_sentence(head, "is the answer", l, RANK_ANCHOR);
+                add_subject(head, l);
                 if (l->n > 0)
                     return true;
             }

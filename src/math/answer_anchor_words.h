@@ -188,15 +188,15 @@ static const char *const fillers[] = {
 
 /* Where the answer text is cut off. The blank before each is part of it. */
 static const char *const cuts[] = {
-    " because ",  ", because",    " since ",       ", since",    " where ",      ", where",
-    ", which",    " which is ",   ", as ",         ", so ",      ", not ",       ", but ",
-    " but not ",  " instead of ", " rather than ", ", and not ", " (since",      " (because",
-    " (as ",      " — ",          " – ",           " weil ",     ", da ",        ", weil ",
-    " car ",      ", car ",       " parce que",    " porque ",   ", porque",     ", ya que",
-    " так как",   ", так как",    ", потому",      "因为",       "，因为",       ",因为",
-    "因為",       " لأن",         " 왜냐하면",     ", with ",    ", when ",      ", attained",
-    ", assuming", ", provided",   ", giving",      " if we ",    ", hence",      ", therefore",
-    ", thus",     " I hope",      "; therefore",   " (rounded",  ", rounded",    ", it ",
-    ", and it",   ", and the",    ", the ",        ", we ",      " as required", " as desired",
-    " non ",      ", non ",
+    " because ",    ", because",    " since ",       ", since",    " where ",     ", where",
+    ", which",      " which is ",   ", as ",         ", so ",      ", not ",      ", but ",
+    " but not ",    " instead of ", " rather than ", ", and not ", " (since",     " (because",
+    " (as ",        " — ",          " – ",           " weil ",     " denn ",      ", denn ",
+    ", da ",        ", weil ",      " car ",         ", car ",     " parce que",  " porque ",
+    ", porque",     ", ya que",     " так как",      ", так как",  ", потому",    "因为",
+    "，因为",       ",因为",        "因為",          " لأن",       " 왜냐하면",   ", with ",
+    ", when ",      ", attained",   ", assuming",    ", provided", ", giving",    " if we ",
+    ", hence",      ", therefore",  ", thus",        " I hope",    "; therefore", " (rounded",
+    ", rounded",    ", it ",        ", and it",      ", and the",  ", the ",      ", we ",
+    " as required", " as desired",  " non ",         ", non ",
 };

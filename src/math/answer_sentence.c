@@ -469,6 +469,8 @@ void answer_sentence(struct str sentence, const char *rule, struct answer_list *
         return;
     n = span_find(s, true, v, SPAN_MAX);
     best = best_value(s, v, n);
+    if (best < 0 && n == 1 && v[0].kind != SPAN_FENCE && v[0].from == 0 && v[0].to == s.len)
+        best = 0; /* nothing but a formula, if only of letters: "$$Yes$$" */
     if (best < 0) {
         add_phrase(s, rule, l, rank);
         return;
