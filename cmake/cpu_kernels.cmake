@@ -2,6 +2,9 @@
 # only these files may use its instructions.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     set(kernel_flags -O3 -ffp-contract=fast -Wno-psabi)
+    if(LLMEVAL_SANITIZE) # unrolled loops with a check at every step take minutes to compile
+        set(kernel_flags -O1 -ffp-contract=fast -Wno-psabi -DKERNELS_NOT_UNROLLED)
+    endif()
     set(avx512_flags -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512)
     set(kernels ${CMAKE_SOURCE_DIR}/src/device/cpu/kernels_)
     set_source_files_properties(${kernels}avx2.c PROPERTIES COMPILE_OPTIONS "${kernel_flags};-mavx2;-mfma")

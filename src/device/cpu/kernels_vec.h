@@ -15,7 +15,9 @@
 #error "define VEC_LANES, GEMM_ROWS and GEMM_PANELS first"
 #endif
 
-#if defined(__clang__)
+#if defined(KERNELS_NOT_UNROLLED)
+#define UNROLL
+#elif defined(__clang__)
 #define UNROLL _Pragma("unroll")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
