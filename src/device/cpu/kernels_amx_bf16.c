@@ -7,7 +7,7 @@
  * the next panels are fetched a few lines at every step. */
 #include "device/cpu/kernels.h"
 
-#if defined(__AMX_BF16__)
+#if defined(__AMX_BF16__) || defined(__AMXBF16__) /* the second is how clang 14 spells it */
 
 #include <cpuid.h>
 #include <immintrin.h>
