@@ -46,6 +46,7 @@ static void mark_long_integers(struct str text, struct buf *out)
     while (i < text.len) {
         char c = text.ptr[i];
         size_t from = i;
+        bool is_integer = true;
 
         if (in_string || c < '0' || c > '9') {
             if (in_string && c == '\\' && i + 1 < text.len)
@@ -55,10 +56,10 @@ static void mark_long_integers(struct str text, struct buf *out)
             buf_addc(out, text.ptr[i++]);
             continue;
         }
-        while (i < text.len && text.ptr[i] && strchr("0123456789+-.eE", text.ptr[i]))
-            i++;
+        for (; i < text.len && text.ptr[i] && strchr("0123456789+-.eE", text.ptr[i]); i++)
+            is_integer &= strchr(".eE", text.ptr[i]) == NULL;
         buf_add(out, text.ptr + from, i - from);
-        if (i - from >= 18 && strcspn(text.ptr + from, ".eE") >= i - from)
+        if (i - from >= 18 && is_integer)
             buf_addz(out, ".0");
     }
 }
