@@ -32,6 +32,24 @@ static const char *fault_name(enum jinja_fault_kind kind)
     return kind == JINJA_FAULT_REFUSED ? "raise_exception" : "runtime";
 }
 
+/* JSON allows U+0085, U+2028 and U+2029 inside strings, but some readers of lines split there. */
+static void print_json_line(const struct buf *line)
+{
+    struct str s = buf_str(line);
+    struct buf out = {0};
+
+    for (size_t i = 0; i < s.len;) {
+        uint32_t c = utf8_next(s, &i);
+
+        if (c == 0x85 || c == 0x2028 || c == 0x2029)
+            buf_addf(&out, "\\u%04x", (unsigned)c);
+        else
+            buf_add_utf8(&out, c);
+    }
+    fwrite(out.ptr, 1, out.len, stdout);
+    buf_clear(&out);
+}
+
 static void print_line(bool as_json, const struct json *id, bool is_good, const struct buf *text,
                        enum jinja_fault_kind kind, const char *message)
 {
@@ -52,7 +70,7 @@ static void print_line(bool as_json, const struct json *id, bool is_good, const 
         json_write_str(&line, STR(message));
     }
     buf_addz(&line, "}\n");
-    fwrite(line.ptr, 1, line.len, stdout);
+    print_json_line(&line);
     buf_clear(&line);
 }
 
