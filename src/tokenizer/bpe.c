@@ -436,13 +436,19 @@ static int merge_short(const struct bpe *b, int32_t *ids, int n)
     return n;
 }
 
+/* Four children to a node: half the depth of two, and the four lie in one line of the cache. */
+#define CHILDREN 4
+
 static void sift_down(uint64_t *heap, size_t n, size_t i)
 {
     uint64_t key = heap[i];
 
-    for (size_t child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && heap[child + 1] < heap[child])
-            child++;
+    for (size_t child; (child = CHILDREN * i + 1) < n; i = child) {
+        size_t last = MIN(child + CHILDREN, n);
+
+        for (size_t k = child + 1; k < last; k++)
+            if (heap[k] < heap[child])
+                child = k;
         if (heap[child] >= key)
             break;
         heap[i] = heap[child];
@@ -464,8 +470,8 @@ static void heap_add(struct bpe_scratch *s, uint64_t key)
 {
     size_t i = s->n_heap++;
 
-    for (; i > 0 && s->heap[(i - 1) / 2] > key; i = (i - 1) / 2)
-        s->heap[i] = s->heap[(i - 1) / 2];
+    for (; i > 0 && s->heap[(i - 1) / CHILDREN] > key; i = (i - 1) / CHILDREN)
+        s->heap[i] = s->heap[(i - 1) / CHILDREN];
     s->heap[i] = key;
 }
 
@@ -511,7 +517,7 @@ static void merge_long(const struct bpe *b, struct bpe_scratch *s, struct token_
     for (int32_t i = 0; i < n; i++)
         if (rank_pair(b, symbols, i))
             s->heap[s->n_heap++] = heap_key(symbols[i].rank, i);
-    for (size_t i = s->n_heap / 2; i-- > 0;)
+    for (size_t i = (s->n_heap + CHILDREN - 2) / CHILDREN; i-- > 0;) /* nodes with children */
         sift_down(s->heap, s->n_heap, i);
     while (s->n_heap) {
         uint64_t key = heap_take(s);
