@@ -8,11 +8,13 @@
 #include "cli/commands.h"
 #include "formats/json.h"
 #include "generator/generator_local.h"
+#include "generator/generator_remote.h"
 #include "generator/generator_scripted.h"
 #include "server/server.h"
 
 static const char usage_text[] =
     "usage: llmeval serve --model FOLDER [OPTIONS]\n"
+    "       llmeval serve --base_url URL [OPTIONS]\n"
     "       llmeval serve --generator scripted [OPTIONS]\n\n"
     "Answers /v1/chat/completions, /v1/completions, /v1/models, /v1/score, /tokenize, /metrics and "
     "more\n"
@@ -22,18 +24,24 @@ enum { SCRIPTED_MODEL_LEN = 32768, MAX_GENERATION_CONFIG = 1 << 20 };
 
 struct serve_opts {
     const char *generator;
+    struct opt_list base_url;
     const char *generation_config, *override_generation_config;
     int64_t seed;
 };
 
 static const struct opt serve_table[] = {
-    OPT_CHOICE(struct serve_opts, generator, "auto", "auto|local|scripted",
-               "where answers come from; auto: a model if one is named, else a script"),
+    OPT_CHOICE(struct serve_opts, generator, "auto", "auto|local|remote|scripted",
+               "where answers come from; auto: a model if one is named, a server if one is, else a "
+               "script"),
+    OPT_LIST(struct serve_opts, base_url,
+             "servers to pass requests on to (generator remote); their key is OPENAI_API_KEY"),
     OPT_STR(struct serve_opts, generation_config, "auto",
-            "sampling where a request says nothing: auto: the model's generation_config.json; vllm: OpenAI's\n"
+            "sampling where a request says nothing: auto: the model's generation_config.json; "
+            "vllm: OpenAI's\n"
             "defaults; else the folder of a generation_config.json"),
     OPT_STR(struct serve_opts, override_generation_config, "", "JSON object put over it"),
-    OPT_I64(struct serve_opts, seed, "0", 0, 9e15, "seeds of requests that bring none follow from it"),
+    OPT_I64(struct serve_opts, seed, "0", 0, 9e15,
+            "seeds of requests that bring none follow from it"),
     {0},
 };
 
@@ -72,6 +80,25 @@ static struct generator *open_local(void *ctx, struct err *e)
     return generator_local_open(&o->engine, e);
 }
 
+/* A proxy: the tables of the client give every limit, the servers are named here. Its window of
+ * concurrency grows to what this server takes. */
+static struct generator *open_remote(void *ctx, struct err *e)
+{
+    const struct serve *o = ctx;
+    struct remote_opts remote = {0};
+    const struct opt_group groups[] = {{"", remote_server_table, &remote},
+                                       {"", remote_limits_table, &remote}};
+    struct generator *g;
+
+    opts_defaults(groups, LEN(groups));
+    remote.base_url = o->serve.base_url;
+    remote.max_workers = o->server.max_queue;
+    g = generator_remote_open(&remote, e);
+    remote.base_url = (struct opt_list){0};
+    opts_clear(groups, LEN(groups), NULL);
+    return g;
+}
+
 /* One row for each way to answer. */
 static const struct source {
     const char *name;
@@ -80,6 +107,7 @@ static const struct source {
 } sources[] = {
     {"scripted", open_scripted, {scripted_wire_fault}},
     {"local", open_local, {NULL}},
+    {"remote", open_remote, {NULL}},
 };
 
 static const struct source *source_find(const struct serve *o)
@@ -87,7 +115,9 @@ static const struct source *source_find(const struct serve *o)
     const char *name = o->serve.generator;
 
     if (strcmp(name, "auto") == 0)
-        name = *o->engine.model_name_or_path ? "local" : "scripted";
+        name = *o->engine.model_name_or_path ? "local"
+               : o->serve.base_url.n > 0     ? "remote"
+                                             : "scripted";
     for (size_t i = 0; i < LEN(sources); i++)
         if (strcmp(sources[i].name, name) == 0)
             return &sources[i];
@@ -110,7 +140,7 @@ static const char *model_name(const struct serve *o)
     const char *slash = strrchr(o->engine.model_name_or_path, '/');
 
     if (o->engine.model_name_or_path[0] == '\0')
-        return "scripted";
+        return o->serve.base_url.n > 0 ? "" : "scripted"; /* "": the servers tell */
     return slash && slash[1] ? slash + 1 : o->engine.model_name_or_path;
 }
 

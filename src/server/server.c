@@ -231,6 +231,8 @@ static void publish(struct server *s)
     s->limits.accepts_images = s->g->accepts_images;
     s->limits.can_score = s->g->can_score;
     s->limits.text = s->g->text ? s->g : NULL;
+    if (s->fallback_name[0] == '\0' && s->g->model_name)
+        s->fallback_name = s->g->model_name;
     /* Release: whoever reads READY sees the fields above. */
     atomic_store_explicit(&s->state, SERVER_READY, memory_order_release);
     report_ready(s);
@@ -307,11 +309,17 @@ static bool is_authorized(const struct server *s, struct str header)
     return ((a.lo ^ b.lo) | (a.hi ^ b.hi)) == 0;
 }
 
+/* Acquire: what publish wrote before is seen. */
+static bool has_generator(const struct server *s)
+{
+    return atomic_load_explicit(&s->state, memory_order_acquire) == SERVER_READY;
+}
+
 static bool is_ready(const struct server *s, struct api_error *err)
 {
     if (http_server_is_draining(s->http))
         return api_fail(err, 503, "ServiceUnavailableError", NULL, "the server is shutting down");
-    if (atomic_load_explicit(&s->state, memory_order_acquire) != SERVER_READY)
+    if (!has_generator(s))
         return api_fail(err, 503, "ServiceUnavailableError", NULL, "the model is being loaded");
     return true;
 }
@@ -368,7 +376,7 @@ static void answer_now(struct server *s, struct http_exchange *x, enum route_id 
         break;
     case ROUTE_METRICS:
         type = "text/plain; version=0.0.4; charset=utf-8";
-        metrics_write(&s->metrics, STR(s->limits.models[0]), &body);
+        metrics_write(&s->metrics, has_generator(s) ? STR(s->limits.models[0]) : STR(""), &body);
         break;
     case ROUTE_MODELS:
         render_models(&body, &s->limits, s->started);
@@ -540,7 +548,7 @@ bool server_run(struct server *s, const struct server_source *source, struct err
         return err_set(e, ERR_MEMORY, "no thread for the generator");
     ok = http_server_run(s->http, e);
     atomic_store(&s->is_stopping, true);
-    if (atomic_load_explicit(&s->state, memory_order_acquire) == SERVER_READY)
+    if (has_generator(s))
         generator_wake(s->g);
     pthread_join(thread, NULL);
     if (s->err.code != ERR_NONE) {

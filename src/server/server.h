@@ -41,7 +41,8 @@ struct server_source {
 
 struct server;
 
-/* Listens. The names in opts are the served ones; with none, fallback_name is. */
+/* Listens. The names in opts are the served ones; with none, fallback_name is, and if that is ""
+ * the generator's. */
 struct server *server_open(const struct server_opts *o, const char *fallback_name,
                            struct err *e) MUST_CHECK;
 int server_port(const struct server *s);
