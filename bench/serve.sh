@@ -21,11 +21,22 @@ pid=$!
 while [ ! -s "$work/port" ]; do sleep 0.1; done
 url=http://127.0.0.1:$(cat "$work/port")/v1/chat/completions
 
+cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) * 1000 / hz }' "/proc/$pid/stat"; }
+
 run() { # name, script, connections, tokens
-    local rate
-    rate=$(wrk -t1 -c"$3" -d10s --timeout 60s -s "$work/$2.lua" "$url" | awk '/^Requests\/sec/ {print $2}')
-    awk -v name="$1" -v rate="$rate" -v tokens="$4" \
-        'BEGIN { printf "%-32s %10.0f requests/s", name, rate; if (tokens) printf " %10.0f token events/s", rate * tokens; print "" }'
+    local before after out
+    before=$(cpu_ms)
+    out=$(wrk -t1 -c"$3" -d10s --timeout 60s -s "$work/$2.lua" "$url")
+    after=$(cpu_ms)
+    awk -v name="$1" -v tokens="$4" -v cpu="$((${after%.*} - ${before%.*}))" '
+        /requests in/ { n = $1 }
+        /^Requests\/sec/ { rate = $2 }
+        END {
+            printf "%-30s %8.0f requests/s %6.1f us CPU each", name, rate, cpu * 1000 / n
+            if (tokens)
+                printf " %9.0f token events/s %5.2f us CPU each", rate * tokens, cpu * 1000 / n / tokens
+            print ""
+        }' <<<"$out"
 }
 run "whole answers, 64 connections" whole 64 0
 run "streams, 1 connection" stream 1 256
