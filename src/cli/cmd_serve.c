@@ -176,11 +176,16 @@ static bool read_generation_config(const struct serve *o, struct json **out, str
 static bool serve(struct serve *o, struct err *e)
 {
     struct json *config = NULL;
+    bool followed = false;
     const struct source *chosen = source_find(o);
     struct server_source source = {.open = chosen->open, .ctx = o, .faults = chosen->faults};
     struct sigaction action = {.sa_handler = on_signal};
     bool ok;
 
+    if (strcmp(chosen->name, "local") == 0 && !generator_local_follow(&o->engine, &followed, e))
+        return false;
+    if (followed)
+        return true; /* under mpirun, a rank that helps the first with the model; it is done */
     raise_file_limit();
     if (!read_generation_config(o, &config, e)) {
         json_close(config);

@@ -14,13 +14,13 @@
 #include "engine/engine.h"
 #include "engine/noise.h"
 
-enum { VOCAB = 307, N_REQUESTS = 64, MAX_OUT = 26, N_TOP = 3, MAX_PROMPT = 120, EOS = 3 };
+enum { VOCAB = 451, N_REQUESTS = 64, MAX_OUT = 26, N_TOP = 3, MAX_PROMPT = 120, EOS = 3 };
 
 static char model_dir[] = "/tmp/llmeval-engine-XXXXXX";
 
 static const char config_json[] =
     "{\"architectures\":[\"Qwen2ForCausalLM\"],\"model_type\":\"qwen2\",\"hidden_size\":64,\"intermediate_size\":96,"
-    "\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_key_value_heads\":2,\"vocab_size\":307,"
+    "\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_key_value_heads\":2,\"vocab_size\":451,"
     "\"max_position_embeddings\":512,\"rms_norm_eps\":1e-6,\"rope_theta\":10000.0,\"tie_word_embeddings\":false,"
     "\"torch_dtype\":\"bfloat16\",\"eos_token_id\":3,\"bos_token_id\":1,\"hidden_act\":\"silu\"}";
 
@@ -227,6 +227,7 @@ static const struct run runs[] = {
     {"preempted, without prefix cache", 32, 128, 9, 0, 1, 1, PREEMPTS | NO_CACHE},
     {"few blocks", 64, 256, 0, 34, 2, 1, PLAIN},
     {"two ranks", 64, 256, 0, 0, 1, 2, PLAIN},
+    {"four ranks", 64, 128, 0, 0, 1, 4, PLAIN},
 };
 
 TEST(every_way_gives_the_same_bits)
@@ -404,7 +405,7 @@ TEST(what_cannot_fit_is_refused)
         {"empty", 0, 0, false, "no tokens"},
         {"no room", 512, 0, false, "512 tokens; max_model_len is 512"},
         {"a score may fill the context", 513, 0, true, "513 tokens"},
-        {"no such token", 4, VOCAB, false, "token id 307 at position 3"},
+        {"no such token", 4, VOCAB, false, "token id 451 at position 3"},
         {"negative", 4, -1, false, "token id -1"},
     };
 
