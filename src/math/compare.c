@@ -613,9 +613,12 @@ struct str math_key(struct math_ctx *c, struct str answer, struct arena *a)
             z[i] = z[i] >= 'A' && z[i] <= 'Z' && plain.len > 1 ? (char)(z[i] - 'A' + 'a') : z[i];
         return str_fmt(a, "text:" STR_FMT, (int)plain.len, z);
     }
-    /* a constant or an assignment to one by its value */
-    if (e->op == EX_REL && e->n == 2 && e->rel[0] == REL_EQ && is_name(e->kid[0]) && !expr_has_symbols(e->kid[1]))
-        e = e->kid[1];
+    if (e->op == EX_TEXT) {
+        char *z = arena_strndup(a, e->name.ptr, e->name.len);
+        for (size_t i = 0; i < e->name.len; i++)
+            z[i] = z[i] >= 'A' && z[i] <= 'Z' ? (char)(z[i] - 'A' + 'a') : z[i];
+        return str_fmt(a, "text:" STR_FMT, (int)e->name.len, z);
+    }
     fmpq_init(q);
     if (expr_is_arith(e) && eval_rational(c, e, q) == EVAL_OK) {
         const struct expr *n = expr_num_q(&c->pool, q);

@@ -6,7 +6,8 @@ static const char *const func_names[FN_N] = {
     "arccsc", "sinh", "cosh", "tanh", "coth", "sech", "csch", "arsinh", "arcosh", "artanh", "exp",
     "ln", "log", "sqrt", "root", "abs", "floor", "ceil", "factorial", "doublefactorial", "binomial",
     "gcd", "lcm", "max", "min", "mod", "cis", "re", "im", "arg", "conj", "sign", "gamma", "det"};
-static const char *const const_names[] = {"pi", "e", "i", "infinity", "emptyset", "R", "Z", "Q", "N", "C",
+static const char *const const_names[] = {"pi", "e", "i", "infinity", "emptyset", "Reals", "Integers", "Rationals",
+                                          "Naturals", "Complex",
                                           "undefined", "..."};
 static const char *const rel_names[] = {"=", "!=", "<", "<=", ">", ">=", "~", "in", "==", "~~"};
 
@@ -265,8 +266,8 @@ static void write_kids(struct buf *out, const struct expr *e, const char *sep, b
 static void write_fmpz(struct buf *out, const fmpz_t z)
 {
     if (fmpz_bits(z) > 4096) {
-        buf_addf(out, "[%ld-bit integer %s%lx]", (long)fmpz_bits(z), fmpz_sgn(z) < 0 ? "-" : "",
-                 fmpz_fdiv_ui(z, 0xFFFFFFFFFFFFFFC5ul));
+        buf_addf(out, "[%ld-bit integer %s%lx.%lx]", (long)fmpz_bits(z), fmpz_sgn(z) < 0 ? "-" : "",
+                 fmpz_fdiv_ui(z, 0xFFFFFFFFFFFFFFC5ul), fmpz_fdiv_ui(z, 0x3FFFFFFFFFFFFFC7ul));
         return;
     }
     char *digits = fmpz_get_str(NULL, 10, z);
@@ -293,6 +294,23 @@ static void write_rel(struct buf *out, const struct expr *e)
     buf_addc(out, ')');
 }
 
+static bool has_operator(struct str name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (strchr("+-*/^(),<> ", name.ptr[i]))
+            return true;
+    return false;
+}
+
+/* Conditions are joined by and or by or; values are a list either way. */
+static bool joins_conditions(const struct expr *e)
+{
+    for (int i = 0; i < e->n; i++)
+        if (e->kid[i]->op == EX_REL)
+            return true;
+    return false;
+}
+
 static void write_leaf(struct buf *out, const struct expr *e)
 {
     switch (e->op) {
@@ -315,9 +333,14 @@ static void write_leaf(struct buf *out, const struct expr *e)
         buf_addz(out, "<>");
         break;
     default:
-        if (e->id == 1) /* a bound variable, renamed */
-            buf_addc(out, '@');
-        buf_add_str(out, e->name);
+        /* a name that holds operators must not look like them */
+        if (has_operator(e->name)) {
+            buf_addc(out, '<');
+            buf_add_str(out, e->name);
+            buf_addc(out, '>');
+        } else {
+            buf_add_str(out, e->name);
+        }
         break;
     }
 }
@@ -364,7 +387,7 @@ void expr_write(struct buf *out, const struct expr *e)
         write_wrapped(out, e, "(", "", e->id == 0 ? " deg)" : e->id == 1 ? " arcmin)" : " arcsec)", false);
         break;
     case EX_LIST:
-        write_wrapped(out, e, "list{", ", ", "}", true);
+        write_wrapped(out, e, e->id == CONN_OR && joins_conditions(e) ? "any{" : "list{", ", ", "}", true);
         break;
     case EX_SET:
         write_wrapped(out, e, "{", ", ", "}", true);
