@@ -37,7 +37,7 @@ static bool exec_if(struct render *r, const struct node *n, enum flow *flow)
     return true;
 }
 
-/* --- text caught instead of printed --------------------------------------------------------------
+/* --- text caught instead of printed ------------------------------------------------------------
  */
 
 /* Runs the body in a scope of its own; its text becomes a string. */
@@ -98,7 +98,7 @@ static bool exec_set(struct render *r, const struct node *n)
     return eval(r, n->set.value, &v) && render_assign(r, n->set.target, v);
 }
 
-/* --- macros --------------------------------------------------------------------------------------
+/* --- macros ------------------------------------------------------------------------------------
  */
 
 static bool make_macro(struct render *r, const struct macro_node *node, struct value *out)
@@ -194,9 +194,10 @@ static bool fresh_scope(struct render *r, struct scope **kept)
     return true;
 }
 
-/* *is_finished: some round reached its end. Jinja2 takes the `else` otherwise, so also when break or
- * continue cut short every round. */
-static bool exec_rounds(struct render *r, const struct node *n, struct loop *loop, bool *is_finished)
+/* *is_finished: some round reached its end. Jinja2 takes the `else` otherwise, so also when break
+ * or continue cut short every round. */
+static bool exec_rounds(struct render *r, const struct node *n, struct loop *loop,
+                        bool *is_finished)
 {
     const struct for_node *f = n->loop;
     struct scope *outer = r->scope, *kept = NULL;
@@ -263,7 +264,7 @@ bool exec_recursion(struct render *r, struct loop *loop, struct value iter, stru
     return true;
 }
 
-/* --- blocks --------------------------------------------------------------------------------------
+/* --- blocks ------------------------------------------------------------------------------------
  */
 
 static bool exec_with(struct render *r, const struct with_node *w, enum flow *flow)

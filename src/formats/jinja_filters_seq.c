@@ -2,7 +2,7 @@
 #include "formats/jinja_render.h"
 #include "formats/jinja_text.h"
 
-/* --- attributes and sorting ----------------------------------------------------------------------
+/* --- attributes and sorting --------------------------------------------------------------------
  */
 
 static bool one_step(struct render *r, struct value object, struct str part, struct value *out)
@@ -118,10 +118,11 @@ static bool key_of(struct render *r, struct value item, struct value attribute, 
            (case_sensitive || value_lowered(r, *out, out));
 }
 
-/* A tuple of keys, as sort's attribute may be several with commas between them. One key makes a tuple
- * too: Python compares those item by item and asks for an order only where two items differ. */
-static bool sort_key(struct render *r, struct value item, struct value attribute, bool case_sensitive,
-                     struct value *out)
+/* A tuple of keys, as sort's attribute may be several with commas between them. One key makes a
+ * tuple too: Python compares those item by item and asks for an order only where two items differ.
+ */
+static bool sort_key(struct render *r, struct value item, struct value attribute,
+                     bool case_sensitive, struct value *out)
 {
     struct str rest = attribute.s, part;
     struct value key;
@@ -129,7 +130,8 @@ static bool sort_key(struct render *r, struct value item, struct value attribute
     if (!value_tuple(r, 1, out))
         return false;
     if (attribute.type != VALUE_STR)
-        return key_of(r, item, attribute, case_sensitive, (struct value){0}, &key) && list_push(r, out->list, key);
+        return key_of(r, item, attribute, case_sensitive, (struct value){0}, &key) &&
+               list_push(r, out->list, key);
     while (str_cut(&rest, ',', &part))
         if (!key_of(r, item, value_str(part), case_sensitive, (struct value){0}, &key) ||
             !list_push(r, out->list, key))
@@ -249,7 +251,7 @@ static bool filter_max(struct render *r, struct call *c, struct value *out)
     return extreme(r, c, 1, out);
 }
 
-/* --- grouping ------------------------------------------------------------------------------------
+/* --- grouping ----------------------------------------------------------------------------------
  */
 
 static bool new_group(struct render *r, struct value key, struct list *groups,
@@ -347,7 +349,7 @@ static bool filter_slice(struct render *r, struct call *c, struct value *out)
     return value_stream(r, columns.list, "do_slice", out);
 }
 
-/* --- choosing ------------------------------------------------------------------------------------
+/* --- choosing ----------------------------------------------------------------------------------
  */
 
 static struct args rest_of(const struct args *a, int n_skip)
@@ -472,7 +474,7 @@ static bool filter_map(struct render *r, struct call *c, struct value *out)
     return value_stream(r, items, "sync_do_map", out);
 }
 
-/* --- the rest ------------------------------------------------------------------------------------
+/* --- the rest ----------------------------------------------------------------------------------
  */
 
 static bool filter_length(struct render *r, struct call *c, struct value *out)

@@ -18,7 +18,7 @@ static bool end_text(struct render *r, struct call *c, size_t mark, struct value
     return true;
 }
 
-/* --- case ----------------------------------------------------------------------------------------
+/* --- case --------------------------------------------------------------------------------------
  */
 
 static bool str_upper(struct render *r, struct call *c, struct value *out)
@@ -69,7 +69,7 @@ static bool str_swapcase(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out);
 }
 
-/* --- stripping -----------------------------------------------------------------------------------
+/* --- stripping ---------------------------------------------------------------------------------
  */
 
 static bool strip_sides(struct render *r, struct call *c, bool left, bool right, struct value *out)
@@ -127,7 +127,7 @@ static bool str_removesuffix(struct render *r, struct call *c, struct value *out
     return done(c, ends_with(s, part) ? str_slice(s, 0, s.len - part.len) : s, out);
 }
 
-/* --- searching -----------------------------------------------------------------------------------
+/* --- searching ---------------------------------------------------------------------------------
  */
 
 /* The part of self between the optional arguments i and i + 1, as a slice has them; *at is its byte
@@ -301,7 +301,7 @@ static bool str_replace(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out);
 }
 
-/* --- splitting and joining -----------------------------------------------------------------------
+/* --- splitting and joining ---------------------------------------------------------------------
  */
 
 static bool push_part(struct render *r, struct call *c, struct str part, struct list *l)
@@ -510,7 +510,7 @@ static bool str_join(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out);
 }
 
-/* --- width ---------------------------------------------------------------------------------------
+/* --- width -------------------------------------------------------------------------------------
  */
 
 static bool justify(struct render *r, struct call *c, bool to_left, bool to_right,
@@ -600,7 +600,7 @@ static bool str_expandtabs(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out) && render_spend(r, out->s.len / 8);
 }
 
-/* --- questions -----------------------------------------------------------------------------------
+/* --- questions ---------------------------------------------------------------------------------
  */
 
 /* Every character is of the class, and there is one. */

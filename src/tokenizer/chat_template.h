@@ -54,7 +54,7 @@ bool chat_template_render(const struct chat_template *t, const struct chat_input
 /* True when the template reads this variable, e.g. "enable_thinking" or "tools". */
 bool chat_template_mentions(const struct chat_template *t, const char *variable);
 
-/* --- what may be wrong with a prompt -------------------------------------------------------------
+/* --- what may be wrong with a prompt -----------------------------------------------------------
  */
 
 enum chat_flaw_kind {

@@ -10,7 +10,7 @@
 #include "test.h"
 #include "tokenizer/chat_template.h"
 
-/* --- golden renderings ---------------------------------------------------------------------------
+/* --- golden renderings -------------------------------------------------------------------------
  */
 
 static void check_case(const char *name, const struct chat_template *t,
@@ -125,7 +125,7 @@ TEST(golden_renderings_of_other_licences)
     arena_clear(&a);
 }
 
-/* --- model directories ---------------------------------------------------------------------------
+/* --- model directories -------------------------------------------------------------------------
  */
 
 struct model_dir {
@@ -278,7 +278,7 @@ TEST(model_directories)
         check_model(i);
 }
 
-/* --- continuing the last message -----------------------------------------------------------------
+/* --- continuing the last message ---------------------------------------------------------------
  */
 
 #define CHATML                                                                                     \
@@ -336,7 +336,7 @@ TEST(continue_final_message)
     }
 }
 
-/* --- time ----------------------------------------------------------------------------------------
+/* --- time --------------------------------------------------------------------------------------
  */
 
 static const struct {
@@ -388,7 +388,7 @@ TEST(a_broken_time_is_refused)
     chat_template_close(t);
 }
 
-/* --- flaws ---------------------------------------------------------------------------------------
+/* --- flaws -------------------------------------------------------------------------------------
  */
 
 /* Five tokens, three of them special; each byte of "abc" is a token. */
