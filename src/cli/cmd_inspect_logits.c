@@ -34,7 +34,7 @@ static const struct opt option_table[] = {
     OPT_INT(struct options, max_model_len, "0", 0, 16777216, "longest context; 0: the model's"),
     OPT_INT(struct options, max_num_batched_tokens, "256", 1, 65536, "tokens of one step"),
     OPT_INT(struct options, n_threads, "0", 0, 256, "worker threads; 0: one for each CPU"),
-    OPT_INT(struct options, tensor_parallel_size, "1", 1, 8, "ranks as threads of this process"),
+    OPT_INT(struct options, tensor_parallel_size, "1", 1, 8, "ranks as threads of this process; under mpirun its processes are the ranks"),
     OPT_BOOL(struct options, json, "false", "JSON lines, which is the only form"),
     {0},
 };
@@ -51,6 +51,7 @@ struct query {
 
 struct run {
     const struct options *o;
+    struct comm *comm; /* ranks as processes under mpirun, or NULL */
     struct model *model;
     const struct model_config *config;
     struct arena arena; /* lines */
@@ -407,6 +408,13 @@ static bool open_model(struct run *r, struct err *e)
     m.max_num_batched_tokens = r->o->max_num_batched_tokens;
     m.n_threads = r->o->n_threads;
     m.tensor_parallel_size = r->o->tensor_parallel_size;
+    if (comm_mpi_launched()) {
+        r->comm = comm_mpi_open(e);
+        if (!r->comm)
+            return false;
+        m.comm = r->comm;
+        m.tensor_parallel_size = r->comm->size;
+    }
     r->model = model_open(r->o->model_name_or_path, &m, e);
     if (!r->model)
         return false;
@@ -418,7 +426,11 @@ static bool run_all(struct run *r, struct err *e)
 {
     int n_blocks, n = r->o->max_num_batched_tokens;
 
-    if (!open_model(r, e) || !read_queries(r, e))
+    if (!open_model(r, e))
+        return false;
+    if (r->comm && r->comm->rank > 0)
+        return model_follow(r->model, e);
+    if (!read_queries(r, e))
         return false;
     n_blocks = (r->longest + 15) / 16;
     if (!model_alloc_blocks(r->model, n_blocks + 2, e))
@@ -466,6 +478,7 @@ int cmd_inspect_logits(int argc, char **argv)
     if (r.logits)
         fclose(r.logits);
     model_close(r.model);
+    comm_close(r.comm);
     free(r.queries);
     free(r.table);
     free(r.positions);
