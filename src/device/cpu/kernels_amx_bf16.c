@@ -1,4 +1,4 @@
-/* kernels_amx_bf16.c - products on AMX tiles: TDPBF16PS adds a [16 x 32] by [32 x 16] product of bf16 to
+/* kernels_amx_bf16.c - products and attention on AMX tiles: TDPBF16PS adds a [16 x 32] by [32 x 16] product of bf16 to
  * 16 x 16 sums in f32. A row of the result depends on that row of the first factor alone, and every output
  * meets its inputs 32 at a time in order, so rows have the same bits beside any others.
  *
@@ -267,6 +267,113 @@ static void amx_gemm_bf16(const struct gemm *g, int first, int last)
     _tile_release();
 }
 
+/* --- attention --------------------------------------------------------------------------------- */
+
+/* For attention: tiles 0-3 hold sums of n rows, 4 queries, 5 keys of a block, 6 softmax weights of a block's 16
+ * tokens, 7 values of 8 pairs of tokens. */
+static void configure_attention(int n)
+{
+    struct tile_config c = {.palette = 1};
+    const uint8_t rows[8] = {(uint8_t)n, (uint8_t)n, (uint8_t)n, (uint8_t)n, (uint8_t)n, 16, (uint8_t)n, 8};
+
+    for (int i = 0; i < 8; i++) {
+        c.row_bytes[i] = i == 6 ? KV_BLOCK_TOKENS * 2 : 64;
+        c.n_rows[i] = rows[i];
+    }
+    __asm__ volatile("ldtilecfg %0" ::"m"(c));
+}
+
+/* Scores of all rows against n (1 to 4) blocks from b on. */
+static void amx_scores(const struct attend *a, int b, int n, float (*s)[KV_SPLIT_TOKENS])
+{
+    size_t q_row = (size_t)a->padded_dim * 2, s_row = sizeof(s[0]);
+
+    zero_sums();
+    for (int c = 0; c < a->padded_dim / TILE_K; c++) {
+        size_t at = (size_t)c * TILE_BYTES;
+
+        _tile_loadd(4, (const char *)a->q + (size_t)c * 64, q_row);
+        _tile_loadd(5, a->k[b] + at, 64);
+        _tile_dpbf16ps(0, 4, 5);
+        if (n > 1) {
+            _tile_loadd(5, a->k[b + 1] + at, 64);
+            _tile_dpbf16ps(1, 4, 5);
+        }
+        if (n > 2) {
+            _tile_loadd(5, a->k[b + 2] + at, 64);
+            _tile_dpbf16ps(2, 4, 5);
+        }
+        if (n > 3) {
+            _tile_loadd(5, a->k[b + 3] + at, 64);
+            _tile_dpbf16ps(3, 4, 5);
+        }
+    }
+    _tile_stored(0, &s[0][b * KV_BLOCK_TOKENS], s_row);
+    if (n > 1)
+        _tile_stored(1, &s[0][(b + 1) * KV_BLOCK_TOKENS], s_row);
+    if (n > 2)
+        _tile_stored(2, &s[0][(b + 2) * KV_BLOCK_TOKENS], s_row);
+    if (n > 3)
+        _tile_stored(3, &s[0][(b + 3) * KV_BLOCK_TOKENS], s_row);
+}
+
+/* Values [i, i + 16 n) of all rows, n 2 or 4, over all blocks in order. */
+static void amx_mix(const struct attend *a, int i, const bool four, uint16_t (*p)[KV_SPLIT_TOKENS], float *o)
+{
+    size_t o_row = (size_t)a->padded_dim * 4, p_row = sizeof(p[0]), v_row = (size_t)a->padded_dim * 4;
+
+    zero_sums();
+    for (int b = 0; b < a->n_blocks; b++) {
+        const char *v = a->v[b] + (size_t)i * 4;
+
+        _tile_loadd(6, &p[0][b * KV_BLOCK_TOKENS], p_row);
+        _tile_loadd(7, v, v_row);
+        _tile_dpbf16ps(0, 6, 7);
+        _tile_loadd(7, v + 64, v_row);
+        _tile_dpbf16ps(1, 6, 7);
+        if (four) {
+            _tile_loadd(7, v + 128, v_row);
+            _tile_dpbf16ps(2, 6, 7);
+            _tile_loadd(7, v + 192, v_row);
+            _tile_dpbf16ps(3, 6, 7);
+        }
+    }
+    _tile_stored(0, o + i, o_row);
+    _tile_stored(1, o + i + 16, o_row);
+    if (four) {
+        _tile_stored(2, o + i + 32, o_row);
+        _tile_stored(3, o + i + 48, o_row);
+    }
+}
+
+static void amx_attend_bf16(const struct attend *a)
+{
+    _Alignas(64) float s[ATTEND_ROWS][KV_SPLIT_TOKENS];
+    _Alignas(64) uint16_t p[ATTEND_ROWS][KV_SPLIT_TOKENS];
+    _Alignas(64) float o[ATTEND_ROWS * MAX_PADDED_DIM];
+    struct attend_state split[ATTEND_ROWS];
+    int dim = a->padded_dim;
+
+    configure_attention(a->n_rows);
+    for (int b = 0; b < a->n_blocks; b += 4)
+        amx_scores(a, b, MIN(a->n_blocks - b, 4), s);
+    for (int r = 0; r < a->n_rows; r++) {
+        softmax_split(s[r], a->n_blocks, a->n_visible[r], a->scale, &split[r]);
+        dp_to_bf16(p[r], s[r], a->n_blocks * KV_BLOCK_TOKENS);
+    }
+    for (int i = 0; i < dim; i += 64)
+        amx_mix(a, i, dim - i >= 64, p, a->is_first ? a->o : o);
+    for (int r = 0; r < a->n_rows; r++) {
+        if (a->is_first)
+            a->state[r] = split[r];
+        else
+            fold_split(&a->state[r], a->o + (size_t)r * (size_t)dim, &split[r], o + (size_t)r * (size_t)dim, dim);
+    }
+    _tile_release();
+}
+
+/* --- the limit --------------------------------------------------------------------------------- */
+
 static double amx_peak(enum dtype compute)
 {
     enum { STEPS = 20000 };
@@ -297,7 +404,7 @@ const struct cpu_kernels kernels_amx_bf16 = {
     .is_supported = is_supported,
     .gemm_bf16 = amx_gemm_bf16,
     .gemm_f32 = vec_gemm_f32,
-    .attend_bf16 = dp_attend_bf16,
+    .attend_bf16 = amx_attend_bf16,
     .attend_f32 = vec_attend_f32,
     .rms_norm = vec_rms_norm,
     .add = vec_add,
