@@ -2,6 +2,7 @@
 #include "tokenizer/internal.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "tokenizer/chars.h"
 #include "tokenizer/fields.h"
 #include "tokenizer/scan.h"
@@ -29,8 +30,15 @@ static bool read_named_token(const struct tokenizer *t, const struct json *confi
         return err_set(e, ERR_INPUT, "tokenizer_config.json: \"%s\" is %s, expected a string", key,
                        json_type_name(json_type(v)));
     *id = vocab_find(&t->vocab, json_str(v));
-    return *id >= 0 ||
-           err_set(e, ERR_INPUT,
+    if (*id >= 0)
+        return true;
+    if (strcmp(key, "pad_token") == 0) { /* nothing here pads, and many files name one in vain */
+        log_warn("tokenizer_config.json: \"pad_token\" is \"%.*s\", which is no token of "
+                 "tokenizer.json; there is none then",
+                 (int)MIN(json_str(v).len, 80), json_str(v).ptr);
+        return true;
+    }
+    return err_set(e, ERR_INPUT,
                    "tokenizer_config.json: \"%s\" is \"%.*s\", which is no token of tokenizer.json",
                    key, (int)MIN(json_str(v).len, 80), json_str(v).ptr);
 }

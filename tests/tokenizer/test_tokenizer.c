@@ -88,7 +88,12 @@ TEST(config_names_tokens)
     CHECK_INT("no token", tokenizer_piece(t, -5).len, 0);
     tokenizer_close(t);
     t = tokenizer_parse(STR(json), STR("{\"eos_token\":\"</s>\"}"), &e);
-    CHECK("an unknown token", !t && strstr(e.msg, "\"eos_token\" is \"</s>\", which is no token"));
+    CHECK("an unknown eos", !t && strstr(e.msg, "\"eos_token\" is \"</s>\", which is no token"));
+    e = ERR_INIT;
+    t = tokenizer_parse(STR(json), STR("{\"pad_token\":\"[PAD]\"}"), &e);
+    CHECK_OK("an unknown pad", t, &e);
+    CHECK_INT("an unknown pad", tokenizer_pad(t), -1);
+    tokenizer_close(t);
 }
 
 TEST(special_tokens_may_be_spelled_out)
