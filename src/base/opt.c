@@ -317,6 +317,28 @@ bool opts_asks_help(int argc, char **argv)
     return false;
 }
 
+void opts_hide_secrets(const struct opt_group *groups, int n_groups, int argc, char **argv)
+{
+    const struct opt_group *g;
+
+    for (int i = 0; i < argc; i++) {
+        struct str name = STR(argv[i]);
+        ptrdiff_t equals = str_find_char(name, '=', 0);
+        const struct opt *o;
+
+        if (!str_starts(name, "--"))
+            continue;
+        name = str_slice(name, 2, equals < 0 ? name.len : (size_t)equals);
+        o = find(groups, n_groups, name, &g);
+        if (!o || !(o->flags & OPT_SECRET))
+            continue;
+        if (equals >= 0)
+            memset(argv[i] + equals + 1, '*', strlen(argv[i] + equals + 1));
+        else if (i + 1 < argc)
+            memset(argv[i + 1], '*', strlen(argv[i + 1]));
+    }
+}
+
 bool opts_given(const struct opt *o, int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
@@ -362,7 +384,7 @@ static void help_of(const struct opt *o, struct buf *out)
     struct buf text = {0};
     size_t start = out->len;
 
-    buf_addf(out, "  --%s%s", o->name, kinds[o->type]);
+    buf_addf(out, "  --%s%s%s", o->type == OPT_TYPE_BOOL ? "[no_]" : "", o->name, kinds[o->type]);
     if (o->alias)
         buf_addf(out, ", --%s", o->alias);
     if (out->len - start >= HELP_COLUMN) {

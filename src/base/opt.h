@@ -80,6 +80,9 @@ bool opts_set(const struct opt_group *groups, int n_groups, struct str name, str
 void opts_defaults(const struct opt_group *groups, int n_groups);
 void opts_clear(const struct opt_group *groups, int n_groups, struct opt_list *rest);
 bool opts_asks_help(int argc, char **argv); /* -h or --help stands among the arguments */
+/* Overwrites the values of OPT_SECRET options in argv with '*', once they are read: other users of the machine can
+ * see a command line. */
+void opts_hide_secrets(const struct opt_group *groups, int n_groups, int argc, char **argv);
 /* Whether the command line named this option (by name or alias, in either spelling). */
 bool opts_given(const struct opt *o, int argc, char **argv);
 

@@ -65,25 +65,6 @@ fail:
     return command_failed(&e);
 }
 
-/* Other users of the machine can read a command line: the key leaves it. */
-static void hide_key_in_arguments(int argc, char **argv)
-{
-    static const char *const names[] = {"--api_key", "--api-key"};
-
-    for (int i = 0; i < argc; i++)
-        for (size_t k = 0; k < LEN(names); k++) {
-            size_t n = strlen(names[k]);
-            char *value = NULL;
-
-            if (strcmp(argv[i], names[k]) == 0 && i + 1 < argc)
-                value = argv[i + 1];
-            else if (strncmp(argv[i], names[k], n) == 0 && argv[i][n] == '=')
-                value = argv[i] + n + 1;
-            if (value)
-                memset(value, '*', strlen(value));
-        }
-}
-
 int cmd_online(int argc, char **argv)
 {
     struct online o = {0};
@@ -105,7 +86,7 @@ int cmd_online(int argc, char **argv)
     if (!opts_parse(argc, argv, groups, (int)LEN(groups), NULL, &e)) {
         status = command_failed(&e);
     } else {
-        hide_key_in_arguments(argc, argv);
+        opts_hide_secrets(groups, (int)LEN(groups), argc, argv);
         status = run(&o, groups, (int)LEN(groups));
     }
     opts_clear(groups, (int)LEN(groups), NULL);

@@ -275,10 +275,12 @@ int cmd_run(int argc, char **argv)
         return command_help(help, groups, N_GROUPS);
     log_set_prefix("llmeval run");
     arena_init(&p.arena, 0);
-    if (opts_parse(argc, argv, groups, N_GROUPS, NULL, &e))
+    if (opts_parse(argc, argv, groups, N_GROUPS, NULL, &e)) {
+        opts_hide_secrets(groups, N_GROUPS, argc, argv);
         status = run(&p);
-    else
+    } else {
         status = command_failed(&e);
+    }
     opts_clear(groups, N_GROUPS, NULL);
     arena_clear(&p.arena);
     return status;

@@ -237,8 +237,13 @@ int cmd_serve(int argc, char **argv)
     log_set_prefix("llmeval serve");
     if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
         return help(groups, LEN(groups));
-    if (!opts_parse(argc, argv, groups, LEN(groups), NULL, &e) || !serve(&o, &e))
+    if (opts_parse(argc, argv, groups, LEN(groups), NULL, &e)) {
+        opts_hide_secrets(groups, LEN(groups), argc, argv);
+        if (!serve(&o, &e))
+            code = command_failed(&e);
+    } else {
         code = command_failed(&e);
+    }
     opts_clear(groups, LEN(groups), NULL);
     return code;
 }

@@ -119,6 +119,19 @@ TEST(an_echo_reads_back_to_the_same_options)
     opts_clear(&h, 1, NULL);
 }
 
+TEST(secrets_leave_the_command_line)
+{
+    char key[] = "canary", both[] = "--api-key=canary", flag[] = "--api_key", other[] = "--dtype", value[] = "float32";
+    char *argv[] = {flag, key, both, other, value};
+    struct values v = {0};
+    struct opt_group g = {"Test", table, &v};
+
+    opts_hide_secrets(&g, 1, LEN(argv), argv);
+    assert_string_equal(key, "******");
+    assert_string_equal(both, "--api-key=******");
+    assert_string_equal(value, "float32");
+}
+
 TEST(help_names_every_option_within_the_width)
 {
     struct values v = {0};
@@ -140,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flags_are_read),
         cmocka_unit_test(an_echo_reads_back_to_the_same_options),
+        cmocka_unit_test(secrets_leave_the_command_line),
         cmocka_unit_test(help_names_every_option_within_the_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
