@@ -1003,7 +1003,9 @@ static void skip_lead(struct parser *ps)
 
 struct expr *latex_parse(struct expr_pool *p, struct str cleaned, const struct latex_reading *r, const char **why)
 {
+    enum { MAX_STALLED = 64 };
     struct parser ps = {.pool = p, .arena = p->arena, .src = cleaned, .reading = r};
+    int n_stalled = 0;
     struct expr *e;
 
     *why = "empty";
@@ -1023,8 +1025,14 @@ struct expr *latex_parse(struct expr_pool *p, struct str cleaned, const struct l
     ps.cells = arena_array(p->arena, 8, sizeof(*ps.cells));
     frame_push(&ps, FRAME_ROOT);
     skip_lead(&ps);
-    while (!ps.is_bad && !ps.is_limit && !p->is_full && tok(&ps, 0)->kind != TOK_END)
+    while (!ps.is_bad && !ps.is_limit && !p->is_full && tok(&ps, 0)->kind != TOK_END) {
+        int before = ps.at;
+
         parse_token(&ps);
+        n_stalled = ps.at > before ? 0 : n_stalled + 1;
+        if (n_stalled > MAX_STALLED) /* no text may hold the parser where it is */
+            parser_fail(&ps);
+    }
     while (!ps.is_bad && !ps.is_limit && !p->is_full && ps.n_frames > 1) {
         int k = top_frame(&ps)->kind;
         if (k == FRAME_COMMAND || k == FRAME_ATOM || k == FRAME_BAR || k == FRAME_ROUND)

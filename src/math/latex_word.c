@@ -194,7 +194,7 @@ static bool word_after_value(struct parser *ps)
         ps->at++;
         return true;
     }
-    if (begins_unit(ps, t, left)) {
+    if (begins_unit(ps, t, left) && !is_any_word(t, ends_unit)) {
         apply_unit(ps, gather_unit(ps));
         return true;
     }
