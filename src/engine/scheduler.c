@@ -398,14 +398,14 @@ static bool admit(struct scheduler *s, struct seq *q)
         admit_fork(s, q, item);
         return true;
     }
+    if (s->plan.n_tokens == s->limits.max_num_batched_tokens)
+        return s->n_prefilling > 0; /* only forks, which compute nothing, can still be admitted */
     n_match = match_prefix(s, q, &n_unreferenced, &most);
     if (s->limits.has_prefix_cache && n_match < most && is_being_computed(s, q, n_match))
         return true;
     start = n_match * s->block_size;
     n = MIN(seq_goal(q) - start, chunk_cap(s));
     n = MIN(n, s->limits.max_num_batched_tokens - s->plan.n_tokens);
-    if (n <= 0)
-        return false;
     n_blocks = blocks_for(s, start + n) - n_match;
     if (kv_pool_n_free(s->pool) - n_unreferenced - n_blocks < reserve)
         return false;
