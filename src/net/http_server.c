@@ -88,6 +88,7 @@ struct http_exchange {
     struct buf out;
     size_t n_taken; /* bytes of out that were sent */
     bool is_ended, is_gone, is_waiting;
+    bool is_cut; /* more than max_unsent_bytes piled up: the connection ends without the rest */
     bool has_mischief;
     enum http_mischief mischief;
     size_t mischief_after;
@@ -238,7 +239,7 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *buf, size_t max)
     bool at_mischief;
 
     pthread_mutex_lock(&x->lock);
-    if (x->is_gone) {
+    if (x->is_gone || x->is_cut) {
         pthread_mutex_unlock(&x->lock);
         return MHD_CONTENT_READER_END_WITH_ERROR;
     }
@@ -870,16 +871,18 @@ void http_stream(struct http_exchange *x, int status, const char *content_type)
 
 bool http_send(struct http_exchange *x, struct str bytes)
 {
-    bool is_gone;
+    bool is_taken;
 
     pthread_mutex_lock(&x->lock);
-    is_gone = x->is_gone;
-    if (!is_gone) {
+    if (x->out.len - x->n_taken > x->s->opts.max_unsent_bytes)
+        x->is_cut = true;
+    is_taken = !x->is_gone && !x->is_cut;
+    if (is_taken)
         buf_add_str(&x->out, bytes);
-        make_ready(x, READY_SOON);
-    }
+    if (!x->is_gone)
+        make_ready(x, x->is_cut ? READY_NOW : READY_SOON);
     pthread_mutex_unlock(&x->lock);
-    return !is_gone;
+    return is_taken;
 }
 
 void http_end(struct http_exchange *x)

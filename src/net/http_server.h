@@ -27,6 +27,7 @@ struct http_server_opts {
     int port;         /* 0: the system picks one */
     size_t max_body_bytes;
     size_t max_header_bytes;
+    size_t max_unsent_bytes; /* of a stream whose client reads too slowly: it is cut there */
     int max_connections;
     int request_timeout_s; /* from the first byte of a request to its last */
     int idle_timeout_s;    /* between requests, and without progress while sending */
@@ -74,7 +75,7 @@ void http_header_add(struct http_exchange *x, const char *name,
                      const char *value); /* before the answer */
 void http_answer(struct http_exchange *x, int status, const char *content_type, struct str body);
 void http_stream(struct http_exchange *x, int status, const char *content_type);
-bool http_send(struct http_exchange *x, struct str bytes); /* false: the client is gone */
+bool http_send(struct http_exchange *x, struct str bytes); /* false: nobody will get it */
 void http_end(struct http_exchange *x);                    /* of a stream */
 void http_release(struct http_exchange *x);
 

@@ -42,6 +42,8 @@ const struct opt server_table[] = {
     OPT_INT(struct server_opts, max_body_mb, "64", 1, 4096,
             "largest request body in MiB; beyond, 413"),
     OPT_INT(struct server_opts, max_header_kb, "32", 8, 1024, "largest request header in KiB"),
+    OPT_INT(struct server_opts, max_unsent_mb, "64", 1, 4096,
+            "MiB of a stream that may wait for a slow client; beyond, it is cut"),
     OPT_INT(struct server_opts, max_connections, "16384", 1, 1000000, "open connections"),
     OPT_INT(struct server_opts, request_timeout, "60", 1, 86400,
             "seconds in which a request must arrive whole"),
@@ -76,6 +78,7 @@ struct server {
 
     /* generator's thread only */
     struct call *pending, **pending_end; /* not all choices submitted; by call->next */
+    int n_pending;
 };
 
 /* --- The generator's thread. ---------------------------------------------------------------------
@@ -133,6 +136,7 @@ static void take_messages(struct server *s)
         c->is_listed = true;
         *s->pending_end = c;
         s->pending_end = &c->next;
+        s->n_pending++;
     }
     while (gone) {
         struct call *c = gone;
@@ -197,6 +201,7 @@ static void submit_pending(struct server *s)
             s->pending_end = &s->pending;
         c->next = NULL;
         c->is_listed = false;
+        s->n_pending--;
         close_if_over(s, c);
     }
 }
@@ -255,7 +260,7 @@ static bool serve_generator(struct server *s, struct gen_event *ev)
         for (int i = 0; i < n; i++)
             take_event(s, &ev[i]);
         generator_stats(s->g, &stats);
-        stats.n_waiting += s->pending != NULL;
+        stats.n_waiting += s->n_pending;
         metrics_generator(&s->metrics, &stats);
     }
 }
@@ -492,6 +497,7 @@ struct server *server_open(const struct server_opts *o, const char *fallback_nam
         .port = o->port,
         .max_body_bytes = (size_t)o->max_body_mb << 20,
         .max_header_bytes = (size_t)o->max_header_kb << 10,
+        .max_unsent_bytes = (size_t)o->max_unsent_mb << 20,
         .max_connections = o->max_connections,
         .request_timeout_s = o->request_timeout,
         .idle_timeout_s = o->idle_timeout,

@@ -18,7 +18,7 @@ struct server_opts {
     const char *reasoning_parser;
     int max_logprobs, max_n, max_prompts;
     int max_queue;
-    int max_body_mb, max_header_kb, max_connections;
+    int max_body_mb, max_header_kb, max_unsent_mb, max_connections;
     int request_timeout, idle_timeout;
 };
 

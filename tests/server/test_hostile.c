@@ -13,6 +13,8 @@ static int start(void **state UNUSED)
                                        "1",
                                        "--idle_timeout",
                                        "2",
+                                       "--max_unsent_mb",
+                                       "1",
                                        "--max_body_mb",
                                        "8",
                                        "--max_queue",
@@ -188,20 +190,28 @@ TEST(reset_in_mid_stream)
     check_healthy("reset in mid stream");
 }
 
-/* A client that does not read: its connection goes once it makes no progress. */
+/* A client that does not read: beyond max_unsent_mb its stream is cut, and it goes once it makes no
+ * progress. */
 TEST(deaf_client)
 {
     int fd = http_dial(server.port), small = 4096;
+    int64_t end = clock_ms() + 10000;
     struct buf out = {0};
+    const char *ended =
+        "vllm:request_success_total{model_name=\"scripted\",finished_reason=\"length\"}";
+    double n_ended = gauge(ended);
 
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    http_request_write(&out, "POST", "/v1/completions", "",
-                       STR("{\"prompt\":\"x\",\"max_tokens\":2000,\"ignore_eos\":true,\"stream\":"
-                           "true,\"logprobs\":20}"));
+    http_request_write(
+        &out, "POST", "/v1/completions", "",
+        STR("{\"prompt\":\"x\",\"max_tokens\":8000,\"ignore_eos\":true,\"stream\":true,"
+            "\"logprobs\":20}"));
     http_write(fd, buf_str(&out));
-    poll(NULL, 0, 500);
     buf_clear(&out);
+    while (gauge("vllm:num_requests_running{") < 1 && clock_ms() < end)
+        poll(NULL, 0, 20);
     check_healthy("deaf client");
+    CHECK_INT("its answer never ended", gauge(ended), n_ended + 1); /* the healthy one */
     close(fd);
 }
 
