@@ -203,11 +203,13 @@ uint32_t answer_choice_gold(struct str gold, int n_labels, struct str *option_te
 uint32_t answer_candidate_choice(const struct answer_candidate *c, int n_labels)
 {
     struct str option_text;
+    uint32_t bits;
 
-    if (strcmp(c->rule, "whole response") == 0 || strncmp(c->rule, "last ", 5) == 0 ||
-        strcmp(c->rule, "bare answer") == 0)
-        return answer_choice_gold(c->text, n_labels, &option_text);
-    return answer_choice(c->text, n_labels);
+    if (strcmp(c->rule, "whole response") != 0 && strncmp(c->rule, "last ", 5) != 0 &&
+        strcmp(c->rule, "bare answer") != 0)
+        return answer_choice(c->text, n_labels);
+    bits = answer_choice_gold(c->text, n_labels, &option_text);
+    return bits ? bits : joined_letters(str_trim(c->text), n_labels);
 }
 
 /* --- prose ----------------------------------------------------------------------------------- */
