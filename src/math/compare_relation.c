@@ -428,6 +428,8 @@ static enum tri residue_equal(struct math_ctx *c, const struct expr *g, const st
     fmpq_t a, b, n;
     enum tri t = TRI_NO;
 
+    if (g->op == EX_RESIDUE && expr_is_func(p, FN_MOD)) /* 5 \bmod 12 for 5 \pmod{12} */
+        p = expr_new(&c->pool, EX_RESIDUE, 0, p->kid, 2);
     if (g->op != EX_RESIDUE || p->op != EX_RESIDUE) {
         if (p->op == EX_RESIDUE && g->op != EX_REL)
             return answer_equal(c, g, residue_value(p));

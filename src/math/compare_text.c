@@ -209,7 +209,10 @@ static struct str squeezed(struct math_ctx *c, struct str s)
             i += s.ptr[i + 1] == 'l' ? 4 : 5;
             continue;
         }
-        if (!strchr(" $~", s.ptr[i]))
+        /* a blank between digits separates two numbers */
+        bool splits = s.ptr[i] == ' ' && n > 0 && isdigit((unsigned char)z[n - 1]) && i + 1 < s.len &&
+                      isdigit((unsigned char)s.ptr[i + 1]);
+        if (splits || !strchr(" $~", s.ptr[i]))
             z[n++] = s.ptr[i];
     }
     return (struct str){z, n};

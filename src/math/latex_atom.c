@@ -240,6 +240,44 @@ static struct str script_text(struct parser *ps, int *end)
     return (struct str){out, n};
 }
 
+/* A script that is one number or letter: its tokens, and that atom; 0: something longer. */
+static int script_atom(struct parser *ps, int i, struct expr **out)
+{
+    bool is_braced = tok(ps, i)->kind == TOK_LBRACE;
+    const struct latex_token *t = tok(ps, i + is_braced);
+
+    if (t->kind == TOK_NUM && !t->has_base)
+        *out = number_of(ps, t);
+    else if (t->kind == TOK_WORD && t->text.len == 1)
+        *out = expr_sym(ps->pool, t->text);
+    else
+        return 0;
+    if (is_braced && tok(ps, i + 2)->kind != TOK_RBRACE)
+        return 0;
+    return is_braced ? 3 : 1;
+}
+
+/* _{10}C_3 and _{10}P_3, after their first sign. */
+static bool parse_selection(struct parser *ps)
+{
+    struct expr *n, *k, *e;
+    int used = script_atom(ps, 0, &n), more;
+    const struct latex_token *letter = tok(ps, used), *sign = tok(ps, used + 1);
+
+    if (used == 0 || letter->kind != TOK_WORD || !(str_eqz(letter->text, "C") || str_eqz(letter->text, "P")) ||
+        sign->kind != TOK_OP || (sign->ch != '_' && sign->ch != '^'))
+        return false;
+    more = script_atom(ps, used + 2, &k);
+    if (more == 0)
+        return false;
+    e = expr_bin(ps->pool, EX_FUNC, FN_BINOM, n, k);
+    if (letter->text.ptr[0] == 'P')
+        e = expr_bin(ps->pool, EX_MUL, 0, e, expr_un(ps->pool, EX_FUNC, FN_FACT, k));
+    ps->at += used + 2 + more;
+    deliver(ps, e);
+    return true;
+}
+
 void parse_subscript(struct parser *ps)
 {
     struct expr *e = top_operand(ps), *value;
@@ -247,6 +285,8 @@ void parse_subscript(struct parser *ps)
     int end;
 
     ps->at++;
+    if (!e && parse_selection(ps))
+        return;
     sub = script_text(ps, &end);
     if (!e || sub.len == 0) {
         parser_fail(ps);
@@ -333,6 +373,16 @@ static bool parse_slanted(struct parser *ps)
     return true;
 }
 
+static bool names_function(struct str name);
+
+/* {-1} ( after f^ */
+static bool is_inverse_call(const struct parser *ps)
+{
+    return tok(ps, 0)->kind == TOK_LBRACE && tok(ps, 1)->kind == TOK_OP && tok(ps, 1)->ch == '-' &&
+           tok(ps, 2)->kind == TOK_NUM && str_eqz(tok(ps, 2)->text, "1") && tok(ps, 3)->kind == TOK_RBRACE &&
+           tok(ps, 4)->kind == TOK_OPEN && tok(ps, 4)->ch == '(';
+}
+
 static bool is_ordinal(struct str s)
 {
     return str_eqz(s, "th") || str_eqz(s, "st") || str_eqz(s, "nd") || str_eqz(s, "rd");
@@ -345,8 +395,16 @@ void parse_power(struct parser *ps)
 
     ps->at++;
     if (!e) {
-        if (!parse_slanted(ps))
+        if (!parse_slanted(ps) && !parse_selection(ps))
             parser_fail(ps);
+        return;
+    }
+    if (e->op == EX_SYM && names_function(e->name) && is_inverse_call(ps)) {
+        struct str name = str_fmt(ps->arena, STR_FMT "^-1", STR_ARG(e->name));
+        ps->n_operands--;
+        top_frame(ps)->have = false;
+        ps->at += 4;
+        parse_symbol(ps, name, true);
         return;
     }
     if ((n = script_of_class(ps, CMD_DEGREE)) > 0) {

@@ -482,7 +482,7 @@ static void lex_word(struct lexer *x)
 {
     size_t from = x->i, end = based_end(x, from);
 
-    if (end > from && end - from > 1 && is_digit(at(x, end - 1))) {
+    if (end > from && ((end - from > 1 && is_digit(at(x, end - 1))) || has(x, end, "_{16}") || has(x, end, "_16"))) {
         add_token(x, TOK_NUM, from, end)->has_base = true;
         return;
     }

@@ -256,7 +256,7 @@ static bool reads_as_text(const struct parser *ps, const struct latex_token *t)
             return true;
     if (t->is_text || t->text.len >= 5)
         return true;
-    if (t->text.len >= 3 && is_alone && has_vowel(t->text) && (is_lower(t->text) || is_lower(str_slice(t->text, 1, 99))))
+    if (t->text.len >= 3 && is_alone && has_vowel(t->text) && !is_ascending(t->text) && (is_lower(t->text) || is_lower(str_slice(t->text, 1, 99))))
         return true;
     if (is_small_word(t->text))
         return t->text.len > 2 || next->kind == TOK_WORD || t->blank_before;

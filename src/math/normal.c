@@ -239,6 +239,47 @@ static struct expr *flatten(struct math_ctx *c, const struct expr *e)
     return out;
 }
 
+enum { MAX_PROGRESSION = 1000 };
+
+static bool whole(const struct expr *e, long *out)
+{
+    bool negative = e->op == EX_NEG;
+
+    if (negative)
+        e = e->kid[0];
+    if (e->op != EX_NUM || !fmpz_is_one(fmpq_denref(e->q)) || fmpz_bits(fmpq_numref(e->q)) > 40)
+        return false;
+    *out = fmpz_get_si(fmpq_numref(e->q)) * (negative ? -1 : 1);
+    return true;
+}
+
+/* 1, 3, ..., 99: written out, when at least two members stand before the dots, all with one step, and
+ * the one behind them is a member too. */
+static const struct expr *fill_dots(struct math_ctx *c, const struct expr *e)
+{
+    struct expr **kids;
+    long first, step, last, v;
+    int i = 0;
+
+    while (i < e->n && !expr_is_const(e->kid[i], CONST_DOTS))
+        i++;
+    if (i < 2 || i != e->n - 2 || !whole(e->kid[0], &first) || !whole(e->kid[1], &step) || !whole(e->kid[e->n - 1], &last))
+        return e;
+    step -= first;
+    for (int k = 2; k < i; k++)
+        if (!whole(e->kid[k], &v) || v != first + k * step)
+            return e;
+    if (step == 0 || (last - first) % step != 0 || (last - first) / step < i || (last - first) / step > MAX_PROGRESSION)
+        return e;
+    int n = (int)((last - first) / step) + 1;
+    kids = arena_array(&c->arena, (size_t)n, sizeof(*kids));
+    for (int k = 0; k < n; k++)
+        kids[k] = expr_num_si(&c->pool, first + k * step, 1);
+    struct expr *out = expr_new(&c->pool, (enum expr_op)e->op, e->id, kids, n);
+    out->flags = e->flags;
+    return out;
+}
+
 /* 1 h + 15 min, and "12 hours and 30 minutes": one quantity in the first unit. */
 static struct expr *join_units(struct math_ctx *c, const struct expr *e)
 {
@@ -340,6 +381,8 @@ const struct expr *normal_form(struct math_ctx *c, const struct expr *e)
         out = rename_bound(c, out);
     if (out->op == EX_LIST)
         out = flatten(c, out);
+    if (is_collection(out))
+        out = fill_dots(c, out);
     if (expr_has_op(out, EX_UNIT))
         out = join_units(c, out);
     return expand_signs(c, out);

@@ -437,6 +437,34 @@ TEST(pairs_of_math500)
     math_ctx_close(c);
 }
 
+/* Pairs of our own, one line each: gold, pred, expected. */
+TEST(own_pairs)
+{
+    struct math_ctx *c = math_ctx_open();
+    struct err e = ERR_INIT;
+    struct file_map m;
+    struct jsonl it;
+    struct str line;
+    int n = 0;
+
+    CHECK_OK("own_pairs", file_map_open(TEST_DATA "/math/own_pairs.jsonl", &m, &e), &e);
+    jsonl_init(&it, (struct str){m.ptr, m.len});
+    while (jsonl_next(&it, &line)) {
+        struct json *row = json_parse(line, &e);
+        struct math_verdict v;
+        char name[256];
+        CHECK_OK("own_pairs", row != NULL, &e);
+        snprintf(name, sizeof(name), "%.200s", json_str(json_get(row, "gold")).ptr);
+        math_compare(c, json_str(json_get(row, "gold")), json_str(json_get(row, "pred")), NULL, &v);
+        CHECK_INT(name, v.result == MATH_EQUAL, json_bool(json_get(row, "expected"), false));
+        json_close(row);
+        n++;
+    }
+    CHECK("own_pairs", n > 200);
+    file_map_close(&m);
+    math_ctx_close(c);
+}
+
 /* --- keys -------------------------------------------------------------------------------------- */
 
 TEST(keys)
@@ -470,6 +498,7 @@ int main(void)
         cmocka_unit_test(undecided_has_a_reason),
         cmocka_unit_test(golds_equal_themselves),
         cmocka_unit_test(pairs_of_math500),
+        cmocka_unit_test(own_pairs),
         cmocka_unit_test(keys),
     };
 
