@@ -292,6 +292,8 @@ static bool bind_params(struct render *r, const struct macro_node *m, const stru
         int i_default = i - (m->n_params - m->n_defaults);
         struct value v, message;
 
+        if (!render_spend(r, 1 + (size_t)a->n_named / 8))
+            return false;
         if (i < a->n_pos) {
             v = a->pos[i];
         } else if (named) {

@@ -214,6 +214,7 @@ static bool filter_truncate(struct render *r, struct call *c, struct value *out)
  */
 
 struct wrap {
+    struct render *r;
     struct buf *out;
     size_t width;
     bool breaks_words, breaks_hyphens;
@@ -268,7 +269,7 @@ static void wrap_take(struct wrap *w, size_t n_bytes, size_t n_chars)
     w->n_line += n_chars;
 }
 
-static void wrap_paragraph(struct wrap *w, struct str s)
+static bool wrap_paragraph(struct wrap *w, struct str s)
 {
     w->line = (struct str){s.ptr, 0};
     w->n_line = 0;
@@ -276,6 +277,8 @@ static void wrap_paragraph(struct wrap *w, struct str s)
         size_t n_bytes = wrap_piece(w, s), n = utf8_count(str_slice(s, 0, n_bytes));
         bool is_blank = memchr(" \t\n\v\f\r", s.ptr[0], 6) != NULL;
 
+        if (!render_spend(w->r, 1 + n_bytes / 16)) /* a long word is measured again for each line */
+            return false;
         if (w->n_line + n > w->width && (w->n_line > 0 || is_blank)) {
             if (w->breaks_words && !is_blank && n > w->width && w->n_line < w->width) {
                 n_bytes = text_offset(s, w->width - w->n_line);
@@ -304,11 +307,12 @@ static void wrap_paragraph(struct wrap *w, struct str s)
         s = str_slice(s, n_bytes, s.len);
     }
     wrap_flush(w);
+    return true;
 }
 
 static bool filter_wordwrap(struct render *r, struct call *c, struct value *out)
 {
-    struct wrap w = {.out = &r->scratch};
+    struct wrap w = {.r = r, .out = &r->scratch};
     struct str rest, line;
     int64_t width;
     size_t mark, n = 0;
@@ -328,8 +332,7 @@ static bool filter_wordwrap(struct render *r, struct call *c, struct value *out)
         if (n++ > 0)
             buf_add_str(&r->scratch, w.separator);
         w.has_line = false;
-        wrap_paragraph(&w, line);
-        if (!render_spend(r, 1 + line.len))
+        if (!wrap_paragraph(&w, line))
             return false;
     }
     return render_text_end(r, mark, out);
@@ -375,6 +378,29 @@ static void add_entity(struct buf *out, struct str s, size_t *i)
     buf_addc(out, s.ptr[(*i)++]);
 }
 
+/* s without its comments and tags. What is never closed stays, and is not looked for again. */
+static void add_without_tags(struct buf *out, struct str s)
+{
+    bool has_comments = true, has_tags = true;
+
+    for (size_t i = 0; i < s.len;) {
+        ptrdiff_t end = -1;
+
+        if (has_comments && str_starts(str_slice(s, i, s.len), "<!--")) {
+            end = str_find(s, STR("-->"), i);
+            has_comments = end >= 0;
+            end += end >= 0 ? 2 : 0;
+        } else if (has_tags && s.ptr[i] == '<') {
+            end = str_find_char(s, '>', i);
+            has_tags = end >= 0;
+        }
+        if (end >= 0)
+            i = (size_t)end + 1;
+        else
+            buf_addc(out, s.ptr[i++]);
+    }
+}
+
 /* Comments and tags go, runs of white space become one blank, the common entities characters. */
 static bool filter_striptags(struct render *r, struct call *c, struct value *out)
 {
@@ -386,17 +412,7 @@ static bool filter_striptags(struct render *r, struct call *c, struct value *out
     if (!value_text(r, c->self, &s))
         return false;
     mark = render_text_begin(r);
-    for (size_t i = 0; i < s.len;) {
-        bool is_comment = str_starts(str_slice(s, i, s.len), "<!--");
-        ptrdiff_t end = s.ptr[i] != '<' ? -1
-                        : is_comment    ? str_find(s, STR("-->"), i)
-                                        : str_find_char(s, '>', i);
-
-        if (end >= 0)
-            i = (size_t)end + (is_comment ? 3 : 1);
-        else
-            buf_addc(&r->scratch, s.ptr[i++]);
-    }
+    add_without_tags(&r->scratch, s);
     if (!render_text_end(r, mark, &bare))
         return false;
     mark = render_text_begin(r);

@@ -73,7 +73,7 @@ static bool float_of_text(struct str s, double *out)
         const char *name;
         double value;
     } words[] = {{"inf", INFINITY}, {"infinity", INFINITY}, {"nan", NAN}};
-    char digits[400];
+    char digits[400], *end;
     size_t n = 0;
     struct str body;
 
@@ -97,7 +97,6 @@ static bool float_of_text(struct str s, double *out)
     digits[n] = 0;
     if (n == 0 || n + 1 >= sizeof(digits))
         return false;
-    char *end;
     *out = strtod(digits, &end);
     return *end == 0;
 }

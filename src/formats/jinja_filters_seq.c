@@ -523,17 +523,18 @@ static bool filter_last(struct render *r, struct call *c, struct value *out)
     return true;
 }
 
-/* xorshift64*: the draw depends on the seed of the rendering alone. */
+/* splitmix64: the draw depends on the seed of the rendering alone. */
 static bool filter_random(struct render *r, struct call *c, struct value *out)
 {
     struct list *items;
+    uint64_t x;
 
     if (!value_items(r, c->self, &items))
         return false;
     if (items->n == 0)
         return value_undefined(r, "", STR("no random item: the sequence is empty"), out);
     r->random_state += 0x9e3779b97f4a7c15u;
-    uint64_t x = r->random_state;
+    x = r->random_state;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     *out = items->items[(x ^ (x >> 31)) % items->n];

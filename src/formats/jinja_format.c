@@ -684,7 +684,8 @@ bool format_braces(struct render *r, struct value fmt, const struct args *a, str
         end = field_end(s, i + 1);
         if (end == s.len)
             return render_fail(r, "a '{' in a format is never closed");
-        if (!render_spend(r, 1) || !one_field(&b, str_slice(s, i + 1, end)))
+        if (!render_spend(r, 1 + (size_t)a->n_named / 8) ||
+            !one_field(&b, str_slice(s, i + 1, end)))
             return false;
         i = end;
     }

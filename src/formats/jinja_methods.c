@@ -161,6 +161,12 @@ static bool search_window(struct render *r, struct call *c, int i, struct str *o
     return true;
 }
 
+/* str_rfind compares at every place, so a long part in a long string costs their product. */
+static bool spend_rfind(struct render *r, struct str s, struct str part)
+{
+    return render_spend(r, (s.len / 64) * (1 + part.len / 64));
+}
+
 static bool search(struct render *r, struct call *c, bool from_right, int64_t *out)
 {
     struct str part, window;
@@ -169,6 +175,8 @@ static bool search(struct render *r, struct call *c, bool from_right, int64_t *o
     ptrdiff_t at;
 
     if (!arg_str(r, c, 0, "", &part) || !search_window(r, c, 1, &window, &first, &exists))
+        return false;
+    if (from_right && !spend_rfind(r, window, part))
         return false;
     at = !exists ? -1 : from_right ? str_rfind(window, part) : str_find(window, part, 0);
     *out = at < 0 ? -1 : first + (int64_t)utf8_count(str_slice(window, 0, (size_t)at));
@@ -339,6 +347,8 @@ static bool rsplit_at(struct render *r, struct call *c, struct str separator, in
 {
     struct str rest = c->self.s;
 
+    if (!spend_rfind(r, rest, separator))
+        return false;
     for (ptrdiff_t at; most != 0 && (at = str_rfind(rest, separator)) >= 0; most--) {
         if (!push_part(r, c, str_slice(rest, (size_t)at + separator.len, rest.len), l))
             return false;
@@ -463,6 +473,8 @@ static bool partition(struct render *r, struct call *c, bool from_right, struct 
         return false;
     if (separator.len == 0)
         return render_fail(r, "%s() cannot split by an empty separator", c->fn->name);
+    if (from_right && !spend_rfind(r, s, separator))
+        return false;
     at = from_right ? str_rfind(s, separator) : str_find(s, separator, 0);
     if (!value_tuple(r, 3, out))
         return false;

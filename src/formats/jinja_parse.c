@@ -521,7 +521,7 @@ static struct str normalise(struct jinja *t, struct str source)
 struct jinja *jinja_parse(const char *name, struct str source, const struct jinja_settings *s,
                           struct err *e)
 {
-    enum { MAX_SOURCE = 16 << 20 };
+    enum { MAX_SOURCE = 1 << 20 };
     struct jinja *t = xcalloc(1, sizeof(*t));
     struct tokens tokens;
 

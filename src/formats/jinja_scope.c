@@ -57,17 +57,20 @@ bool scope_set(struct render *r, int symbol, struct value v)
             s->vars[i].value = v;
             return true;
         }
-    return add_binding(r, s, symbol, v);
+    return add_binding(r, s, symbol, v) && render_spend(r, (size_t)s->n / 8);
 }
 
 bool scope_get(struct render *r, int symbol, struct value *out)
 {
-    for (const struct scope *s = r->scope; s; s = s->parent)
+    for (const struct scope *s = r->scope; s; s = s->parent) {
+        if (!render_spend(r, (size_t)s->n / 8))
+            return false;
         for (int i = 0; i < s->n; i++)
             if (s->vars[i].symbol == symbol) {
                 *out = s->vars[i].value;
                 return true;
             }
+    }
     *out = r->globals[symbol];
     if (out->type != VALUE_ABSENT)
         return true;

@@ -320,7 +320,7 @@ static bool find_hashed(struct render *r, const struct dict *d, struct value key
          slot = (slot + 1) & (d->n_index - 1)) {
         struct entry *entry = &d->entries[d->index[slot] - 1];
 
-        if (!keys_equal(r, entry, key, hash, &is_equal))
+        if (!render_spend(r, 1) || !keys_equal(r, entry, key, hash, &is_equal))
             return false;
         if (is_equal) {
             *out = entry;
