@@ -229,7 +229,7 @@ static UNUSED void test_server_start(struct test_server *s, const char *const *a
     int n = 8;
     struct buf text = {0};
     struct err e = ERR_INIT;
-    int64_t port, end = clock_ms() + 60000;
+    int64_t port = 0, end = clock_ms() + 60000;
 
     snprintf(s->port_file, sizeof(s->port_file), "/tmp/llmeval_port_%d_%lld", (int)getpid(),
              (long long)clock_us());

@@ -411,8 +411,7 @@ static const char *const stream_bodies[] = {
     "\"prompt\":\"wide\",\"max_tokens\":50",
     "\"prompt\":\"wide\",\"max_tokens\":50,\"logprobs\":1",
     "\"prompt\":\"stop\",\"max_tokens\":3,\"echo\":true",
-    "\"prompt\":[\"stop\",\"wide\"],\"max_tokens\":4,\"n\":2,\"seed\":1,\"echo\":true,\"logprobs\":"
-    "0",
+    "\"prompt\":[\"stop\",\"wide\"],\"max_tokens\":4,\"n\":2,\"echo\":true,\"logprobs\":0,\"seed\":1",
 };
 
 TEST(streams_equal_whole_answers)
