@@ -395,23 +395,27 @@ static void release_layer(struct decoder *m, struct layer *y)
     ops->release(m->d, y->kv.v);
 }
 
-void decoder_close(struct decoder *m)
+static void release_all(struct decoder *m)
 {
     struct buffer *buffers[] = {&m->r, &m->x, &m->h, &m->qkv, &m->q, &m->a, &m->f, &m->r_last, &m->logits};
 
+    for (int i = 0; i < m->config.n_layers; i++)
+        release_layer(m, &m->layers[i]);
+    if (m->lm_head != m->embed)
+        m->d->ops->unpack(m->d, m->lm_head);
+    m->d->ops->unpack(m->d, m->embed);
+    m->d->ops->release(m->d, m->norm.mem);
+    m->d->ops->release(m->d, m->rotation_mem);
+    for (size_t i = 0; i < LEN(buffers); i++)
+        m->d->ops->release(m->d, buffers[i]->mem);
+}
+
+void decoder_close(struct decoder *m)
+{
     if (!m)
         return;
-    if (m->d) {
-        for (int i = 0; i < m->config.n_layers; i++)
-            release_layer(m, &m->layers[i]);
-        if (m->lm_head != m->embed)
-            m->d->ops->unpack(m->d, m->lm_head);
-        m->d->ops->unpack(m->d, m->embed);
-        m->d->ops->release(m->d, m->norm.mem);
-        m->d->ops->release(m->d, m->rotation_mem);
-        for (size_t i = 0; i < LEN(buffers); i++)
-            m->d->ops->release(m->d, buffers[i]->mem);
-    }
+    if (m->d)
+        release_all(m);
     device_close(m->d);
     free(m->axis);
     free(m->gathered);
