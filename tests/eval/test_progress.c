@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "eval/progress.h"
@@ -34,10 +35,12 @@ TEST(the_time_left_follows_from_lengths)
         progress_answer(&p, 1000);
     progress_answer(&p, -1); /* a server that tells no lengths changes nothing */
     p.is_terminal = true;
-    p.fd = -1;
+    p.fd = open("/dev/null", O_WRONLY);
     progress_show(&p, &r, &s, 10000);
     progress_line(&p, &r, &s, 10000, &out);
     CHECK_STR("line", buf_str(&out), STR("20/100 done, 0 failed, 64 in flight, 2000 tokens/s, 40 s left"));
+    progress_hide(&p);
+    close(p.fd);
     buf_clear(&out);
 }
 

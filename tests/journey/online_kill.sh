@@ -9,7 +9,7 @@ SOURCE=$2
 WORK=$(mktemp -d)
 . "$SOURCE/tests/journey/lib/online.sh"
 
-n_samples=128
+n_samples=200
 online() {
     "$BIN" online --input_file "$SOURCE/data/aime24.jsonl" --base_url "$url" --n_samples $n_samples \
         --max_tokens 4096 --seed 7 "$@" 2>>"$WORK/client.log"
@@ -24,6 +24,8 @@ RANDOM=20240601
 start_server --answers "$SOURCE/data/aime24.jsonl" --reply_tokens 20 --ttft_ms 40
 n_killed=0
 n_runs=0
+most_ms=160 # a client's longest life: grows where clients are too slow to store anything in it
+n_before=0
 while [ $n_killed -lt 100 ]; do
     n_runs=$((n_runs + 1))
     [ $n_runs -lt 1000 ] || fail "only $n_killed of $n_runs runs could be killed"
@@ -31,15 +33,19 @@ while [ $n_killed -lt 100 ]; do
     "$BIN" online --input_file "$SOURCE/data/aime24.jsonl" --base_url "$url" --n_samples $n_samples \
         --max_tokens 4096 --seed 7 --max_workers 8 --output_file "$WORK/killed.jsonl" 2>>"$WORK/client.log" &
     client=$!
-    sleep "0.$(printf '%03d' $((RANDOM % 160 + 10)))"
+    ms=$((RANDOM % most_ms + 10))
+    sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
     kill -KILL $client 2>/dev/null || true
     status=0
     wait $client 2>/dev/null || status=$?
     [ $status = 137 ] && n_killed=$((n_killed + 1))
     [ $status = 137 ] || [ $status = 0 ] || fail "a client ended with $status: $(tail -3 "$WORK/client.log")"
     [ $status != 0 ] || fail "the run was over after $n_killed kills; it must last longer"
+    n=0
+    [ ! -f "$WORK/killed.jsonl" ] || n=$(wc -l <"$WORK/killed.jsonl")
+    if [ "$n" -gt "$n_before" ]; then most_ms=$((most_ms * 3 / 4 + 20)); else most_ms=$((most_ms * 11 / 10)); fi
+    n_before=$n
 done
-n_before=$(wc -l <"$WORK/killed.jsonl")
 [ "$n_before" -gt 0 ] || fail "no client lived long enough to store anything"
 stop_server
 start_server --answers "$SOURCE/data/aime24.jsonl" --reply_tokens 20
