@@ -51,7 +51,21 @@ static bool is_single_line(struct str s)
 static bool has_delimiters(struct str s)
 {
     return str_find_char(s, '$', 0) >= 0 || str_find(s, STR("\\("), 0) >= 0 ||
-           str_find(s, STR("\\["), 0) >= 0 || str_find(s, STR("\\begin{"), 0) >= 0 || str_find(s, STR("**"), 0) >= 0;
+           str_find(s, STR("\\["), 0) >= 0 || str_find(s, STR("\\begin{"), 0) >= 0 ||
+           str_find(s, STR("**"), 0) >= 0;
+}
+
+/* A response that is nothing but one fenced block: its content. */
+static struct str without_fence(struct str s)
+{
+    ptrdiff_t newline = str_find_char(s, '\n', 0);
+
+    s = str_trim(s);
+    if (!str_starts(s, "```") || s.len < 7 || newline < 0 ||
+        last_text(s, "```") + 3 != (ptrdiff_t)s.len ||
+        str_find(s, STR("```"), 3) + 3 != (ptrdiff_t)s.len)
+        return s;
+    return str_trim(str_slice(s, (size_t)newline, s.len - 3));
 }
 
 static void search(struct str s, struct answer_list *l)
@@ -70,8 +84,10 @@ static void search(struct str s, struct answer_list *l)
     answer_anchored(s, l);
     if (l->n > before)
         return;
+    s = without_fence(s);
     if (is_single_line(s) && (!span_formula(s, 0, &f) || f.to == s.len))
-        answer_add(l, s, "whole response", RANK_WHOLE);
+        answer_add(l, at_nocase(s, 0, "so ") ? str_slice(s, 3, s.len) : s, "whole response",
+                   RANK_WHOLE);
     if (!is_single_line(s) || span_has_words(s) || has_delimiters(s))
         answer_last_sentence(s, l);
 }

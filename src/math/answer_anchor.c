@@ -139,7 +139,8 @@ static bool is_doubted(struct str s, size_t i)
     struct str head = str_slice(s, i > 24 ? i - 24 : 0, i);
 
     return str_find(head, STR("n't think"), 0) >= 0 || str_find(head, STR("not think"), 0) >= 0 ||
-           str_find(head, STR("doubt"), 0) >= 0 || str_ends(head, "ossible ");
+           str_find(head, STR("doubt"), 0) >= 0 || str_find(head, STR("thought the"), 0) >= 0 ||
+           str_find(head, STR("thought that"), 0) >= 0 || str_ends(head, "ossible ");
 }
 
 struct hits {
@@ -457,6 +458,23 @@ static const struct hit *nth_last(const struct hits *h, enum anchor_kind kind, i
     return back < MIN(n, MAX_HITS) ? &h->ring[kind][(n - 1 - back) % MAX_HITS] : NULL;
 }
 
+/* "The answer is 17, but that is wrong." */
+static bool is_taken_back(struct str s, size_t text)
+{
+    static const char *const phrases[] = {"that was wrong", "that is wrong",  "that's wrong",
+                                          "was incorrect",  "which is wrong", "which was wrong"};
+    struct str line = str_slice(s, text, MIN(s.len, text + 200));
+    ptrdiff_t newline = str_find_char(line, '\n', 0);
+
+    if (newline >= 0)
+        line = str_slice(line, 0, (size_t)newline);
+    for (size_t k = 0; k < LEN(phrases); k++) {
+        if (str_find(line, STR(phrases[k]), 0) >= 0)
+            return true;
+    }
+    return false;
+}
+
 static bool from_kind(struct str s, const struct hits *h, enum anchor_kind kind,
                       struct answer_list *l)
 {
@@ -464,6 +482,8 @@ static bool from_kind(struct str s, const struct hits *h, enum anchor_kind kind,
     const struct hit *hit;
 
     for (int back = 0; (hit = nth_last(h, kind, back)) != NULL; back++) {
+        if (is_taken_back(s, hit->text))
+            continue;
         if (add_readings(announced(str_slice(s, hit->text, s.len), l->a), rules[kind], l))
             return true;
     }

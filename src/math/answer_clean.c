@@ -288,12 +288,27 @@ static struct str without_end_tokens(struct str s)
     }
 }
 
+/* Text without the closing think tag that ends it. */
+static struct str without_last_tag(struct str s)
+{
+    struct str t = without_end_tokens(s);
+    const char *open = last_char(t, '<', t.len);
+    size_t from = open ? (size_t)(open - t.ptr) : 0, end;
+
+    if (open && from + 1 < t.len && t.ptr[from + 1] == '/' && is_think_close(t, from + 1, &end) &&
+        end == t.len && !is_empty(str_slice(t, 0, from)))
+        return str_slice(t, 0, from);
+    return s;
+}
+
 struct str answer_unwrap(struct str clean, bool *is_tagged)
 {
     struct str s = own_turn(clean), tail = str_slice(s, after_last_think(s), s.len), content;
 
     if (!is_empty(without_end_tokens(tail)))
         s = tail;
+    else
+        s = without_last_tag(s);
     *is_tagged = last_tag(s, &content);
     return *is_tagged ? content : without_end_tokens(s);
 }
@@ -461,6 +476,8 @@ struct str answer_bare(struct str text, struct arena *a)
     s = without_quotes(without_final_marks(s));
     while (s.len > 0 && (s.ptr[0] == ':' || s.ptr[0] == ','))
         s = str_trim(str_slice(s, 1, s.len));
+    if (str_starts(s, "| ") && str_find_char(s, '|', 1) < 0)
+        s = str_trim(str_slice(s, 1, s.len)); /* a cell of a table */
     if (str_starts(s, "\\approx"))
         s = str_trim(str_slice(s, strlen("\\approx"), s.len));
     else if (str_starts(s, "≈"))

@@ -178,6 +178,9 @@ static bool in_remark(struct str s, const struct span *v)
         else if (s.ptr[i] == ')' && depth > 0 && s.ptr[i - 1] != '\\')
             depth--;
     }
+    if (v->kind == SPAN_RUN && v->from > 0 && s.ptr[v->from] == '(' &&
+        v->inner.ptr > s.ptr + v->from)
+        return true; /* its closing bracket stands behind words */
     return depth > 0;
 }
 
@@ -597,6 +600,9 @@ void answer_last_sentence(struct str text, struct answer_list *l)
     starts[n] = s.len;
     for (int i = n - 1; i >= 0 && i > n - 64; i--) {
         struct str sentence = str_trim(str_slice(s, starts[i], starts[i + 1]));
+
+        if (str_ends(sentence, "!")) /* what ended the sentence is no factorial */
+            sentence.len--;
 
         if (sentence.len == 0 || (i > 0 && is_afterword(sentence)))
             continue;
