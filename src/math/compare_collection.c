@@ -142,6 +142,13 @@ enum tri collection_equal(struct math_ctx *c, const struct expr *g, const struct
         return answer_equal(c, g->kid[0], p);
     if (pu && p->n == 1 && g->op != EX_SEQ)
         return answer_equal(c, g, p->kid[0]);
+    if (g->op == EX_LIST && g->id == CONN_OR && g->n > 1 && p->op != EX_SEQ && !pu) {
+        enum tri t = TRI_YES;
+        for (int i = 0; i < g->n && t == TRI_YES; i++)
+            t = answer_equal(c, g->kid[i], p);
+        if (t == TRI_YES)
+            return decide(c, TRI_YES, "one value, repeated");
+    }
     if (pu && p->n > 1 && g->op != EX_SEQ && ((p->op == EX_LIST && p->id == CONN_OR) || p->op == EX_SET)) {
         /* "17/2, or 8.5" names one value twice */
         enum tri t = TRI_YES;

@@ -238,6 +238,16 @@ static bool is_choice_letter(char c)
 
 /* The single letter that a text is: C, (C), C., C), Option C, "(C) 24"; 0: no such letter. *strict:
  * nothing but the letter. */
+static bool names_another(struct str s, char letter)
+{
+    for (size_t i = 0; i + 2 < s.len; i++) {
+        char c = (char)toupper((unsigned char)s.ptr[i + 1]);
+        if (s.ptr[i] == '(' && s.ptr[i + 2] == ')' && c >= 'A' && c <= 'J' && c != letter)
+            return true;
+    }
+    return false;
+}
+
 static char leading_choice(struct str s, bool *strict)
 {
     static const char *const leads[] = {"option ", "choice ", "answer ", "answer: ", "answer is "};
@@ -267,6 +277,8 @@ static char leading_choice(struct str s, bool *strict)
     *strict = i == s.len || (i + 1 == s.len && strchr(".):", s.ptr[i]));
     if (*strict)
         return c;
+    if (names_another(str_slice(s, i, s.len), c) || (open && s.ptr[1] != c))
+        return 0; /* "(B) is wrong, so (C)" */
     if (open || s.ptr[i] == ')' || s.ptr[i] == ':')
         return i < s.len && strchr("+-*/^=,", s.ptr[i]) && open ? 0 : c;
     if (s.ptr[i] == '.' && i + 1 < s.len && s.ptr[i + 1] == ' ')

@@ -1,4 +1,4 @@
-/* latex_parse.h - the parser's stacks, shared by latex.c, latex_atom.c and latex_word.c. */
+/* latex_parse.h - the parser's stacks, shared by latex.c, latex_reduce.c, latex_number.c, latex_atom.c and latex_word.c. */
 #pragma once
 
 #include "math/latex.h"
@@ -87,29 +87,47 @@ static inline struct expr *top_operand(const struct parser *ps)
     return top_frame(ps)->have ? ps->operands[ps->n_operands - 1] : NULL;
 }
 
-/* latex.c: the stacks */
+/* latex_reduce.c: the stacks */
+void *parser_grow(struct arena *a, void *old, int n, int *cap, size_t size); /* a copy twice as large */
 struct frame *frame_push(struct parser *ps, enum frame_kind kind);
 void op_push(struct parser *ps, enum op_kind kind, int prec, int id);
 struct op *op_top(const struct parser *ps); /* of this frame, or NULL */
 void reduce_above(struct parser *ps, int prec);  /* every operator that binds closer than prec */
 void operand_put(struct parser *ps, struct expr *e);     /* without implicit multiplication */
 void operand_replace(struct parser *ps, struct expr *e); /* the top one */
-void deliver(struct parser *ps, struct expr *e); /* an atom is complete: to a waiting command or as an operand */
 bool binary(struct parser *ps, enum op_kind kind, int prec, int id); /* false: no left side */
 void parser_fail(struct parser *ps);
 
-/* latex_atom.c: numbers, scripts, commands with arguments */
+/* latex.c */
+void deliver(struct parser *ps, struct expr *e); /* an atom is complete: to a waiting command or as an operand */
+
+static inline bool is_plain_num(const struct latex_token *t)
+{
+    return t->kind == TOK_NUM && t->is_plain && !t->has_base;
+}
+
+static inline bool is_cls(const struct latex_token *t, enum latex_class cls)
+{
+    return t->kind == TOK_CMD && t->cmd->cls == cls;
+}
+
+/* latex_number.c: numbers, powers, subscripts */
+/* The tokens of a script as text without braces and blanks; *end is the token after it. */
+struct str script_text(struct parser *ps, int *end);
 struct expr *number_of(struct parser *ps, const struct latex_token *t);
 void parse_number(struct parser *ps);
 void parse_power(struct parser *ps);
 void parse_subscript(struct parser *ps);
+void postfix_degree(struct parser *ps);
+
+/* latex_atom.c: symbols, calls, commands with arguments */
+bool names_function(struct str name); /* f, g, h and the like: f(x) is a call, x(x + 1) a product */
 void parse_command(struct parser *ps);
 void parse_symbol(struct parser *ps, struct str name, bool may_call);
 void command_open(struct parser *ps, enum command_kind kind, int id);
 void command_next(struct parser *ps); /* decides what the top command frame waits for */
 struct expr *command_result(struct parser *ps, struct frame *f);
 void start_function(struct parser *ps, int id);
-void postfix_degree(struct parser *ps);
 
 /* latex_word.c: words, units, connectives */
 void parse_word(struct parser *ps);

@@ -561,6 +561,10 @@ static void lex_one(struct lexer *x)
         open_brace(x, x->i, x->i + 1, false);
     } else if (c == '}') {
         close_brace(x);
+    } else if (c == '.' && x->is_text_depth[x->depth] && x->out->n > 0 && x->out->tok[x->out->n - 1].kind == TOK_WORD &&
+               !has(x, x->i, "..")) {
+        x->i++; /* the full stop of an abbreviation: "sq. ft." */
+        x->blank = true;
     } else if (has(x, x->i, "**") && (x->out->n == 0 || x->i + 2 >= x->s.len)) {
         x->i += 2; /* what is left of bold */
     } else {

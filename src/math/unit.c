@@ -253,5 +253,7 @@ bool unit_same(struct str a, struct str b)
         return true;
     if (sb >= 0 && sa < 0 && str_eq(str_slice(b, 0, (size_t)sb), a))
         return true;
+    if ((str_eqz(a, "lb") && str_eqz(b, "pound sterling")) || (str_eqz(b, "lb") && str_eqz(a, "pound sterling")))
+        return true; /* "pounds" says either */
     return str_starts(a, "unit") && str_starts(b, "unit") && (str_eqz(a, "unit") || str_eqz(b, "unit"));
 }
