@@ -357,7 +357,7 @@ TEST(bad_input_is_named)
     snprintf(path, sizeof(path), "/tmp/llmeval_%d_script.jsonl", (int)clock_us());
     snprintf(arg, sizeof(arg), "--script=%s", path);
     for (size_t i = 0; i < LEN(bad_scripts); i++) {
-        struct scripted_opts o;
+        struct scripted_opts o = {0};
         struct opt_group group = {"", scripted_table, &o};
         char *argv[] = {arg};
 
@@ -377,7 +377,7 @@ static const char *const bad_faults[] = {"--fault=nothing", "--fault=500:2", "--
 TEST(bad_faults_are_refused)
 {
     for (size_t i = 0; i < LEN(bad_faults); i++) {
-        struct scripted_opts o;
+        struct scripted_opts o = {0};
         struct opt_group group = {"", scripted_table, &o};
         char arg[64], *argv[] = {arg};
         struct err e = ERR_INIT;
