@@ -50,7 +50,7 @@ static bool math_grade(void *state, const struct grade_input *in, struct arena *
         .verdict = verdict_of(s.result),
         .extracted = s.extracted,
         .extracted_gold = s.extracted_gold,
-        .how = s.reason,
+        .how = s.rule[0] ? str_fmt(a, "%s, %s", s.rule, s.reason).ptr : s.reason,
         .key = s.extracted.len > 0 ? math_key(state, s.extracted, a) : (struct str){"", 0},
         .nothing_extracted = s.nothing_extracted,
         .gold_unreadable = s.gold_unreadable,
