@@ -328,9 +328,12 @@ static enum tri other_readings(struct math_ctx *c, struct side *g, struct side *
         t = try_readings(c, g, p, READ_LIST, READ_PLAIN);
     if (t != TRI_YES && has_digit_comma(g->text) && has_digit_comma(p->text) && !gold_is_grouped)
         t = try_readings(c, g, p, READ_LIST, READ_LIST);
-    if (t != TRI_YES && has_one_comma(p->text) && !pred_is_grouped && (!a || !is_collection(a)))
+    /* a decimal comma stands in a bare number, never in brackets: (2,5) is a point */
+    if (t != TRI_YES && has_one_comma(p->text) && !pred_is_grouped && (!a || !is_collection(a)) &&
+        (!b || b->op == EX_LIST))
         t = try_readings(c, g, p, READ_PLAIN, READ_DECIMAL);
-    if (t != TRI_YES && has_one_comma(g->text) && !gold_is_grouped && (!b || !is_collection(b)))
+    if (t != TRI_YES && has_one_comma(g->text) && !gold_is_grouped && (!b || !is_collection(b)) &&
+        (!a || a->op == EX_LIST))
         t = try_readings(c, g, p, READ_DECIMAL, READ_PLAIN);
     bool g_imag = (has_letter(g->text, 'I') || has_letter(g->text, 'j')) && a && !expr_has_const(a, CONST_I);
     bool p_imag = (has_letter(p->text, 'I') || has_letter(p->text, 'j')) && b && !expr_has_const(b, CONST_I);
