@@ -69,7 +69,7 @@ static void naive_distribution(const struct sample_params *p, const struct sampl
                                double *prob)
 {
     double l[V], max = -INFINITY, total = 0, mass = 0;
-    int order[V], n_left = 0;
+    int order[V];
 
     for (int i = 0; i < V; i++)
         l[i] = (double)logits[i];
@@ -91,10 +91,8 @@ static void naive_distribution(const struct sample_params *p, const struct sampl
             if (l[i] < kth)
                 l[i] = -INFINITY;
     }
-    for (int i = 0; i < V; i++) {
+    for (int i = 0; i < V; i++)
         total += exp(l[i] - max);
-        n_left += l[i] > -INFINITY;
-    }
     for (int i = 0; i < V - 1 && p->top_p < 1; i++) {
         mass += exp(l[order[i]] - max);
         if (mass > (double)(1.0f - p->top_p) * total * (1 + 1e-9))
