@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -489,6 +490,9 @@ bool generator_local_follow(const struct engine_opts *o, bool *followed, struct 
     if (!comm_mpi_launched() || !is_follower())
         return true;
     *followed = true;
+    /* mpirun hands signals to every rank; the first one decides what they mean, and takes the others along. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
     if (!check_opts(o, e))
         return false;
     m = engine_opts_model(o);
