@@ -39,9 +39,9 @@ static void start_server(const char *ttft_ms, const char *token_ms, const char *
     unlink(port_file);
     server = fork();
     if (server == 0) {
-        execl(llmeval, llmeval, "serve", "--generator", "scripted", "--host", "127.0.0.1", "--port", "0", "--port_file",
-              port_file, "--ttft_ms", ttft_ms, "--token_ms", token_ms, "--reply_tokens", reply_tokens, "--max_model_len",
-              "1000000", (char *)NULL);
+        execl(llmeval, llmeval, "serve", "--generator", "scripted", "--host", "127.0.0.1", "--port",
+              "0", "--port_file", port_file, "--ttft_ms", ttft_ms, "--token_ms", token_ms,
+              "--reply_tokens", reply_tokens, "--max_model_len", "1000000", (char *)NULL);
         _exit(127);
     }
     for (int i = 0; i < 200 && port.len == 0; i++) {
@@ -67,7 +67,8 @@ static double cpu_seconds(void)
     struct rusage u;
 
     getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 struct result {
@@ -77,13 +78,15 @@ struct result {
     long rss_mb;
 };
 
-static const struct chat_part problem[] = {{PART_TEXT, STR_LIT("Find the number of ways to place 3 rooks on a board. "
-                                                               "Please reason step by step.")}};
+static const struct chat_part problem[] = {
+    {PART_TEXT, STR_LIT("Find the number of ways to place 3 rooks on a board. "
+                        "Please reason step by step.")}};
 static const struct chat_msg msgs[] = {{STR_LIT("user"), problem, 1, NULL}};
 
 static bool submit_one(struct generator *g, uint64_t id, struct err *e)
 {
-    struct gen_request r = {.id = id, .kind = GEN_CHAT, .msgs = msgs, .n_msgs = 1, .sampling = sampling_default()};
+    struct gen_request r = {
+        .id = id, .kind = GEN_CHAT, .msgs = msgs, .n_msgs = 1, .sampling = sampling_default()};
 
     r.sampling.max_tokens = 100000;
     r.sampling.seed = id;
@@ -96,8 +99,16 @@ static struct result drive(int n_workers, int n_requests, bool stream)
 {
     const char *urls[] = {url};
     struct remote_opts o = {
-        .base_url = {urls, 1}, .model_name = "", .api_key = "", .stream = stream, .send_seed = true,
-        .max_workers = n_workers, .max_retries = 3, .connect_timeout = 30, .max_outage = 10, .rate_limit_wait = 10,
+        .base_url = {urls, 1},
+        .model_name = "",
+        .api_key = "",
+        .stream = stream,
+        .send_seed = true,
+        .max_workers = n_workers,
+        .max_retries = 3,
+        .connect_timeout = 30,
+        .max_outage = 10,
+        .rate_limit_wait = 10,
     };
     struct result res = {0};
     struct err e = ERR_INIT;
@@ -141,9 +152,10 @@ static void bench_streams(void)
     start_server("2000", "10", "300");
     r = drive(2000, 4000, true);
     stop_server();
-    printf("streams  %d at once  %lld answers  %lld failed  %lld tokens  %.1f s  %.1f s CPU  %ld MB resident at most\n",
-           r.most_running, (long long)r.n_done, (long long)r.n_failed, (long long)r.n_tokens, (double)r.us / 1e6, r.cpu_s,
-           r.rss_mb);
+    printf("streams  %d at once  %lld answers  %lld failed  %lld tokens  %.1f s  %.1f s CPU  %ld "
+           "MB resident at most\n",
+           r.most_running, (long long)r.n_done, (long long)r.n_failed, (long long)r.n_tokens,
+           (double)r.us / 1e6, r.cpu_s, r.rss_mb);
 }
 
 static void bench_tokens(void)
@@ -153,8 +165,9 @@ static void bench_tokens(void)
     start_server("0", "0", "4000");
     r = drive(64, 400, true);
     stop_server();
-    printf("tokens   %lld events  %.1f s  %.2f s CPU  %.0f events a second of CPU  (%lld failed)\n", (long long)r.n_tokens,
-           (double)r.us / 1e6, r.cpu_s, (double)r.n_tokens / r.cpu_s, (long long)r.n_failed);
+    printf("tokens   %lld events  %.1f s  %.2f s CPU  %.0f events a second of CPU  (%lld failed)\n",
+           (long long)r.n_tokens, (double)r.us / 1e6, r.cpu_s, (double)r.n_tokens / r.cpu_s,
+           (long long)r.n_failed);
 }
 
 /* wrk posts the body that drive posts, over as many connections. */
@@ -166,19 +179,25 @@ static double wrk_rate(void)
     FILE *out;
 
     snprintf(script, sizeof(script), "%s/post.lua", folder);
-    if (!file_replace(script,
-                      STR("wrk.method = \"POST\"\n"
-                          "wrk.headers[\"Content-Type\"] = \"application/json\"\n"
-                          "n = 0\n"
-                          "request = function()\n"
-                          "  n = n + 1\n"
-                          "  return wrk.format(nil, nil, nil, '{\"model\":\"scripted\",\"messages\":[{\"role\":\"user\",\"content\":"
-                          "\"Find the number of ways to place 3 rooks on a board. Please reason step by step.\"}],"
-                          "\"temperature\":1.0,\"top_p\":1.0,\"presence_penalty\":0.0,\"frequency_penalty\":0.0,\"seed\":' .. n .. ',"
-                          "\"top_k\":-1,\"min_p\":0.0,\"repetition_penalty\":1.0,\"max_tokens\":100000}')\n"
-                          "end\n"), &e))
+    if (!file_replace(
+            script,
+            STR("wrk.method = \"POST\"\n"
+                "wrk.headers[\"Content-Type\"] = \"application/json\"\n"
+                "n = 0\n"
+                "request = function()\n"
+                "  n = n + 1\n"
+                "  return wrk.format(nil, nil, nil, "
+                "'{\"model\":\"scripted\",\"messages\":[{\"role\":\"user\",\"content\":"
+                "\"Find the number of ways to place 3 rooks on a board. Please reason step by "
+                "step.\"}],"
+                "\"temperature\":1.0,\"top_p\":1.0,\"presence_penalty\":0.0,\"frequency_penalty\":"
+                "0.0,\"seed\":' .. n .. ',"
+                "\"top_k\":-1,\"min_p\":0.0,\"repetition_penalty\":1.0,\"max_tokens\":100000}')\n"
+                "end\n"),
+            &e))
         die(e.msg);
-    snprintf(command, sizeof(command), "wrk -t1 -c64 -d5s -s %s %s/v1/chat/completions", script, url);
+    snprintf(command, sizeof(command), "wrk -t1 -c64 -d5s -s %s %s/v1/chat/completions", script,
+             url);
     out = popen(command, "r");
     while (out && fgets(line, sizeof(line), out))
         if (sscanf(line, "Requests/sec: %lf", &rate) == 1 || strstr(line, "Non-2xx"))

@@ -1,6 +1,7 @@
 /* store.c - a store of a million rows: writing it, and opening it again for resume.
  *
- * usage: bench_store [FOLDER] [ROWS]    (1 KB each; FOLDER needs that much room, and is left empty) */
+ * usage: bench_store [FOLDER] [ROWS]    (1 KB each; FOLDER needs that much room, and is left empty)
+ */
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -45,7 +46,10 @@ static void write_input(int n_docs)
 
 static struct store *open_store(const struct docs *docs)
 {
-    struct store_opts o = {.docs = docs, .n_samples = N_SAMPLES, .prompt_key = "prompt", .response_key = "gen",
+    struct store_opts o = {.docs = docs,
+                           .n_samples = N_SAMPLES,
+                           .prompt_key = "prompt",
+                           .response_key = "gen",
                            .fsync = STORE_FSYNC_INTERVAL};
     struct err e = ERR_INIT;
     struct store *s = store_open(output, &o, &e);
@@ -69,9 +73,18 @@ static void write_rows(const struct docs *docs)
     struct store *s = open_store(docs);
     char text[400];
     struct gen_event reply = {
-        .kind = GEN_DONE, .finish_reason = FINISH_STOP, .finish_reason_text = STR("stop"), .n_prompt_tokens = 120,
-        .n_completion_tokens = 80, .n_cached_tokens = -1, .n_reasoning_tokens = -1, .max_tokens = 32768,
-        .n_attempts = 1, .server = STR("http://127.0.0.1:8000/v1"), .latency_us = 1234567, .first_token_us = 34567,
+        .kind = GEN_DONE,
+        .finish_reason = FINISH_STOP,
+        .finish_reason_text = STR("stop"),
+        .n_prompt_tokens = 120,
+        .n_completion_tokens = 80,
+        .n_cached_tokens = -1,
+        .n_reasoning_tokens = -1,
+        .max_tokens = 32768,
+        .n_attempts = 1,
+        .server = STR("http://127.0.0.1:8000/v1"),
+        .latency_us = 1234567,
+        .first_token_us = 34567,
     };
 
     memset(text, 'x', sizeof(text));
@@ -111,8 +124,8 @@ static void measure(const char *name, void (*fn)(const struct docs *docs), int64
     us = clock_us() - us;
     if (stat(output, &st) != 0)
         exit(1);
-    printf("%-8s %8lld rows  %7.1f MB  %6.2f s  %6.2f s CPU  %5.0f MB resident\n", name, (long long)n_rows,
-           (double)st.st_size / 1e6, (double)us / 1e6,
+    printf("%-8s %8lld rows  %7.1f MB  %6.2f s  %6.2f s CPU  %5.0f MB resident\n", name,
+           (long long)n_rows, (double)st.st_size / 1e6, (double)us / 1e6,
            (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
            (double)usage.ru_maxrss / 1024);

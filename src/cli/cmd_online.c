@@ -9,13 +9,16 @@
 static const char help[] =
     "usage: llmeval online --input_file FILE --output_file FILE --base_url URL [OPTIONS]\n"
     "\n"
-    "Asks a server with an OpenAI-compatible API for n_samples answers to every problem and writes one JSON\n"
+    "Asks a server with an OpenAI-compatible API for n_samples answers to every problem and writes "
+    "one JSON\n"
     "line for each. When the run was interrupted, the same command goes on where it ended.\n"
     "\n"
     "  llmeval online --input_file data/aime24.jsonl --output_file out/aime24.jsonl \\\n"
-    "      --base_url http://127.0.0.1:8000/v1 --model_name Qwen/QwQ-32B --n_samples 64 --max_workers 64\n"
+    "      --base_url http://127.0.0.1:8000/v1 --model_name Qwen/QwQ-32B --n_samples 64 "
+    "--max_workers 64\n"
     "\n"
-    "Exit status: 0 every sample is stored, 2 bad option or input (nothing was lost), 3 some samples failed,\n"
+    "Exit status: 0 every sample is stored, 2 bad option or input (nothing was lost), 3 some "
+    "samples failed,\n"
     "130 interrupted. Flags may be written with - or _, values after a blank or =.\n";
 
 struct online {
@@ -37,8 +40,12 @@ static void record_model(struct online *o, const struct generator *g)
 
 static int run(struct online *o, const struct opt_group *groups, int n_groups)
 {
-    const struct session_opts so = {.data = &o->data, .prompt = &o->prompt, .sampling = &o->sampling, .run = &o->run,
-                                    .groups = groups, .n_groups = n_groups};
+    const struct session_opts so = {.data = &o->data,
+                                    .prompt = &o->prompt,
+                                    .sampling = &o->sampling,
+                                    .run = &o->run,
+                                    .groups = groups,
+                                    .n_groups = n_groups};
     struct err e = ERR_INIT;
     struct session *s = session_open(&so, &e);
     struct generator *g = NULL;
@@ -72,7 +79,8 @@ int cmd_online(int argc, char **argv)
         {"Data", data_table, &o.data},
         {"Server", remote_server_table, &o.remote},
         {"Prompt", prompt_table, &o.prompt},
-        {"Sampling (every value is sent, and recorded in the manifest)", sampling_table, &o.sampling},
+        {"Sampling (every value is sent, and recorded in the manifest)", sampling_table,
+         &o.sampling},
         {"Concurrency, retries and time-outs", remote_limits_table, &o.remote},
         {"When to stop", run_table, &o.run},
     };

@@ -126,7 +126,8 @@ static bool ids_differ(const struct json *have, const struct json *want, struct 
     const char *comma = what->len ? "; " : "";
 
     if (json_len(have) != json_len(want)) {
-        buf_addf(what, "%sthe input had %zu problems and has now %zu", comma, json_len(have), json_len(want));
+        buf_addf(what, "%sthe input had %zu problems and has now %zu", comma, json_len(have),
+                 json_len(want));
         return true;
     }
     for (size_t i = 0; i < json_len(want); i++)
@@ -146,7 +147,8 @@ bool manifest_differs(const struct json *have, const struct json *want, struct b
     bool differs = false;
 
     if (json_get(have, "n_samples"))
-        differs |= value_differs("n_samples", json_get(have, "n_samples"), json_get(want, "n_samples"), what);
+        differs |= value_differs("n_samples", json_get(have, "n_samples"),
+                                 json_get(want, "n_samples"), what);
     if (json_get(have, "doc_ids"))
         differs |= ids_differ(json_get(have, "doc_ids"), json_get(want, "doc_ids"), what);
     if (!differs && json_get(have, "input_sha256"))

@@ -29,7 +29,7 @@ struct json *manifest_make(const struct manifest *m, int64_t n_rows_before) MUST
 /* *out is NULL, and the call a success, when there is no such file. */
 bool manifest_read(const char *path, struct json **out, struct err *e) MUST_CHECK;
 
-/* Adds one line to what for each difference that matters: another set or order of problems, n_samples,
- * input bytes, parameters. True: there is one. Keys that `have` does not know are passed over, so that
- * files of the older tools can go on. */
+/* Adds one line to what for each difference that matters: another set or order of problems,
+ * n_samples, input bytes, parameters. True: there is one. Keys that `have` does not know are passed
+ * over, so that files of the older tools can go on. */
 bool manifest_differs(const struct json *have, const struct json *want, struct buf *what);

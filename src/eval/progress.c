@@ -12,7 +12,11 @@ enum { TERMINAL_MS = 500, PLAIN_MS = 30000, SMOOTHING_MS = 30000 };
 
 void progress_init(struct progress *p, int fd, int64_t now_ms)
 {
-    *p = (struct progress){.fd = fd, .is_terminal = isatty(fd), .began_ms = now_ms, .shown_ms = now_ms, .sampled_ms = now_ms};
+    *p = (struct progress){.fd = fd,
+                           .is_terminal = isatty(fd),
+                           .began_ms = now_ms,
+                           .shown_ms = now_ms,
+                           .sampled_ms = now_ms};
 }
 
 void progress_answer(struct progress *p, int n_completion_tokens)
@@ -56,9 +60,10 @@ void progress_duration(struct buf *out, int64_t ms)
         buf_addf(out, "%.1f h", s / 3600);
 }
 
-/* Milliseconds until the end: by the tokens that are still to come where lengths are told, else by the
- * rate of answers; -1: nothing is known yet. */
-static int64_t time_left(const struct progress *p, const struct run_result *r, const struct gen_stats *s, int64_t now_ms)
+/* Milliseconds until the end: by the tokens that are still to come where lengths are told, else by
+ * the rate of answers; -1: nothing is known yet. */
+static int64_t time_left(const struct progress *p, const struct run_result *r,
+                         const struct gen_stats *s, int64_t now_ms)
 {
     int64_t n_left = r->n_jobs - r->n_found - r->n_stored - r->n_failed;
     int64_t n_ended = r->n_stored + r->n_failed;
@@ -66,7 +71,8 @@ static int64_t time_left(const struct progress *p, const struct run_result *r, c
     if (p->n_answers > 0 && p->tokens_per_s > 0) {
         double mean = (double)p->n_answer_tokens / (double)p->n_answers;
         double under_way = (double)s->n_completion_tokens - (double)p->n_answer_tokens;
-        double to_come = mean * (double)n_left - fmin(fmax(under_way, 0), 0.9 * mean * s->n_running);
+        double to_come =
+            mean * (double)n_left - fmin(fmax(under_way, 0), 0.9 * mean * s->n_running);
 
         return (int64_t)(fmax(to_come, 0) / p->tokens_per_s * 1000);
     }
@@ -78,8 +84,9 @@ void progress_line(const struct progress *p, const struct run_result *r, const s
 {
     int64_t left = time_left(p, r, s, now_ms);
 
-    buf_addf(out, "%lld/%lld done, %lld failed, %d in flight", (long long)(r->n_found + r->n_stored),
-             (long long)r->n_jobs, (long long)r->n_failed, s->n_running);
+    buf_addf(out, "%lld/%lld done, %lld failed, %d in flight",
+             (long long)(r->n_found + r->n_stored), (long long)r->n_jobs, (long long)r->n_failed,
+             s->n_running);
     if (s->n_waiting > 0)
         buf_addf(out, ", %d waiting", s->n_waiting);
     buf_addf(out, ", %.0f tokens/s", p->tokens_per_s);
@@ -90,7 +97,8 @@ void progress_line(const struct progress *p, const struct run_result *r, const s
     }
 }
 
-void progress_show(struct progress *p, const struct run_result *r, const struct gen_stats *s, int64_t now_ms)
+void progress_show(struct progress *p, const struct run_result *r, const struct gen_stats *s,
+                   int64_t now_ms)
 {
     struct buf line = {0};
 

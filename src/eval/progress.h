@@ -23,7 +23,8 @@ struct progress {
 void progress_init(struct progress *p, int fd, int64_t now_ms);
 void progress_answer(struct progress *p, int n_completion_tokens); /* -1: not told */
 bool progress_is_due(const struct progress *p, int64_t now_ms);
-void progress_show(struct progress *p, const struct run_result *r, const struct gen_stats *s, int64_t now_ms);
+void progress_show(struct progress *p, const struct run_result *r, const struct gen_stats *s,
+                   int64_t now_ms);
 void progress_hide(struct progress *p); /* before other lines are written */
 
 /* The line itself. */

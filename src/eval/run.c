@@ -1,5 +1,5 @@
-/* run.c - see run.h. A job's id is round * n_docs + doc, counted over all tasks, so that ids rise in the order of
- * sending and say where an answer belongs. */
+/* run.c - see run.h. A job's id is round * n_docs + doc, counted over all tasks, so that ids rise
+ * in the order of sending and say where an answer belongs. */
 #include "eval/run.h"
 
 #include <signal.h>
@@ -128,13 +128,15 @@ static void count_round(struct run *r, const struct place *p)
     int before = rounds->n_done;
 
     rounds->n_stored[p->sample]++;
-    while (rounds->n_done < p->task->n_samples && rounds->n_stored[rounds->n_done] == p->task->n_docs)
+    while (rounds->n_done < p->task->n_samples &&
+           rounds->n_stored[rounds->n_done] == p->task->n_docs)
         rounds->n_done++;
     if (rounds->n_done > before && p->task->round_done)
         p->task->round_done(p->task->ctx, rounds->n_done);
 }
 
-static bool take_answer(struct run *r, const struct place *p, const struct gen_event *ev, struct err *e)
+static bool take_answer(struct run *r, const struct place *p, const struct gen_event *ev,
+                        struct err *e)
 {
     struct run_result *s = r->result;
 
@@ -162,16 +164,19 @@ static void take_failure(struct run *r, const struct place *p, const struct gen_
     r->n_in_a_row++;
     if (s->n_failed <= N_FAILURES_SHOWN) {
         progress_hide(&r->progress);
-        log_warn("doc_id %s, sample %d failed: %s", p->task->doc_name(p->task->ctx, p->doc), p->sample, words);
+        log_warn("doc_id %s, sample %d failed: %s", p->task->doc_name(p->task->ctx, p->doc),
+                 p->sample, words);
         if (s->n_failed == N_FAILURES_SHOWN)
             log_warn("further failures are only counted");
     }
     if (r->is_ending)
         return;
     if (r->o->max_consecutive_failures > 0 && r->n_in_a_row >= r->o->max_consecutive_failures)
-        snprintf(s->why, sizeof(s->why), "%lld samples in a row failed, the last by: %.150s", (long long)r->n_in_a_row, words);
+        snprintf(s->why, sizeof(s->why), "%lld samples in a row failed, the last by: %.150s",
+                 (long long)r->n_in_a_row, words);
     else if (r->o->max_failures > 0 && s->n_failed >= r->o->max_failures)
-        snprintf(s->why, sizeof(s->why), "%lld samples failed, the last by: %.150s", (long long)s->n_failed, words);
+        snprintf(s->why, sizeof(s->why), "%lld samples failed, the last by: %.150s",
+                 (long long)s->n_failed, words);
     if (s->why[0])
         end_run(r, RUN_STOPPED);
 }

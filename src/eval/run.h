@@ -17,7 +17,8 @@ struct store;
 
 /* Fills in a request, all but its id and round; memory comes from the arena, which lives until the
  * request is submitted. */
-typedef bool run_request(void *ctx, int doc, int sample, struct arena *a, struct gen_request *r, struct err *e);
+typedef bool run_request(void *ctx, int doc, int sample, struct arena *a, struct gen_request *r,
+                         struct err *e);
 
 struct run_task {
     struct store *store;
@@ -25,8 +26,9 @@ struct run_task {
     run_request *request;
     void *ctx;
     const char *(*doc_name)(void *ctx, int doc); /* for messages */
-    /* Called when samples 0 to n_rounds - 1 of every problem are stored: what is finished earlier are the short
-     * answers, which are more often right, so that only whole rounds may be scored under way. May be NULL. */
+    /* Called when samples 0 to n_rounds - 1 of every problem are stored: what is finished earlier
+     * are the short answers, which are more often right, so that only whole rounds may be scored
+     * under way. May be NULL. */
     void (*round_done)(void *ctx, int n_rounds);
 };
 
@@ -42,15 +44,16 @@ struct run_result {
     int64_t n_jobs;  /* samples that the tasks have in all */
     int64_t n_found; /* of these, stored before this run */
     int64_t n_stored, n_failed;
-    int64_t n_by_class[N_FAIL_CLASSES]; /* of the failed */
+    int64_t n_by_class[N_FAIL_CLASSES];           /* of the failed */
     int64_t n_prompt_tokens, n_completion_tokens; /* of the stored, as far as servers told */
-    int64_t n_reasoning_only; /* of the stored: no text but reasoning */
+    int64_t n_reasoning_only;                     /* of the stored: no text but reasoning */
     int64_t elapsed_ms;
     char why[256];
 };
 
-/* Runs until every job has ended or something stops it; jobs under way are then cancelled and whatever has
- * arrived is stored. False: a store or the generator is broken. *result is filled in any case. */
+/* Runs until every job has ended or something stops it; jobs under way are then cancelled and
+ * whatever has arrived is stored. False: a store or the generator is broken. *result is filled in
+ * any case. */
 bool run_jobs(struct run_task *tasks, int n_tasks, const struct run_opts *o, struct generator *g,
               struct run_result *result, struct err *e) MUST_CHECK;
 

@@ -3,24 +3,32 @@
 
 #define S struct data_opts
 const struct opt data_table[] = {
-    OPT_STR(S, input_file, NULL, "problems: JSON Lines, one object each, with \"prompt\" and \"answer\"",
+    OPT_STR(S, input_file, NULL,
+            "problems: JSON Lines, one object each, with \"prompt\" and \"answer\"",
             .flags = OPT_REQUIRED | OPT_UNRECORDED),
-    OPT_STR(S, output_file, "output.jsonl", "answers: one JSON line for each sample. When the file is there, the run "
-                                            "goes on where it ended", .flags = OPT_UNRECORDED),
+    OPT_STR(S, output_file, "output.jsonl",
+            "answers: one JSON line for each sample. When the file is there, the run "
+            "goes on where it ended",
+            .flags = OPT_UNRECORDED),
     OPT_STR(S, input_key, "prompt", "the field that holds the prompt"),
-    OPT_STR(S, label_key, "answer", "the field that holds the reference answer", .flags = OPT_UNRECORDED),
+    OPT_STR(S, label_key, "answer", "the field that holds the reference answer",
+            .flags = OPT_UNRECORDED),
     OPT_STR(S, response_key, "gen", "the field that answers are written to"),
-    OPT_BOOL(S, repair_resume, "false", "set damaged lines of the output file aside and sample them again",
+    OPT_BOOL(S, repair_resume, "false",
+             "set damaged lines of the output file aside and sample them again",
              .flags = OPT_UNRECORDED),
-    OPT_CHOICE(S, fsync, "interval", "always|interval|never", "when answers are forced to the disk: after each one, "
-               "once a second, or when the system likes", .flags = OPT_UNRECORDED),
+    OPT_CHOICE(S, fsync, "interval", "always|interval|never",
+               "when answers are forced to the disk: after each one, "
+               "once a second, or when the system likes",
+               .flags = OPT_UNRECORDED),
     {0},
 };
 #undef S
 
 #define S struct prompt_opts
 const struct opt prompt_table[] = {
-    OPT_CHOICE(S, system_prompt_type, "empty", "empty|default|qwen_math|deepseek_r1|amthinking|openr1",
+    OPT_CHOICE(S, system_prompt_type, "empty",
+               "empty|default|qwen_math|deepseek_r1|amthinking|openr1",
                "a system prompt by name; docs/online.md has their texts"),
     OPT_STR(S, system_prompt, NULL, "a system prompt of your own"),
     {0},
@@ -33,15 +41,18 @@ const struct opt sampling_table[] = {
     OPT_REAL(S, temperature, "0.6", 0, 2, "0 takes the likeliest token"),
     OPT_REAL(S, top_p, "0.95", 0, 1, "the likeliest tokens that together have this probability"),
     OPT_INT(S, top_k, "40", -1, 1000000, "the so many likeliest tokens; -1 or 0: all"),
-    OPT_REAL(S, min_p, "0", 0, 1, "tokens with at least this share of the likeliest one's probability"),
+    OPT_REAL(S, min_p, "0", 0, 1,
+             "tokens with at least this share of the likeliest one's probability"),
     OPT_INT(S, max_tokens, "32768", 1, 16777216, "the longest answer, reasoning included",
             .alias = "max_completion_tokens"),
     OPT_REAL(S, repetition_penalty, "1", 0.01, 10, "1: none"),
     OPT_REAL(S, presence_penalty, "0", -2, 2, "0: none"),
     OPT_REAL(S, frequency_penalty, "0", -2, 2, "0: none"),
     OPT_LIST(S, stop, "text that ends an answer; may be given several times"),
-    OPT_I64(S, seed, "0", 0, 9e15, "the run's; every sample's own follows from it, the doc_id and the sample index"),
-    OPT_CHOICE(S, overlong, "clamp", "clamp|reject", "when prompt and max_tokens exceed the context: shorten the "
+    OPT_I64(S, seed, "0", 0, 9e15,
+            "the run's; every sample's own follows from it, the doc_id and the sample index"),
+    OPT_CHOICE(S, overlong, "clamp", "clamp|reject",
+               "when prompt and max_tokens exceed the context: shorten the "
                "answer's limit (counted and recorded), or fail the sample"),
     {0},
 };
@@ -49,10 +60,12 @@ const struct opt sampling_table[] = {
 
 #define S struct run_opts
 const struct opt run_table[] = {
-    OPT_INT(S, max_failures, "0", 0, INT32_MAX, "failed samples after which the run stops; 0: no limit",
+    OPT_INT(S, max_failures, "0", 0, INT32_MAX,
+            "failed samples after which the run stops; 0: no limit", .flags = OPT_UNRECORDED),
+    OPT_INT(S, max_consecutive_failures, "100", 0, INT32_MAX,
+            "failed samples in a row after which the run stops; "
+            "0: no limit",
             .flags = OPT_UNRECORDED),
-    OPT_INT(S, max_consecutive_failures, "100", 0, INT32_MAX, "failed samples in a row after which the run stops; "
-                                                             "0: no limit", .flags = OPT_UNRECORDED),
     {0},
 };
 #undef S
@@ -63,21 +76,27 @@ static const struct {
 } system_prompts[] = {
     {"empty", STR_LIT("")},
     {"default", STR_LIT("You are a helpful assistant.")},
-    {"qwen_math", STR_LIT("Please reason step by step, and put your final answer within \\boxed{}.")},
-    {"deepseek_r1",
-     STR_LIT("A conversation between User and Assistant. The User asks a question, and the Assistant solves it. "
-             "The Assistant first thinks about the reasoning process in the mind and then provides the User with the "
-             "answer. The reasoning process is enclosed within <think> </think> and the answer is enclosed within "
-             "<answer> </answer>.")},
-    {"amthinking",
-     STR_LIT("You are a helpful assistant. To answer the user's question, you first think about the reasoning process "
-             "and then provide the user with the answer. The reasoning process and answer are enclosed within <think> "
-             "</think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think> "
-             "<answer> answer here </answer>.")},
-    {"openr1",
-     STR_LIT("You are a helpful AI Assistant that provides well-reasoned and detailed responses. You first think about "
-             "the reasoning process as an internal monologue and then provide the user with the answer. Respond in the "
-             "following format: <think>\n...\n</think>\n<answer>\n...\n</answer>")},
+    {"qwen_math",
+     STR_LIT("Please reason step by step, and put your final answer within \\boxed{}.")},
+    {"deepseek_r1", STR_LIT("A conversation between User and Assistant. The User asks a question, "
+                            "and the Assistant solves it. "
+                            "The Assistant first thinks about the reasoning process in the mind "
+                            "and then provides the User with the "
+                            "answer. The reasoning process is enclosed within <think> </think> and "
+                            "the answer is enclosed within "
+                            "<answer> </answer>.")},
+    {"amthinking", STR_LIT("You are a helpful assistant. To answer the user's question, you first "
+                           "think about the reasoning process "
+                           "and then provide the user with the answer. The reasoning process and "
+                           "answer are enclosed within <think> "
+                           "</think> and <answer> </answer> tags, respectively, i.e., <think> "
+                           "reasoning process here </think> "
+                           "<answer> answer here </answer>.")},
+    {"openr1", STR_LIT("You are a helpful AI Assistant that provides well-reasoned and detailed "
+                       "responses. You first think about "
+                       "the reasoning process as an internal monologue and then provide the user "
+                       "with the answer. Respond in the "
+                       "following format: <think>\n...\n</think>\n<answer>\n...\n</answer>")},
 };
 
 struct str system_prompt_text(const char *type)

@@ -1,4 +1,5 @@
-/* run_opts.h - the options that every command which samples answers shares: data, prompts, sampling. */
+/* run_opts.h - the options that every command which samples answers shares: data, prompts,
+ * sampling. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,8 +36,10 @@ struct run_opts {
 
 extern const struct opt data_table[], prompt_table[], sampling_table[], run_table[];
 
-/* The text of a --system_prompt_type; "" for "empty"; names outside the table are refused when options are read. */
+/* The text of a --system_prompt_type; "" for "empty"; names outside the table are refused when
+ * options are read. */
 struct str system_prompt_text(const char *type);
 
-/* Sampling as the options have it; stop must have room for o->stop.n strings. The seed is the caller's. */
+/* Sampling as the options have it; stop must have room for o->stop.n strings. The seed is the
+ * caller's. */
 struct sampling sampling_of(const struct sampling_opts *o, struct str *stop);

@@ -29,22 +29,24 @@ static void add_classes(struct buf *out, const char *what, const uint64_t n[N_FA
         buf_addc(out, '\n');
 }
 
-void run_summary_write(struct buf *out, const struct run_result *r, const struct store_counts *counts,
-                       const struct gen_stats *stats)
+void run_summary_write(struct buf *out, const struct run_result *r,
+                       const struct store_counts *counts, const struct gen_stats *stats)
 {
     uint64_t failed[N_FAIL_CLASSES];
 
     for (int i = 0; i < N_FAIL_CLASSES; i++)
         failed[i] = (uint64_t)r->n_by_class[i];
-    buf_addf(out, "%lld of %lld samples are stored", (long long)counts->n_rows, (long long)r->n_jobs);
+    buf_addf(out, "%lld of %lld samples are stored", (long long)counts->n_rows,
+             (long long)r->n_jobs);
     if (r->n_found > 0)
         buf_addf(out, ", %lld of them before this run", (long long)r->n_found);
     buf_addz(out, "\n  time                   ");
     progress_duration(out, r->elapsed_ms);
-    buf_addf(out, "\n  %-22s %lld prompt, %lld completion", "tokens of this run", (long long)r->n_prompt_tokens,
-             (long long)r->n_completion_tokens);
+    buf_addf(out, "\n  %-22s %lld prompt, %lld completion", "tokens of this run",
+             (long long)r->n_prompt_tokens, (long long)r->n_completion_tokens);
     if (r->elapsed_ms > 0)
-        buf_addf(out, ", %.0f completion tokens/s", (double)r->n_completion_tokens * 1000 / (double)r->elapsed_ms);
+        buf_addf(out, ", %.0f completion tokens/s",
+                 (double)r->n_completion_tokens * 1000 / (double)r->elapsed_ms);
     buf_addc(out, '\n');
     add_share(out, "cut at max_tokens", counts->n_truncated, counts->n_rows);
     if (counts->n_clamped > 0)

@@ -7,5 +7,5 @@
 #include "generator/generator.h"
 
 /* Lines without an end mark at the last; each "\n" ends one. */
-void run_summary_write(struct buf *out, const struct run_result *r, const struct store_counts *counts,
-                       const struct gen_stats *stats);
+void run_summary_write(struct buf *out, const struct run_result *r,
+                       const struct store_counts *counts, const struct gen_stats *stats);

@@ -1,10 +1,11 @@
 /* store.c - see store.h.
  *
- * The index is one byte and one text hash for each (problem, sample), made in one pass over the file.
- * Rows without sample_index (2025's tool) take the lowest free index of their problem in file order, after all
- * rows that have one.
+ * The index is one byte and one text hash for each (problem, sample), made in one pass over the
+ * file. Rows without sample_index (2025's tool) take the lowest free index of their problem in file
+ * order, after all rows that have one.
  *
- * Order of writing at open: the manifest is in place before the first row, so rows never lack one. */
+ * Order of writing at open: the manifest is in place before the first row, so rows never lack one.
+ */
 #include "eval/store.h"
 
 #include <unistd.h>
@@ -65,28 +66,33 @@ static void mark(struct store *s, int doc, int sample, uint64_t text_hash)
     s->counts.n_rows++;
 }
 
-/* --- reading what is there --------------------------------------------------------------------- */
+/* --- reading what is there ---------------------------------------------------------------------
+ */
 
 /* Damage: refused, or set aside when the user asked for repair. */
 static bool damage(struct store *s, const struct store_line *line, const char *what, struct err *e)
 {
     if (!s->o.repair)
-        return err_set(e, ERR_INPUT, "%s:%zu: %s; nothing was changed. --repair_resume moves such lines to "
-                                     "%s.damaged and samples them again",
+        return err_set(e, ERR_INPUT,
+                       "%s:%zu: %s; nothing was changed. --repair_resume moves such lines to "
+                       "%s.damaged and samples them again",
                        s->file.path, line->line_no, what, path_base(s->file.path));
     if (s->n_damaged == s->cap_damaged) {
         s->cap_damaged = s->cap_damaged ? 2 * s->cap_damaged : 16;
         s->damaged = xrealloc(s->damaged, (size_t)s->cap_damaged * sizeof(*s->damaged));
     }
-    s->damaged[s->n_damaged++] = (struct store_span){line->offset, (int64_t)line->text.len + !line->is_last};
+    s->damaged[s->n_damaged++] =
+        (struct store_span){line->offset, (int64_t)line->text.len + !line->is_last};
     s->counts.n_damaged_lines++;
     return true;
 }
 
 /* A row that is whole but belongs to another run. */
-static bool foreign(const struct store *s, const struct store_line *line, const char *what, struct err *e)
+static bool foreign(const struct store *s, const struct store_line *line, const char *what,
+                    struct err *e)
 {
-    return err_set(e, ERR_INPUT, "%s:%zu: %s; this file holds another run. Name another --output_file",
+    return err_set(e, ERR_INPUT,
+                   "%s:%zu: %s; this file holds another run. Name another --output_file",
                    s->file.path, line->line_no, what);
 }
 
@@ -137,17 +143,19 @@ static int doc_of_row(struct store *s, const struct store_row *row, const char *
     return doc;
 }
 
-static void remember_unnumbered(struct store *s, int doc, const struct store_line *line, uint64_t text_hash)
+static void remember_unnumbered(struct store *s, int doc, const struct store_line *line,
+                                uint64_t text_hash)
 {
     if (s->n_unnumbered == s->cap_unnumbered) {
         s->cap_unnumbered = s->cap_unnumbered ? 2 * s->cap_unnumbered : 64;
         s->unnumbered = xrealloc(s->unnumbered, (size_t)s->cap_unnumbered * sizeof(*s->unnumbered));
     }
-    s->unnumbered[s->n_unnumbered++] =
-        (struct unnumbered){doc, line->line_no, line->offset, (int64_t)line->text.len + !line->is_last, text_hash};
+    s->unnumbered[s->n_unnumbered++] = (struct unnumbered){
+        doc, line->line_no, line->offset, (int64_t)line->text.len + !line->is_last, text_hash};
 }
 
-static bool take_row(struct store *s, const struct store_line *line, const struct store_row *row, struct err *e)
+static bool take_row(struct store *s, const struct store_line *line, const struct store_row *row,
+                     struct err *e)
 {
     const char *what = NULL;
     int doc = doc_of_row(s, row, &what);
@@ -241,14 +249,16 @@ static bool read_rows(struct store *s, struct err *e)
     }
     if (!number_rows(s, e))
         return false;
-    if (s->counts.n_torn_bytes > 0 && !store_file_cut(&s->file, s->file.n_bytes - s->counts.n_torn_bytes, e))
+    if (s->counts.n_torn_bytes > 0 &&
+        !store_file_cut(&s->file, s->file.n_bytes - s->counts.n_torn_bytes, e))
         return false;
     if (s->n_damaged > 0 && !store_file_remove(&s->file, s->damaged, s->n_damaged, e))
         return false;
     return ends_in_newline(s, e);
 }
 
-/* --- the manifest ------------------------------------------------------------------------------ */
+/* --- the manifest ------------------------------------------------------------------------------
+ */
 
 static bool write_manifest(const struct json *tree, const char *path, struct err *e)
 {
@@ -262,10 +272,12 @@ static bool write_manifest(const struct json *tree, const char *path, struct err
     return ok;
 }
 
-static bool refuse_other_run(const struct store *s, const char *path, const struct buf *what, struct err *e)
+static bool refuse_other_run(const struct store *s, const char *path, const struct buf *what,
+                             struct err *e)
 {
-    return err_set(e, ERR_INPUT, "%s was made by another run: %.300s. Give the options of that run, or name "
-                                 "another --output_file (%s says how it was made)",
+    return err_set(e, ERR_INPUT,
+                   "%s was made by another run: %.300s. Give the options of that run, or name "
+                   "another --output_file (%s says how it was made)",
                    s->file.path, buf_z(what), path_base(path));
 }
 
@@ -313,14 +325,16 @@ static bool make_manifest(struct store *s, const char *path, struct err *e)
     return ok;
 }
 
-/* --- the store --------------------------------------------------------------------------------- */
+/* --- the store ---------------------------------------------------------------------------------
+ */
 
 static bool alloc_index(struct store *s, struct err *e)
 {
     size_t n;
 
     if (!size_mul((size_t)s->o.docs->n, (size_t)s->o.n_samples, &n) || n > (size_t)1 << 30)
-        return err_set(e, ERR_INPUT, "%d problems with %d samples each are too many", s->o.docs->n, s->o.n_samples);
+        return err_set(e, ERR_INPUT, "%d problems with %d samples each are too many", s->o.docs->n,
+                       s->o.n_samples);
     s->state = calloc(n, 1);
     s->text_hash = calloc(n, sizeof(*s->text_hash));
     return (s->state && s->text_hash) ||
@@ -336,8 +350,9 @@ struct store *store_open(const char *path, const struct store_opts *o, struct er
 
     s->o = *o;
     s->synced_ms = clock_ms();
-    ok = store_file_open(&s->file, path, e) && alloc_index(s, e) && check_manifest(s, manifest, &has_manifest, e) &&
-         read_rows(s, e) && (has_manifest || make_manifest(s, manifest, e));
+    ok = store_file_open(&s->file, path, e) && alloc_index(s, e) &&
+         check_manifest(s, manifest, &has_manifest, e) && read_rows(s, e) &&
+         (has_manifest || make_manifest(s, manifest, e));
     free(manifest);
     if (ok)
         return s;
@@ -365,22 +380,26 @@ static bool sync_now(struct store *s, struct err *e)
 
 bool store_tick(struct store *s, struct err *e)
 {
-    if (s->o.fsync != STORE_FSYNC_INTERVAL || !s->is_dirty || clock_ms() - s->synced_ms < FSYNC_INTERVAL_MS)
+    if (s->o.fsync != STORE_FSYNC_INTERVAL || !s->is_dirty ||
+        clock_ms() - s->synced_ms < FSYNC_INTERVAL_MS)
         return true;
     return sync_now(s, e);
 }
 
-bool store_append(struct store *s, int doc, int sample, const struct gen_event *reply, struct err *e)
+bool store_append(struct store *s, int doc, int sample, const struct gen_event *reply,
+                  struct err *e)
 {
     buf_reset(&s->text);
     json_write_str(&s->text, reply->text);
     buf_reset(&s->row);
-    store_row_write(&s->row, &s->o.docs->items[doc], sample, s->o.n_samples, s->o.response_key, reply);
+    store_row_write(&s->row, &s->o.docs->items[doc], sample, s->o.n_samples, s->o.response_key,
+                    reply);
     if (s->row.failed || s->row.len > STORE_MAX_LINE_BYTES)
         return err_set(e, ERR_MEMORY, "the answer to doc_id \"%.60s\" is too long for one line",
                        s->o.docs->items[doc].id.ptr);
     if (!store_file_append(&s->file, buf_str(&s->row), e)) {
-        err_prefix(e, "%lld answers are safe; make room and run the same command again", (long long)s->counts.n_rows);
+        err_prefix(e, "%lld answers are safe; make room and run the same command again",
+                   (long long)s->counts.n_rows);
         return false;
     }
     mark(s, doc, sample, hash_of_text(buf_str(&s->text)));

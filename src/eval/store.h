@@ -1,9 +1,10 @@
 /* store.h - the answers of a run, one JSON line for each (problem, sample), safe against every end.
  *
- * A line is written by one write(2) and is whole or, after a crash, the torn last one, which the next
- * store_open cuts off. Whatever else is wrong with the file is refused with its line number and left
- * as it is. A manifest beside the file (manifest.h) says what made it; a run with other problems or
- * other parameters is refused. One process writes at a time (flock). Not thread-safe. */
+ * A line is written by one write(2) and is whole or, after a crash, the torn last one, which the
+ * next store_open cuts off. Whatever else is wrong with the file is refused with its line number
+ * and left as it is. A manifest beside the file (manifest.h) says what made it; a run with other
+ * problems or other parameters is refused. One process writes at a time (flock). Not thread-safe.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +19,8 @@ struct gen_event;
 struct store;
 
 enum store_fsync {
-    STORE_FSYNC_NEVER,    /* the operating system decides: a crash of the machine may cost its last half minute */
+    STORE_FSYNC_NEVER,    /* the operating system decides: a crash of the machine may cost its last
+                             half minute */
     STORE_FSYNC_INTERVAL, /* once a second */
     STORE_FSYNC_ALWAYS,   /* after every line */
 };
@@ -50,13 +52,14 @@ bool store_has(const struct store *s, int doc, int sample);
 void store_counts(const struct store *s, struct store_counts *out);
 
 /* Adds a GEN_DONE. After a failed write the file ends in whole lines and takes no more. */
-bool store_append(struct store *s, int doc, int sample, const struct gen_event *reply, struct err *e) MUST_CHECK;
+bool store_append(struct store *s, int doc, int sample, const struct gen_event *reply,
+                  struct err *e) MUST_CHECK;
 
 /* Flushes if the interval is over: to be called about once a second while nothing arrives. */
 bool store_tick(struct store *s, struct err *e) MUST_CHECK;
 
-/* Problems that have two samples with the same text, empty ones apart. first_doc and the two samples
- * show one; they may be NULL. */
+/* Problems that have two samples with the same text, empty ones apart. first_doc and the two
+ * samples show one; they may be NULL. */
 int store_n_identical(const struct store *s, int *first_doc, int *sample_a, int *sample_b);
 
 /* Flushes and closes; NULL is fine. */

@@ -1,8 +1,8 @@
 /* store_file.c - see store_file.h.
  *
  * Order of a repair: the damaged lines are copied away and synced, the good ones written to a file
- * beside this one and synced, that file is locked and renamed over this one. A crash at any point leaves the
- * old file or the new one. */
+ * beside this one and synced, that file is locked and renamed over this one. A crash at any point
+ * leaves the old file or the new one. */
 #include "eval/store_file.h"
 
 #include <errno.h>
@@ -38,7 +38,8 @@ static long lock_holder(int fd)
         long holder;
 
         snprintf(z, sizeof(z), STR_FMT, STR_ARG(line));
-        if (sscanf(z, "%*d: %15s %*s %*s %ld %x:%x:%lu", kind, &holder, &dev_major, &dev_minor, &inode) == 5 &&
+        if (sscanf(z, "%*d: %15s %*s %*s %ld %x:%x:%lu", kind, &holder, &dev_major, &dev_minor,
+                   &inode) == 5 &&
             strcmp(kind, "FLOCK") == 0 && inode == st.st_ino)
             pid = holder;
     }
@@ -56,19 +57,24 @@ static bool take_lock(int fd, const char *path, struct err *e)
         return err_set_errno(e, "%s: cannot be locked", path);
     pid = lock_holder(fd);
     if (pid > 0)
-        return err_set(e, ERR_BUSY, "%s: process %ld is writing this file; wait for it, stop it, or name "
-                                    "another --output_file", path, pid);
-    return err_set(e, ERR_BUSY, "%s: another process is writing this file; wait for it, stop it, or name "
-                                "another --output_file", path);
+        return err_set(e, ERR_BUSY,
+                       "%s: process %ld is writing this file; wait for it, stop it, or name "
+                       "another --output_file",
+                       path, pid);
+    return err_set(e, ERR_BUSY,
+                   "%s: another process is writing this file; wait for it, stop it, or name "
+                   "another --output_file",
+                   path);
 }
 
-/* Whether the path still leads to the open file: a repair elsewhere may have put another in its place. */
+/* Whether the path still leads to the open file: a repair elsewhere may have put another in its
+ * place. */
 static bool is_same_file(int fd, const char *path)
 {
     struct stat open_one, named;
 
-    return fstat(fd, &open_one) == 0 && stat(path, &named) == 0 && open_one.st_ino == named.st_ino &&
-           open_one.st_dev == named.st_dev;
+    return fstat(fd, &open_one) == 0 && stat(path, &named) == 0 &&
+           open_one.st_ino == named.st_ino && open_one.st_dev == named.st_dev;
 }
 
 bool store_file_open(struct store_file *f, const char *path, struct err *e)
@@ -77,7 +83,8 @@ bool store_file_open(struct store_file *f, const char *path, struct err *e)
 
     *f = (struct store_file){.fd = -1, .path = xstrdup(path)};
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return err_set(e, ERR_INPUT, "%s is not a plain file; name a file with --output_file", path);
+        return err_set(e, ERR_INPUT, "%s is not a plain file; name a file with --output_file",
+                       path);
     if (!file_mkdirs_parent(path, e))
         return false;
     f->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -90,7 +97,8 @@ bool store_file_open(struct store_file *f, const char *path, struct err *e)
     if (!take_lock(f->fd, path, e))
         return false;
     if (!is_same_file(f->fd, path))
-        return err_set(e, ERR_BUSY, "%s: another process has just replaced this file; try again", path);
+        return err_set(e, ERR_BUSY, "%s: another process has just replaced this file; try again",
+                       path);
     if (fstat(f->fd, &st) != 0)
         return err_set_errno(e, "%s", path);
     f->n_bytes = st.st_size;
@@ -105,7 +113,8 @@ void store_file_close(struct store_file *f)
     *f = (struct store_file){.fd = -1};
 }
 
-/* The lines of a block, the last of which may go on in the next: what is left is moved to `partial`. */
+/* The lines of a block, the last of which may go on in the next: what is left is moved to
+ * `partial`. */
 static bool visit_lines(struct str block, struct buf *partial, struct store_line *line,
                         store_file_visit *visit, void *ctx, struct err *e)
 {
@@ -116,7 +125,8 @@ static bool visit_lines(struct str block, struct buf *partial, struct store_line
         if (end < 0 || partial->len > 0)
             buf_add_str(partial, head);
         if (partial->failed)
-            return err_set(e, ERR_INPUT, "line %zu is longer than %d bytes", line->line_no, STORE_MAX_LINE_BYTES);
+            return err_set(e, ERR_INPUT, "line %zu is longer than %d bytes", line->line_no,
+                           STORE_MAX_LINE_BYTES);
         if (end < 0)
             return true;
         line->text = partial->len > 0 ? buf_str(partial) : head;
@@ -187,15 +197,16 @@ bool store_file_cut(struct store_file *f, int64_t n_bytes, struct err *e)
 
 bool store_file_sync(struct store_file *f, struct err *e)
 {
-    if (fdatasync(f->fd) == 0 || errno == EINVAL || errno == EROFS) /* EINVAL: a pipe or /dev/null */
+    if (fdatasync(f->fd) == 0 || errno == EINVAL ||
+        errno == EROFS) /* EINVAL: a pipe or /dev/null */
         return true;
     f->is_broken = true;
     return err_set_errno(e, "%s: cannot be flushed to the disk", f->path);
 }
 
 /* Copies n bytes from offset of one file to the end of another. */
-static bool copy_span(const struct store_file *from, int64_t offset, int64_t n_bytes, int to, const char *to_path,
-                      struct err *e)
+static bool copy_span(const struct store_file *from, int64_t offset, int64_t n_bytes, int to,
+                      const char *to_path, struct err *e)
 {
     char *block = xmalloc(BLOCK);
     bool ok = true;
@@ -217,7 +228,8 @@ static bool copy_span(const struct store_file *from, int64_t offset, int64_t n_b
     return ok;
 }
 
-static int open_beside(const struct store_file *f, const char *suffix, int flags, char **path, struct err *e)
+static int open_beside(const struct store_file *f, const char *suffix, int flags, char **path,
+                       struct err *e)
 {
     struct buf name = {0};
     int fd;
@@ -230,7 +242,8 @@ static int open_beside(const struct store_file *f, const char *suffix, int flags
     return fd;
 }
 
-static bool save_damaged(struct store_file *f, const struct store_span *spans, int n_spans, struct err *e)
+static bool save_damaged(struct store_file *f, const struct store_span *spans, int n_spans,
+                         struct err *e)
 {
     char *path;
     int fd = open_beside(f, ".damaged", O_APPEND, &path, e);
@@ -259,7 +272,8 @@ static bool copy_rest(struct store_file *f, const struct store_span *spans, int 
     return copy_span(f, at, f->n_bytes - at, to, to_path, e);
 }
 
-bool store_file_remove(struct store_file *f, const struct store_span *spans, int n_spans, struct err *e)
+bool store_file_remove(struct store_file *f, const struct store_span *spans, int n_spans,
+                       struct err *e)
 {
     char *path = NULL;
     struct store_file renewed = {.fd = -1};

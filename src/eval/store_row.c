@@ -7,8 +7,9 @@
 const char *const store_row_refused[] = {"sample_index", "n_samples", NULL};
 
 const char *const store_row_renamed[] = {
-    "reasoning",     "finish_reason", "stop_text", "usage",  "seed",     "max_tokens", "is_clamped",
-    "latency",       "first_token_latency",        "server", "attempts", "error",      NULL,
+    "reasoning",  "finish_reason", "stop_text",           "usage",  "seed",     "max_tokens",
+    "is_clamped", "latency",       "first_token_latency", "server", "attempts", "error",
+    NULL,
 };
 
 static void add_key(struct buf *out, const char *key)
@@ -103,7 +104,7 @@ struct str store_row_text(struct str raw_gen)
     if (raw_gen.len > 0 && raw_gen.ptr[0] == '[' && json_scan_next(&s))
         text = s.value;
     return json_raw_is_string(text) || (text.len > 0 && text.ptr[0] == '{') ? store_row_text(text)
-                                                                           : (struct str){"", 0};
+                                                                            : (struct str){"", 0};
 }
 
 static bool is_gen(struct str raw, const char **fault)
@@ -168,8 +169,12 @@ bool store_row_read(struct str line, const char *prompt_key, const char *respons
 {
     struct json_scan s = json_scan(line);
 
-    *row = (struct store_row){.doc_id = {"", 0}, .prompt = {"", 0}, .gen = {"", 0},
-                              .sample_index = -1, .n_samples = -1, .n_completion_tokens = -1};
+    *row = (struct store_row){.doc_id = {"", 0},
+                              .prompt = {"", 0},
+                              .gen = {"", 0},
+                              .sample_index = -1,
+                              .n_samples = -1,
+                              .n_completion_tokens = -1};
     while (json_scan_next(&s)) {
         if (s.close != '}') {
             *fault = "an array, not an object";

@@ -22,7 +22,8 @@ static bool refuse(struct cursor *c, const char *why)
 
 static void skip_blanks(struct cursor *c)
 {
-    while (c->ptr < c->end && (*c->ptr == ' ' || *c->ptr == '\n' || *c->ptr == '\t' || *c->ptr == '\r'))
+    while (c->ptr < c->end &&
+           (*c->ptr == ' ' || *c->ptr == '\n' || *c->ptr == '\t' || *c->ptr == '\r'))
         c->ptr++;
 }
 
@@ -33,7 +34,8 @@ static uint64_t not_plain(uint64_t w)
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
     uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
 
-    return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w) | w) & tops;
+    return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w) | w) &
+           tops;
 }
 
 static int hex_digit(char c)

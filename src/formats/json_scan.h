@@ -32,8 +32,8 @@ struct json_scan json_scan(struct str text);
 bool json_scan_next(struct json_scan *s);
 bool json_scan_escaped_key_is(const struct json_scan *s, const char *key);
 
-/* Whether the key is this one, escaped or not. Inline, because it is asked for every field of every line with
- * literals, whose length the compiler knows. */
+/* Whether the key is this one, escaped or not. Inline, because it is asked for every field of every
+ * line with literals, whose length the compiler knows. */
 static inline bool json_scan_key_is(const struct json_scan *s, const char *key)
 {
     size_t n = strlen(key);
@@ -43,7 +43,8 @@ static inline bool json_scan_key_is(const struct json_scan *s, const char *key)
     return s->key.len == n && memcmp(s->key.ptr, key, n) == 0;
 }
 
-/* The raw value under key, "" when there is none or the text is not an object. The last one wins. */
+/* The raw value under key, "" when there is none or the text is not an object. The last one wins.
+ */
 struct str json_scan_get(struct str object, const char *key);
 
 /* Whether the whole text is one JSON value; if not, *at (may be NULL) is where it goes wrong. */

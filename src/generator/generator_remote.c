@@ -7,9 +7,9 @@
  *              +------------------------- RESTING <------+-------------------------+
  *                       due
  *
- * A request that reached no server used up no try: its server is set down and probed until it answers;
- * when all servers have been down for max_outage, poll fails. A refusal (429, 503) rests on a budget of time, every
- * other failure on max_retries. */
+ * A request that reached no server used up no try: its server is set down and probed until it
+ * answers; when all servers have been down for max_outage, poll fails. A refusal (429, 503) rests
+ * on a budget of time, every other failure on max_retries. */
 #include "generator/generator_remote_state.h"
 
 #include "base/arena.h"
@@ -25,7 +25,8 @@ static struct remote *remote_of(const struct generator *g)
     return (struct remote *)(uintptr_t)g;
 }
 
-/* --- words -------------------------------------------------------------------------------------- */
+/* --- words --------------------------------------------------------------------------------------
+ */
 
 void remote_hide_key(const struct remote *r, char *text)
 {
@@ -50,7 +51,8 @@ void remote_words(const struct remote *r, struct str body, char *out, size_t siz
     buf_clear(&text);
 }
 
-/* --- ends --------------------------------------------------------------------------------------- */
+/* --- ends ---------------------------------------------------------------------------------------
+ */
 
 static void end_call(struct remote *r, struct remote_call *c)
 {
@@ -73,7 +75,8 @@ static void end_call(struct remote *r, struct remote_call *c)
     c->event.seed = c->seed;
 }
 
-static void fail_call(struct remote *r, struct remote_call *c, enum fail_class class, int status, const char *words)
+static void fail_call(struct remote *r, struct remote_call *c, enum fail_class class, int status,
+                      const char *words)
 {
     struct err e = ERR_INIT;
 
@@ -84,9 +87,16 @@ static void fail_call(struct remote *r, struct remote_call *c, enum fail_class c
     remote_hide_key(r, e.msg);
     c->err = e;
     c->event = (struct gen_event){
-        .kind = GEN_FAILED, .fail_class = class, .http_status = status, .err = &c->err,
-        .n_prompt_tokens = -1, .n_completion_tokens = -1, .n_cached_tokens = -1, .n_reasoning_tokens = -1,
-        .first_token_us = -1, .latency_us = -1,
+        .kind = GEN_FAILED,
+        .fail_class = class,
+        .http_status = status,
+        .err = &c->err,
+        .n_prompt_tokens = -1,
+        .n_completion_tokens = -1,
+        .n_cached_tokens = -1,
+        .n_reasoning_tokens = -1,
+        .first_token_us = -1,
+        .latency_us = -1,
     };
     r->stats.n_failed++;
     end_call(r, c);
@@ -136,11 +146,13 @@ static void finish_call(struct remote *r, struct remote_call *c, const struct ht
     r->stats.n_done++;
     r->stats.n_prompt_tokens += (uint64_t)MAX(0, y->n_prompt_tokens);
     r->stats.n_cached_tokens += (uint64_t)MAX(0, y->n_cached_tokens);
-    r->stats.n_completion_tokens += (uint64_t)(y->n_completion_tokens >= 0 ? y->n_completion_tokens : y->n_chunks);
+    r->stats.n_completion_tokens +=
+        (uint64_t)(y->n_completion_tokens >= 0 ? y->n_completion_tokens : y->n_chunks);
     end_call(r, c);
 }
 
-/* --- trying again ------------------------------------------------------------------------------- */
+/* --- trying again -------------------------------------------------------------------------------
+ */
 
 static void wait_call(struct remote *r, struct remote_call *c)
 {
@@ -159,7 +171,8 @@ static void rest_call(struct remote *r, struct remote_call *c, int64_t ms)
     remote_heap_push(&r->resting, c);
 }
 
-static void tell_once(struct remote *r, enum fail_class class, const struct remote_call *c, const char *words)
+static void tell_once(struct remote *r, enum fail_class class, const struct remote_call *c,
+                      const char *words)
 {
     char text[400];
 
@@ -174,8 +187,8 @@ static void tell_once(struct remote *r, enum fail_class class, const struct remo
 }
 
 /* A failed attempt: another one, or the end. */
-static void try_again(struct remote *r, struct remote_call *c, enum fail_class class, const struct http_done *d,
-                      int status, const char *words)
+static void try_again(struct remote *r, struct remote_call *c, enum fail_class class,
+                      const struct http_done *d, int status, const char *words)
 {
     int64_t ms = remote_backoff_ms(c->n_attempts, c->seed ^ c->id);
     bool may;
@@ -213,12 +226,13 @@ static void clamp_beforehand(struct remote *r, struct remote_call *c, const stru
 {
     int64_t n_prompt = map_find(&r->prompt_tokens, key_bytes(c));
 
-    if (c->overlong == OVERLONG_CLAMP && !c->is_clamped && n_prompt > 0 && n_prompt < s->max_model_len &&
-        c->max_tokens > s->max_model_len - n_prompt)
+    if (c->overlong == OVERLONG_CLAMP && !c->is_clamped && n_prompt > 0 &&
+        n_prompt < s->max_model_len && c->max_tokens > s->max_model_len - n_prompt)
         set_limit(c, (int)(s->max_model_len - n_prompt));
 }
 
-/* The server's words say that prompt and answer do not fit: the answer gets what the prompt leaves. */
+/* The server's words say that prompt and answer do not fit: the answer gets what the prompt leaves.
+ */
 static bool clamp_call(struct remote *r, struct remote_call *c, struct str words)
 {
     int n_context, n_prompt, room;
@@ -255,7 +269,8 @@ static void take_status(struct remote *r, struct remote_call *c, const struct ht
         return;
     }
     if (d->status >= 300 && d->status < 400)
-        snprintf(line, sizeof(line), "HTTP %d: a redirect; give the address it leads to as --base_url", d->status);
+        snprintf(line, sizeof(line),
+                 "HTTP %d: a redirect; give the address it leads to as --base_url", d->status);
     else
         snprintf(line, sizeof(line), "HTTP %d%s%s", d->status, words[0] ? ": " : "", words);
     if (remote_is_refusal(d->status))
@@ -276,7 +291,8 @@ static void take_broken(struct remote *r, struct remote_call *c, const struct ht
             wait_call(r, c);
         return;
     }
-    if (d->outcome == HTTP_BROKEN && d->status >= 200 && d->status < 300 && remote_reply_end(y, &c->head, false)) {
+    if (d->outcome == HTTP_BROKEN && d->status >= 200 && d->status < 300 &&
+        remote_reply_end(y, &c->head, false)) {
         finish_call(r, c, d); /* the answer was whole, only its end mark is missing */
         return;
     }
@@ -337,11 +353,13 @@ void remote_take_probe(struct remote_server *s, const struct http_done *d)
     if (d->outcome == HTTP_COMPLETE && d->status < 500)
         remote_server_reached(s);
     else
-        remote_server_unreachable(s, d->outcome == HTTP_COMPLETE ? "it says that it is not ready" : d->detail,
-                                  clock_ms());
+        remote_server_unreachable(
+            s, d->outcome == HTTP_COMPLETE ? "it says that it is not ready" : d->detail,
+            clock_ms());
 }
 
-/* --- attempts ----------------------------------------------------------------------------------- */
+/* --- attempts -----------------------------------------------------------------------------------
+ */
 
 static void add_news(struct remote *r, struct remote_call *c)
 {
@@ -439,11 +457,13 @@ static bool check_outage(const struct remote *r, int64_t now, struct err *e)
     }
     if (now - last->down_since_ms <= r->max_outage_ms)
         return true;
-    return err_set(e, ERR_REMOTE, "no server could be reached for %lld s; the last to go was %s (%s)",
+    return err_set(e, ERR_REMOTE,
+                   "no server could be reached for %lld s; the last to go was %s (%s)",
                    (long long)(r->max_outage_ms / 1000), last->name, last->detail);
 }
 
-/* --- events ------------------------------------------------------------------------------------- */
+/* --- events -------------------------------------------------------------------------------------
+ */
 
 static void unlink_call(struct remote *r, struct remote_call *c)
 {
@@ -462,7 +482,8 @@ static void free_handed(struct remote *r)
         return;
     for (int i = 0; i < r->ended_at; i++)
         unlink_call(r, r->ended[i]);
-    memmove(r->ended, r->ended + r->ended_at, (size_t)(r->n_ended - r->ended_at) * sizeof(r->ended[0]));
+    memmove(r->ended, r->ended + r->ended_at,
+            (size_t)(r->n_ended - r->ended_at) * sizeof(r->ended[0]));
     r->n_ended -= r->ended_at;
     r->ended_at = 0;
 }
@@ -529,14 +550,16 @@ static int hand_out(struct remote *r, struct gen_event *ev, int cap)
     return n;
 }
 
-/* --- the interface ------------------------------------------------------------------------------ */
+/* --- the interface ------------------------------------------------------------------------------
+ */
 
 static int remote_room(const struct generator *g)
 {
     const struct remote *r = remote_of(g);
 
     /* Those that rest leave their place to others, once over. */
-    return MAX(0, r->max_workers - r->waiting.n - r->n_running - MAX(0, r->resting.n - r->max_workers));
+    return MAX(0, r->max_workers - r->waiting.n - r->n_running -
+                      MAX(0, r->resting.n - r->max_workers));
 }
 
 static bool remote_submit(struct generator *g, const struct gen_request *q, struct err *e)
@@ -600,7 +623,8 @@ static void take_traffic(struct remote *r, int timeout_ms)
     } while (n == N_DONE);
 }
 
-static bool remote_poll(struct generator *g, int timeout_ms, struct gen_event *ev, int cap, int *n, struct err *e)
+static bool remote_poll(struct generator *g, int timeout_ms, struct gen_event *ev, int cap, int *n,
+                        struct err *e)
 {
     struct remote *r = remote_of(g);
     int64_t now = clock_ms(), deadline = now + timeout_ms;
@@ -617,7 +641,8 @@ static bool remote_poll(struct generator *g, int timeout_ms, struct gen_event *e
         take_traffic(r, *n > 0 ? 0 : nap_ms(r, now, deadline));
         *n += hand_out(r, ev + *n, cap - *n);
         now = clock_ms();
-    } while (*n == 0 && now < deadline && !atomic_exchange_explicit(&r->is_woken, false, memory_order_acquire));
+    } while (*n == 0 && now < deadline &&
+             !atomic_exchange_explicit(&r->is_woken, false, memory_order_acquire));
     return true;
 }
 

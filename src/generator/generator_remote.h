@@ -1,8 +1,8 @@
 /* generator_remote.h - a generator whose model is behind one or several OpenAI-compatible servers.
  *
  * One thread: everything happens inside generator_poll. Requests wait here until the window of
- * concurrency has room, go to the server with the fewest requests under way, and are tried again by the
- * class of what went wrong; generator_remote.c draws their life. */
+ * concurrency has room, go to the server with the fewest requests under way, and are tried again by
+ * the class of what went wrong; generator_remote.c draws their life. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,8 +23,9 @@ struct remote_opts {
     bool strict_openai;
     int max_workers;
     int max_retries;
-    double request_timeout, connect_timeout, first_token_timeout, silence_timeout; /* seconds; 0: none */
-    double rate_limit_wait, max_outage;                                           /* seconds */
+    double request_timeout, connect_timeout, first_token_timeout,
+        silence_timeout;                /* seconds; 0: none */
+    double rate_limit_wait, max_outage; /* seconds */
 };
 
 extern const struct opt remote_server_table[]; /* which server, which model */

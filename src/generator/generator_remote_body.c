@@ -79,7 +79,8 @@ static void add_ids(struct writer *w, const char *key, const int32_t *ids, int n
     buf_addc(w->out, ']');
 }
 
-/* --- messages ----------------------------------------------------------------------------------- */
+/* --- messages -----------------------------------------------------------------------------------
+ */
 
 static void add_base64(struct buf *out, struct str bytes)
 {
@@ -117,7 +118,8 @@ static void add_part(struct buf *out, const struct chat_part *p)
         buf_addc(out, '}');
         return;
     }
-    buf_addf(out, "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/%s;base64,", image_type(p->data));
+    buf_addf(out, "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/%s;base64,",
+             image_type(p->data));
     add_base64(out, p->data);
     buf_addz(out, "\"}}");
 }
@@ -176,9 +178,11 @@ static void add_prompt(struct writer *w, const struct gen_request *r)
     }
 }
 
-/* --- sampling ----------------------------------------------------------------------------------- */
+/* --- sampling -----------------------------------------------------------------------------------
+ */
 
-static void add_sampling(struct writer *w, const struct remote_body_opts *o, const struct sampling *s)
+static void add_sampling(struct writer *w, const struct remote_body_opts *o,
+                         const struct sampling *s)
 {
     add_real(w, "temperature", s->temperature);
     add_real(w, "top_p", s->top_p);
@@ -189,7 +193,8 @@ static void add_sampling(struct writer *w, const struct remote_body_opts *o, con
     add_strings(w, "stop", s->stop, s->n_stop);
     if (w->is_strict)
         return;
-    add_int(w, "top_k", s->top_k > 0 ? s->top_k : -1); /* -1 means "all" to every version of every server */
+    add_int(w, "top_k",
+            s->top_k > 0 ? s->top_k : -1); /* -1 means "all" to every version of every server */
     add_real(w, "min_p", s->min_p);
     add_real(w, "repetition_penalty", s->repetition_penalty);
     if (s->min_tokens > 0)
@@ -210,7 +215,8 @@ static bool is_limit(struct str key)
     return str_eqz(key, "max_tokens") || str_eqz(key, "max_completion_tokens");
 }
 
-/* Extra fields but for the limit, which is taken out; `over` has fields that come instead of these. */
+/* Extra fields but for the limit, which is taken out; `over` has fields that come instead of these.
+ */
 static const char *add_extra(struct writer *w, const struct json *fields, const struct json *over,
                              const char *limit_name, int *max_tokens)
 {
@@ -236,8 +242,8 @@ static const char *add_extra(struct writer *w, const struct json *fields, const 
     return limit_name;
 }
 
-bool remote_body_write(struct buf *out, const struct remote_body_opts *o, const struct gen_request *r,
-                       struct remote_body_info *info, struct err *e)
+bool remote_body_write(struct buf *out, const struct remote_body_opts *o,
+                       const struct gen_request *r, struct remote_body_info *info, struct err *e)
 {
     struct writer w = {out, o->extra, r->extra_body, o->strict_openai};
     const char *limit_name = o->strict_openai ? "max_completion_tokens" : "max_tokens";

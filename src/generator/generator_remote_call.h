@@ -1,4 +1,5 @@
-/* generator_remote_call.h - one request of a remote generator, and the heap that such requests wait in. */
+/* generator_remote_call.h - one request of a remote generator, and the heap that such requests wait
+ * in. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,7 +31,7 @@ struct remote_call {
     int64_t rank[3];                 /* waiting: priority, round, submission; resting: due_ms */
 
     struct buf body;
-    size_t n_head; /* bytes of the body before the limit's value */
+    size_t n_head;       /* bytes of the body before the limit's value */
     uint64_t prompt_key; /* of model and prompt */
     bool is_chat, wants_deltas, is_clamped;
     bool was_overlong; /* a server has refused it for its length once */

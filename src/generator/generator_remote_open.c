@@ -1,5 +1,5 @@
-/* generator_remote_open.c - options to a generator: headers, servers, and the probe that says in one line each
- * what they serve. */
+/* generator_remote_open.c - options to a generator: headers, servers, and the probe that says in
+ * one line each what they serve. */
 #include "generator/generator_remote.h"
 
 #include "base/arena.h"
@@ -8,12 +8,12 @@
 #include "formats/json.h"
 #include "generator/generator_remote_state.h"
 
-static bool add_header(struct remote *r, struct err *e, const char *fmt, const char *value)
+static bool add_header(struct remote *r, struct err *e, const char *name, const char *value)
 {
     struct buf line = {0};
     bool ok;
 
-    buf_addz(&line, fmt);
+    buf_addz(&line, name);
     buf_addz(&line, value);
     ok = http_headers_add(r->headers, buf_z(&line), e);
     buf_clear(&line);
@@ -27,11 +27,13 @@ static bool make_headers(struct remote *r, const struct remote_opts *o, struct e
         err_prefix(e, "--api_key or OPENAI_API_KEY");
         return false;
     }
-    if (o->organization && o->organization[0] && !add_header(r, e, "OpenAI-Organization: ", o->organization)) {
+    if (o->organization && o->organization[0] &&
+        !add_header(r, e, "OpenAI-Organization: ", o->organization)) {
         err_prefix(e, "--organization");
         return false;
     }
-    return add_header(r, e, "Content-Type: application/json", "") && add_header(r, e, "Expect:", "");
+    return add_header(r, e, "Content-Type: application/json", "") &&
+           add_header(r, e, "Expect:", "");
 }
 
 static bool read_extra_body(struct remote *r, const char *text, struct err *e)
@@ -44,10 +46,13 @@ static bool read_extra_body(struct remote *r, const char *text, struct err *e)
         return false;
     }
     if (json_type(r->extra) != JSON_OBJECT)
-        return err_set(e, ERR_INPUT, "--extra_body is %s; a JSON object is wanted, as '{\"min_p\": 0.05}'",
+        return err_set(e, ERR_INPUT,
+                       "--extra_body is %s; a JSON object is wanted, as '{\"min_p\": 0.05}'",
                        json_type_name(json_type(r->extra)));
     if (json_get(r->extra, "stream") || json_get(r->extra, "n"))
-        return err_set(e, ERR_INPUT, "--extra_body may not set \"stream\" or \"n\"; use --no_stream and --n_samples");
+        return err_set(
+            e, ERR_INPUT,
+            "--extra_body may not set \"stream\" or \"n\"; use --no_stream and --n_samples");
     return true;
 }
 
@@ -57,11 +62,13 @@ static bool open_servers(struct remote *r, const struct remote_opts *o, struct e
     int n = o->base_url.n;
 
     if (n == 0 && !(from_env && from_env[0]))
-        return err_set(e, ERR_INPUT, "--base_url is needed: the address of the server, as --base_url "
-                                     "http://127.0.0.1:8000/v1");
+        return err_set(e, ERR_INPUT,
+                       "--base_url is needed: the address of the server, as --base_url "
+                       "http://127.0.0.1:8000/v1");
     r->servers = xcalloc((size_t)MAX(1, n), sizeof(*r->servers));
     for (r->n_servers = 0; r->n_servers < MAX(1, n); r->n_servers++)
-        if (!remote_server_init(&r->servers[r->n_servers], n ? o->base_url.items[r->n_servers] : from_env, e)) {
+        if (!remote_server_init(&r->servers[r->n_servers],
+                                n ? o->base_url.items[r->n_servers] : from_env, e)) {
             remote_server_clear(&r->servers[r->n_servers]);
             return false;
         }
@@ -93,8 +100,10 @@ static bool judge_server(struct remote *r, struct remote_server *s, struct err *
 
     if (s->status == 401 || s->status == 403) {
         remote_words(r, buf_str(&s->body), words, sizeof(words));
-        return err_set(e, ERR_INPUT, "%s refuses the key (HTTP %d: %s); give one with --api_key or OPENAI_API_KEY",
-                       s->name, s->status, words);
+        return err_set(
+            e, ERR_INPUT,
+            "%s refuses the key (HTTP %d: %s); give one with --api_key or OPENAI_API_KEY", s->name,
+            s->status, words);
     }
     if (s->n_refused_connections > 0 || !s->is_up) {
         s->n_refused_connections = 1;
@@ -103,15 +112,16 @@ static bool judge_server(struct remote *r, struct remote_server *s, struct err *
     }
     is_served = remote_server_serves(s, r->model, &names, &n_served, &only);
     if (s->status != 200 || n_served < 0) {
-        log_warn("%s has no list of models (HTTP %d at %s); the model's name is not checked", s->name, s->status,
-                 s->models_url);
-        ok = r->model[0] || err_set(e, ERR_INPUT, "%s does not say what it serves: give --model_name", s->name);
+        log_warn("%s has no list of models (HTTP %d at %s); the model's name is not checked",
+                 s->name, s->status, s->models_url);
+        ok = r->model[0] ||
+             err_set(e, ERR_INPUT, "%s does not say what it serves: give --model_name", s->name);
     } else if (!is_served && r->model[0]) {
         ok = err_set(e, ERR_INPUT, "%s does not serve \"%s\"; it serves: %s", s->name, r->model,
                      names.len ? buf_z(&names) : "nothing");
     } else if (!is_served) {
-        ok = err_set(e, ERR_INPUT, "%s serves several models: choose one with --model_name (%s)", s->name,
-                     buf_z(&names));
+        ok = err_set(e, ERR_INPUT, "%s serves several models: choose one with --model_name (%s)",
+                     s->name, buf_z(&names));
     } else {
         if (!r->model[0]) {
             free(r->model);
@@ -135,12 +145,14 @@ static bool judge_servers(struct remote *r, struct err *e)
         struct remote_server *s = &r->servers[i];
 
         if (r->n_servers == 1 && s->n_refused_connections > 0)
-            return err_set(e, ERR_REMOTE, "no server at %s: %s. Is it running, and is --base_url right?", s->name,
+            return err_set(e, ERR_REMOTE,
+                           "no server at %s: %s. Is it running, and is --base_url right?", s->name,
                            s->detail);
         if (!judge_server(r, s, e))
             return false;
         n_up += s->is_up;
-        if (s->max_model_len > 0 && (r->base.max_model_len == 0 || s->max_model_len < r->base.max_model_len))
+        if (s->max_model_len > 0 &&
+            (r->base.max_model_len == 0 || s->max_model_len < r->base.max_model_len))
             r->base.max_model_len = s->max_model_len;
     }
     if (n_up == 0)
@@ -159,7 +171,8 @@ static void set_limits(struct remote *r, const struct remote_opts *o)
 {
     r->max_workers = http_max_connections(o->max_workers);
     if (r->max_workers < o->max_workers)
-        log_warn("this process may open so few files that --max_workers is %d instead of %d (see ulimit -n)",
+        log_warn("this process may open so few files that --max_workers is %d instead of %d (see "
+                 "ulimit -n)",
                  r->max_workers, o->max_workers);
     r->max_retries = o->max_retries;
     r->stream = o->stream;
@@ -190,7 +203,8 @@ struct generator *generator_remote_open(const struct remote_opts *o, struct err 
     if (!judge_servers(r, e))
         goto fail;
     r->base.model_name = r->model;
-    r->body_opts = (struct remote_body_opts){r->model, o->stream, o->send_seed, o->strict_openai, r->extra};
+    r->body_opts =
+        (struct remote_body_opts){r->model, o->stream, o->send_seed, o->strict_openai, r->extra};
     return &r->base;
 
 fail:

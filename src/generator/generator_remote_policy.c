@@ -18,7 +18,8 @@ enum fail_class remote_class_of_status(int status)
 
 bool remote_is_retryable(enum fail_class c)
 {
-    return c == FAIL_CONNECT || c == FAIL_TIMEOUT || c == FAIL_RATE || c == FAIL_SERVER || c == FAIL_MALFORMED;
+    return c == FAIL_CONNECT || c == FAIL_TIMEOUT || c == FAIL_RATE || c == FAIL_SERVER ||
+           c == FAIL_MALFORMED;
 }
 
 bool remote_is_refusal(int status)
@@ -121,14 +122,15 @@ static int number_before(struct str s, const char *words)
 void remote_context_numbers(struct str message, int max_tokens, int *n_context, int *n_prompt)
 {
     static const char *const after_context[] = {
-        "maximum context length", "max context length", "context window", "context size", "maximum model length",
-        "\"n_ctx\"",
+        "maximum context length", "max context length",   "context window",
+        "context size",           "maximum model length", "\"n_ctx\"",
     };
     static const char *const before_prompt[] = {
-        "in the messages", "in your prompt", "input tokens", "tokens from the input", "in the prompt",
-        "tokens in the messages", "prompt tokens", "tokens in your prompt",
+        "in the messages", "in your prompt",         "input tokens",  "tokens from the input",
+        "in the prompt",   "tokens in the messages", "prompt tokens", "tokens in your prompt",
     };
-    static const char *const after_prompt[] = {"resulted in", "prompt contains", "\"n_prompt_tokens\""};
+    static const char *const after_prompt[] = {"resulted in", "prompt contains",
+                                               "\"n_prompt_tokens\""};
     char text[2048];
     struct str low = lowered(message, text, sizeof(text));
     int n_total;
@@ -151,7 +153,8 @@ void remote_context_numbers(struct str message, int max_tokens, int *n_context, 
 
 void remote_window_init(struct remote_window *w, int max, int64_t now_ms)
 {
-    *w = (struct remote_window){.size = max, .max = max, .refused_ms = now_ms - WINDOW_STEP_MS, .grown_ms = now_ms};
+    *w = (struct remote_window){
+        .size = max, .max = max, .refused_ms = now_ms - WINDOW_STEP_MS, .grown_ms = now_ms};
 }
 
 void remote_window_refused(struct remote_window *w, int n_running, int64_t now_ms)

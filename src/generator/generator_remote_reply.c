@@ -1,5 +1,5 @@
-/* generator_remote_reply.c - see generator_remote_reply.h. Chunks are many and small, so they are read by the
- * scanner and not into trees. */
+/* generator_remote_reply.c - see generator_remote_reply.h. Chunks are many and small, so they are
+ * read by the scanner and not into trees. */
 #include "generator/generator_remote_reply.h"
 
 #include "formats/json_scan.h"
@@ -80,7 +80,8 @@ void remote_error_text(struct str body, struct buf *out)
         buf_addc(out, (unsigned char)body.ptr[i] < 0x20 ? ' ' : body.ptr[i]);
 }
 
-/* --- pieces of the JSON ------------------------------------------------------------------------- */
+/* --- pieces of the JSON -------------------------------------------------------------------------
+ */
 
 static int small_int(struct str raw)
 {
@@ -95,13 +96,14 @@ static void read_usage(struct remote_reply *r, struct str raw)
         return;
     r->n_prompt_tokens = small_int(json_scan_get(raw, "prompt_tokens"));
     r->n_completion_tokens = small_int(json_scan_get(raw, "completion_tokens"));
-    r->n_cached_tokens = small_int(json_scan_get(json_scan_get(raw, "prompt_tokens_details"), "cached_tokens"));
-    r->n_reasoning_tokens =
-        small_int(json_scan_get(json_scan_get(raw, "completion_tokens_details"), "reasoning_tokens"));
+    r->n_cached_tokens =
+        small_int(json_scan_get(json_scan_get(raw, "prompt_tokens_details"), "cached_tokens"));
+    r->n_reasoning_tokens = small_int(
+        json_scan_get(json_scan_get(raw, "completion_tokens_details"), "reasoning_tokens"));
 }
 
-/* content, reasoning and the like of a message or a delta. Servers that send reasoning under both of its
- * names mean one text. */
+/* content, reasoning and the like of a message or a delta. Servers that send reasoning under both
+ * of its names mean one text. */
 static bool read_message(struct remote_reply *r, struct str message)
 {
     struct json_scan s = json_scan(message);
@@ -116,7 +118,8 @@ static bool read_message(struct remote_reply *r, struct str message)
                 return fail(r, FAIL_MALFORMED, "content is not a string");
         } else if (json_scan_key_is(&s, "reasoning") && json_raw_is_string(s.value)) {
             reasoning = s.value;
-        } else if (json_scan_key_is(&s, "reasoning_content") && json_raw_is_string(s.value) && reasoning.len == 0) {
+        } else if (json_scan_key_is(&s, "reasoning_content") && json_raw_is_string(s.value) &&
+                   reasoning.len == 0) {
             reasoning = s.value;
         } else if (json_scan_key_is(&s, "tool_calls") && s.value.len > 2 && s.value.ptr[0] == '[') {
             r->has_content = true;
@@ -127,7 +130,8 @@ static bool read_message(struct remote_reply *r, struct str message)
         r->has_reasoning = has_text = true;
     }
     r->n_chunks += has_text;
-    return !(r->text.failed || r->reasoning.failed) || fail(r, FAIL_MALFORMED, "the answer is longer than %d bytes", MAX_REPLY_BYTES);
+    return !(r->text.failed || r->reasoning.failed) ||
+           fail(r, FAIL_MALFORMED, "the answer is longer than %d bytes", MAX_REPLY_BYTES);
 }
 
 static bool read_choice(struct remote_reply *r, struct str choice)
@@ -140,7 +144,8 @@ static bool read_choice(struct remote_reply *r, struct str choice)
         if (json_scan_key_is(&s, "delta") || json_scan_key_is(&s, "message")) {
             if (s.value.ptr[0] == '{' && !read_message(r, s.value))
                 return false;
-        } else if (json_scan_key_is(&s, "text") && json_raw_str(s.value, &r->text)) { /* of /v1/completions */
+        } else if (json_scan_key_is(&s, "text") &&
+                   json_raw_str(s.value, &r->text)) { /* of /v1/completions */
             r->has_content = true;
             r->n_chunks++;
         } else if (json_scan_key_is(&s, "finish_reason") && json_raw_is_string(s.value)) {
@@ -168,7 +173,8 @@ static bool read_choices(struct remote_reply *r, struct str raw)
 static bool read_error(struct remote_reply *r, struct str text)
 {
     struct str inner = json_scan_get(text, "error");
-    int code = small_int(json_scan_get(inner.len > 0 && inner.ptr[0] == '{' ? inner : text, "code"));
+    int code =
+        small_int(json_scan_get(inner.len > 0 && inner.ptr[0] == '{' ? inner : text, "code"));
 
     r->error_status = code >= 400 && code < 600 ? code : 500;
     r->fail_class = remote_class_of_status(r->error_status);
@@ -208,7 +214,8 @@ static bool read_object(struct remote_reply *r, struct str text, bool *has_choic
     return true;
 }
 
-/* --- the two forms ------------------------------------------------------------------------------ */
+/* --- the two forms ------------------------------------------------------------------------------
+ */
 
 static bool take_events(struct remote_reply *r, struct str bytes)
 {
@@ -223,7 +230,8 @@ static bool take_events(struct remote_reply *r, struct str bytes)
         if (!read_object(r, data, &has_choices))
             return false;
     }
-    return !r->sse.failed || fail(r, FAIL_MALFORMED, "an event is longer than %d bytes", MAX_REPLY_BYTES);
+    return !r->sse.failed ||
+           fail(r, FAIL_MALFORMED, "an event is longer than %d bytes", MAX_REPLY_BYTES);
 }
 
 bool remote_reply_take(struct remote_reply *r, const struct http_head *head, struct str bytes)
@@ -236,7 +244,8 @@ bool remote_reply_take(struct remote_reply *r, const struct http_head *head, str
     if (head->is_event_stream)
         return take_events(r, bytes);
     buf_add_str(&r->body, bytes);
-    return !r->body.failed || fail(r, FAIL_MALFORMED, "the body is longer than %d bytes", MAX_REPLY_BYTES);
+    return !r->body.failed ||
+           fail(r, FAIL_MALFORMED, "the body is longer than %d bytes", MAX_REPLY_BYTES);
 }
 
 static bool end_stream(struct remote_reply *r, bool is_whole)
@@ -271,7 +280,9 @@ bool remote_reply_end(struct remote_reply *r, const struct http_head *head, bool
         return false;
     if (!(head->is_event_stream ? end_stream(r, is_whole) : end_body(r, is_whole)))
         return false;
-    if (str_eqz(buf_str(&r->finish_reason), "abort") || str_eqz(buf_str(&r->finish_reason), "error"))
-        return fail(r, FAIL_SERVER, "the server gave the answer up (finish_reason \"%s\")", buf_z(&r->finish_reason));
+    if (str_eqz(buf_str(&r->finish_reason), "abort") ||
+        str_eqz(buf_str(&r->finish_reason), "error"))
+        return fail(r, FAIL_SERVER, "the server gave the answer up (finish_reason \"%s\")",
+                    buf_z(&r->finish_reason));
     return true;
 }

@@ -14,9 +14,10 @@
 struct remote_reply {
     struct buf text, reasoning, finish_reason, stop_text, model;
     bool has_reasoning, has_content, has_finish_reason, has_done_mark;
-    int n_prompt_tokens, n_completion_tokens, n_cached_tokens, n_reasoning_tokens; /* -1: not said */
-    int n_chunks;          /* pieces of text so far: about as many tokens */
-    struct buf body;       /* a body that is no stream */
+    int n_prompt_tokens, n_completion_tokens, n_cached_tokens,
+        n_reasoning_tokens; /* -1: not said */
+    int n_chunks;           /* pieces of text so far: about as many tokens */
+    struct buf body;        /* a body that is no stream */
     struct sse_reader sse;
     enum fail_class fail_class; /* of an error inside a stream */
     int error_status;           /* its code; 0: none */

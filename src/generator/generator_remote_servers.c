@@ -5,7 +5,12 @@
 #include "base/log.h"
 #include "formats/json.h"
 
-enum { PROBE_FIRST_MS = 1000, PROBE_MOST_MS = 10000, MAX_MODELS_BYTES = 16 << 20, CONNECT_FAILURES = 2 };
+enum {
+    PROBE_FIRST_MS = 1000,
+    PROBE_MOST_MS = 10000,
+    MAX_MODELS_BYTES = 16 << 20,
+    CONNECT_FAILURES = 2
+};
 
 static void drop_end(struct str *s, const char *end)
 {
@@ -48,11 +53,14 @@ bool remote_server_init(struct remote_server *s, const char *base_url, struct er
     if (str_find(url, STR("://"), 0) < 0) {
         buf_addz(&full, "http://");
     } else if (!str_starts(url, "http://") && !str_starts(url, "https://")) {
-        return err_set(e, ERR_INPUT, "--base_url %s: only http:// and https:// are spoken", base_url);
+        return err_set(e, ERR_INPUT, "--base_url %s: only http:// and https:// are spoken",
+                       base_url);
     }
     if (strpbrk(base_url, "?# \t\r\n"))
-        return err_set(e, ERR_INPUT, "--base_url %s: a blank, \"?\" or \"#\" has no place in it; name the server "
-                                     "as http://HOST:PORT/v1", base_url);
+        return err_set(e, ERR_INPUT,
+                       "--base_url %s: a blank, \"?\" or \"#\" has no place in it; name the server "
+                       "as http://HOST:PORT/v1",
+                       base_url);
     buf_add_str(&full, url);
     url = buf_str(&full);
     while (str_ends(url, "/"))
@@ -97,8 +105,8 @@ static bool take_models(void *ctx, const struct http_head *head, struct str byte
     return !s->body.failed;
 }
 
-void remote_server_probe(struct remote_server *s, struct http_client *http, const struct http_headers *headers,
-                         int timeout_ms)
+void remote_server_probe(struct remote_server *s, struct http_client *http,
+                         const struct http_headers *headers, int timeout_ms)
 {
     struct http_request r = {
         .url = s->models_url,
@@ -114,8 +122,8 @@ void remote_server_probe(struct remote_server *s, struct http_client *http, cons
     http_client_start(http, &r);
 }
 
-bool remote_server_serves(struct remote_server *s, const char *model, struct buf *names, int *n_served,
-                          struct buf *only_name)
+bool remote_server_serves(struct remote_server *s, const char *model, struct buf *names,
+                          int *n_served, struct buf *only_name)
 {
     struct err ignored = ERR_INIT;
     struct json *tree = json_parse(buf_str(&s->body), &ignored);
@@ -158,7 +166,8 @@ void remote_server_unreachable(struct remote_server *s, const char *detail, int6
     s->next_probe_ms = now_ms + s->probe_delay_ms;
     s->is_up = false;
     s->down_since_ms = now_ms;
-    log_warn("%s cannot be reached (%s); it gets no requests until it answers again", s->name, detail);
+    log_warn("%s cannot be reached (%s); it gets no requests until it answers again", s->name,
+             detail);
 }
 
 void remote_server_reached(struct remote_server *s)

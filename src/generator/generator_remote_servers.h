@@ -16,12 +16,12 @@
 #include "net/http_client.h"
 
 struct remote_server {
-    int kind; /* REMOTE_SERVER: tells an http_done's ctx from that of a call */
+    int kind;   /* REMOTE_SERVER: tells an http_done's ctx from that of a call */
     char *name; /* the base URL without user and password: for people and result rows */
     char *chat_url, *completions_url, *models_url;
     bool is_up;
-    int n_running;    /* requests under way */
-    uint64_t n_begun; /* breaks ties: the one that had fewer */
+    int n_running;             /* requests under way */
+    uint64_t n_begun;          /* breaks ties: the one that had fewer */
     int n_refused_connections; /* in a row */
     int64_t down_since_ms, next_probe_ms;
     int probe_delay_ms;
@@ -40,13 +40,13 @@ bool remote_server_init(struct remote_server *s, const char *base_url, struct er
 void remote_server_clear(struct remote_server *s);
 
 /* Asks for the list of models; the answer comes as an http_done with the server as ctx. */
-void remote_server_probe(struct remote_server *s, struct http_client *http, const struct http_headers *headers,
-                         int timeout_ms);
+void remote_server_probe(struct remote_server *s, struct http_client *http,
+                         const struct http_headers *headers, int timeout_ms);
 
-/* Reads the list that a probe brought: whether `model` is served (max_model_len is then set); `names` gets
- * what is served, with commas. *n_served -1: the answer is no list. */
-bool remote_server_serves(struct remote_server *s, const char *model, struct buf *names, int *n_served,
-                          struct buf *only_name);
+/* Reads the list that a probe brought: whether `model` is served (max_model_len is then set);
+ * `names` gets what is served, with commas. *n_served -1: the answer is no list. */
+bool remote_server_serves(struct remote_server *s, const char *model, struct buf *names,
+                          int *n_served, struct buf *only_name);
 
 void remote_server_unreachable(struct remote_server *s, const char *detail, int64_t now_ms);
 void remote_server_reached(struct remote_server *s);

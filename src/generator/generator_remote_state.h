@@ -30,14 +30,15 @@ struct remote {
     int n_servers;
     struct remote_window window;
     struct remote_heap waiting, resting;
-    struct remote_call *calls; /* all */
+    struct remote_call *calls;  /* all */
     struct remote_call **ended; /* in order of ending, [n_ended], from ended_at on */
     int n_ended, ended_at, cap_ended;
-    struct remote_call **news;  /* calls with untold text, [n_news]; NULL: it has ended */
+    struct remote_call **news; /* calls with untold text, [n_news]; NULL: it has ended */
     int n_news, cap_news;
     int n_running;
     int64_t n_submitted;
-    struct map prompt_tokens; /* prompt_key to tokens, as servers told: later samples are clamped beforehand */
+    struct map prompt_tokens; /* prompt_key to tokens, as servers told: later samples are clamped
+                                 beforehand */
     struct gen_stats stats;
     bool has_told[N_FAIL_CLASSES]; /* each class of failure is told once */
     atomic_bool is_woken;

@@ -1,8 +1,9 @@
 /* http_client.c - see http_client.h.
  *
- * libcurl says which sockets to watch and when its timer is due; epoll watches them, so that a poll costs
- * what is ready and not what is open. Easy handles are kept and used again: making one costs more than
- * a request. The limits that libcurl lacks (first byte, silence) are checked every LIMITS_MS. */
+ * libcurl says which sockets to watch and when its timer is due; epoll watches them, so that a poll
+ * costs what is ready and not what is open. Easy handles are kept and used again: making one costs
+ * more than a request. The limits that libcurl lacks (first byte, silence) are checked every
+ * LIMITS_MS. */
 #include "net/http_client.h"
 
 #include <curl/curl.h>
@@ -34,7 +35,8 @@ struct http_client {
     int64_t timer_us;  /* when libcurl wants to be called; -1: not */
     int64_t limits_us; /* of the last check */
     struct http_transfer *active, *idle;
-    struct http_transfer **late; /* those that the last check found over a limit: still to be handed out */
+    struct http_transfer *
+        *late; /* those that the last check found over a limit: still to be handed out */
     enum http_outcome *late_why;
     int n_late, cap_late;
 };
@@ -86,7 +88,8 @@ void http_headers_close(struct http_headers *h)
     free(h);
 }
 
-/* --- what libcurl calls ------------------------------------------------------------------------- */
+/* --- what libcurl calls -------------------------------------------------------------------------
+ */
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *known)
 {
@@ -99,7 +102,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *kn
         return 0;
     }
     ev.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-    if (epoll_ctl(c->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &ev) != 0 && errno == EEXIST)
+    if (epoll_ctl(c->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &ev) != 0 &&
+        errno == EEXIST)
         epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, fd, &ev);
     curl_multi_assign(c->multi, fd, c);
     return 0;
@@ -120,7 +124,8 @@ static void read_head(struct http_transfer *t)
 
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
-    t->head = (struct http_head){(int)status, type && strncasecmp(type, "text/event-stream", 17) == 0};
+    t->head =
+        (struct http_head){(int)status, type && strncasecmp(type, "text/event-stream", 17) == 0};
     t->has_head = true;
 }
 
@@ -136,7 +141,8 @@ static size_t on_write(char *ptr, size_t size, size_t n, void *ctx)
     return t->r.on_body(t->r.ctx, &t->head, (struct str){ptr, size * n}) ? size * n : 0;
 }
 
-/* --- transfers ---------------------------------------------------------------------------------- */
+/* --- transfers ----------------------------------------------------------------------------------
+ */
 
 static struct http_transfer *take_transfer(struct http_client *c)
 {
@@ -193,7 +199,8 @@ struct http_transfer *http_client_start(struct http_client *c, const struct http
     t->curl_error[0] = '\0';
     curl_easy_setopt(t->easy, CURLOPT_URL, r->url);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, r->headers->list);
-    curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, r->connect_ms > 0 ? (long)r->connect_ms : 300000L);
+    curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     r->connect_ms > 0 ? (long)r->connect_ms : 300000L);
     if (r->is_post) {
         curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
@@ -213,7 +220,8 @@ void http_client_cancel(struct http_client *c, struct http_transfer *t)
     give_transfer(c, t);
 }
 
-/* --- what ended --------------------------------------------------------------------------------- */
+/* --- what ended ---------------------------------------------------------------------------------
+ */
 
 static enum http_outcome outcome_of(CURLcode code, const struct http_transfer *t)
 {
@@ -237,7 +245,8 @@ static enum http_outcome outcome_of(CURLcode code, const struct http_transfer *t
     }
 }
 
-static void fill_done(struct http_transfer *t, enum http_outcome outcome, const char *detail, struct http_done *d)
+static void fill_done(struct http_transfer *t, enum http_outcome outcome, const char *detail,
+                      struct http_done *d)
 {
     long status = 0;
     curl_off_t retry_after = 0;
@@ -270,7 +279,8 @@ static int take_ended(struct http_client *c, struct http_done *done, int cap)
             continue;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
         t = (struct http_transfer *)(void *)private;
-        fill_done(t, outcome_of(code, t), t->curl_error[0] ? t->curl_error : curl_easy_strerror(code), &done[n++]);
+        fill_done(t, outcome_of(code, t),
+                  t->curl_error[0] ? t->curl_error : curl_easy_strerror(code), &done[n++]);
         http_client_cancel(c, t);
     }
     return n;
@@ -306,7 +316,8 @@ static void check_limits(struct http_client *c)
             if (c->n_late == c->cap_late) {
                 c->cap_late = c->cap_late ? 2 * c->cap_late : 64;
                 c->late = xrealloc(c->late, (size_t)c->cap_late * sizeof(struct http_transfer *));
-                c->late_why = xrealloc(c->late_why, (size_t)c->cap_late * sizeof(enum http_outcome));
+                c->late_why =
+                    xrealloc(c->late_why, (size_t)c->cap_late * sizeof(enum http_outcome));
             }
             c->late[c->n_late] = t;
             c->late_why[c->n_late++] = why;
@@ -325,9 +336,11 @@ static int take_late(struct http_client *c, struct http_done *done, int cap)
         if (!t) /* it ended or was cancelled since */
             continue;
         if (why == HTTP_SLOW_TOTAL)
-            snprintf(detail, sizeof(detail), "no end of the response within %.3g s", t->r.total_ms / 1e3);
+            snprintf(detail, sizeof(detail), "no end of the response within %.3g s",
+                     t->r.total_ms / 1e3);
         else if (why == HTTP_SLOW_FIRST_BYTE)
-            snprintf(detail, sizeof(detail), "no first byte within %.3g s", t->r.first_byte_ms / 1e3);
+            snprintf(detail, sizeof(detail), "no first byte within %.3g s",
+                     t->r.first_byte_ms / 1e3);
         else
             snprintf(detail, sizeof(detail), "nothing arrived for %.3g s", t->r.silence_ms / 1e3);
         fill_done(t, why, detail, &done[n++]);
@@ -336,7 +349,8 @@ static int take_late(struct http_client *c, struct http_done *done, int cap)
     return n;
 }
 
-/* --- polling ------------------------------------------------------------------------------------ */
+/* --- polling ------------------------------------------------------------------------------------
+ */
 
 static int wait_ms(const struct http_client *c, int timeout_ms)
 {
@@ -398,7 +412,8 @@ void http_client_wake(struct http_client *c)
         return; /* the counter is full: a wake-up is pending anyway */
 }
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------------
+ */
 
 struct http_client *http_client_open(int max_connections, struct err *e)
 {
@@ -409,7 +424,8 @@ struct http_client *http_client_open(int max_connections, struct err *e)
     c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ev.data.fd = c->wake_fd;
-    if (c->epoll_fd < 0 || c->wake_fd < 0 || epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, c->wake_fd, &ev) != 0) {
+    if (c->epoll_fd < 0 || c->wake_fd < 0 ||
+        epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, c->wake_fd, &ev) != 0) {
         err_set_errno(e, "epoll");
         goto fail;
     }

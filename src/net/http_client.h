@@ -19,8 +19,8 @@ struct http_transfer;
 struct http_client *http_client_open(int max_connections, struct err *e) MUST_CHECK;
 void http_client_close(struct http_client *c); /* NULL is fine; what is under way is dropped */
 
-/* How many connections this process may hold, after raising its limit of open files as far as it goes;
- * at most n_wanted. Some are left for files. */
+/* How many connections this process may hold, after raising its limit of open files as far as it
+ * goes; at most n_wanted. Some are left for files. */
 int http_max_connections(int n_wanted);
 
 /* A list of header lines for many requests. Lines with line ends inside are refused. */
@@ -64,10 +64,10 @@ enum http_outcome {
 struct http_done {
     void *ctx;
     enum http_outcome outcome;
-    int status;              /* 0: no response line came */
-    int64_t retry_after_ms;  /* Retry-After, in seconds or as a date; -1: absent */
+    int status;                      /* 0: no response line came */
+    int64_t retry_after_ms;          /* Retry-After, in seconds or as a date; -1: absent */
     int64_t first_byte_us, total_us; /* since the start; first_byte_us -1: none came */
-    char detail[160];        /* in words, for all but HTTP_COMPLETE */
+    char detail[160];                /* in words, for all but HTTP_COMPLETE */
 };
 
 /* Starts a request. It lives until its http_done or until http_client_cancel. */
@@ -76,4 +76,5 @@ void http_client_cancel(struct http_client *c, struct http_transfer *t); /* no h
 
 /* Waits up to timeout_ms for traffic, moves it, and hands out what ended: up to cap. */
 int http_client_poll(struct http_client *c, int timeout_ms, struct http_done *done, int cap);
-void http_client_wake(struct http_client *c); /* ends a poll early; any thread, any signal handler */
+void http_client_wake(
+    struct http_client *c); /* ends a poll early; any thread, any signal handler */

@@ -54,13 +54,18 @@ static bool refuse(const struct reading *r, struct err *e, const char *fmt, ...)
 static bool refuse_json(const struct reading *r, const struct json_scan *s, struct err *e)
 {
     if (s->close == ']' || (!s->close && r->line.len && r->line.ptr[0] == '['))
-        return refuse(r, e, "a JSON array; JSON Lines are wanted, one object on each line "
-                            "(jq -c '.[]' FILE writes them)");
-    if (r->line_no == 1 && r->line.len && (r->line.ptr[0] == 'P' || r->line.ptr[0] == '\x1f' || r->line.ptr[0] == '\x89'))
-        return refuse(r, e, "not JSON; is the file compressed, or Parquet? JSON Lines are wanted, one object on each line");
+        return refuse(r, e,
+                      "a JSON array; JSON Lines are wanted, one object on each line "
+                      "(jq -c '.[]' FILE writes them)");
+    if (r->line_no == 1 && r->line.len &&
+        (r->line.ptr[0] == 'P' || r->line.ptr[0] == '\x1f' || r->line.ptr[0] == '\x89'))
+        return refuse(r, e,
+                      "not JSON; is the file compressed, or Parquet? JSON Lines are wanted, one "
+                      "object on each line");
     if (str_eqz(r->line, "{"))
-        return refuse(r, e, "the object goes on over several lines; JSON Lines are wanted, one object on "
-                            "each line (jq -c . FILE writes them)");
+        return refuse(r, e,
+                      "the object goes on over several lines; JSON Lines are wanted, one object on "
+                      "each line (jq -c . FILE writes them)");
     return refuse(r, e, "not a JSON object: %s at column %zu", s->fault, s->at + 1);
 }
 
@@ -98,8 +103,10 @@ static bool read_fields(struct reading *r, struct err *e)
             return refuse(r, e, "more than %d fields", MAX_FIELDS);
         seen[n++] = s.key;
         if (is_one_of(r->keys->refused, &s))
-            return refuse(r, e, "the field \"" STR_FMT "\" is one that results add; rename it "
-                                "(is this a result file?)", STR_ARG(s.key));
+            return refuse(r, e,
+                          "the field \"" STR_FMT "\" is one that results add; rename it "
+                          "(is this a result file?)",
+                          STR_ARG(s.key));
         r->n_to_rename += is_one_of(r->keys->renamed, &s);
         if (json_scan_key_is(&s, "doc_id"))
             r->id = s.value;
@@ -184,8 +191,9 @@ static bool index_id(struct reading *r, struct doc *doc, int index, struct err *
 
     if (doc->has_id) {
         first = map_add(&r->f->by_id, doc->id, index, &is_new);
-        return is_new || refuse(r, e, "doc_id \"" STR_FMT "\" stands in line %zu already; every "
-                                      "problem needs an id of its own",
+        return is_new || refuse(r, e,
+                                "doc_id \"" STR_FMT "\" stands in line %zu already; every "
+                                "problem needs an id of its own",
                                 STR_ARG(doc->id), r->f->docs.items[first].line_no);
     }
     base = doc->id = id_of_content(r, doc);
@@ -195,8 +203,10 @@ static bool index_id(struct reading *r, struct doc *doc, int index, struct err *
         map_set(&r->f->copies, base, copy);
     }
     map_add(&r->f->by_id, doc->id, index, &is_new);
-    return is_new || refuse(r, e, "its content gives the id \"" STR_FMT "\", which another line has as "
-                                  "doc_id; give this line a doc_id too", STR_ARG(doc->id));
+    return is_new || refuse(r, e,
+                            "its content gives the id \"" STR_FMT "\", which another line has as "
+                            "doc_id; give this line a doc_id too",
+                            STR_ARG(doc->id));
 }
 
 static void index_prompt(struct docs_file *f, int index)
@@ -243,8 +253,10 @@ static bool read_line(struct reading *r, struct err *e)
     struct doc *doc;
 
     if (r->line.len > DOC_MAX_LINE_BYTES)
-        return refuse(r, e, "the line has %zu bytes; at most %d are taken. JSON Lines are wanted, one "
-                            "problem on each line", r->line.len, DOC_MAX_LINE_BYTES);
+        return refuse(r, e,
+                      "the line has %zu bytes; at most %d are taken. JSON Lines are wanted, one "
+                      "problem on each line",
+                      r->line.len, DOC_MAX_LINE_BYTES);
     if (r->f->docs.n == MAX_DOCS)
         return refuse(r, e, "more than %d problems", MAX_DOCS);
     if (!read_fields(r, e))

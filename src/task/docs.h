@@ -1,10 +1,10 @@
 /* docs.h - the problems of a benchmark, from a JSONL file: one object on each line.
  *
  * A doc keeps its line as it was written, so that all its fields travel into the results byte for
- * byte. Every doc has an id: the field doc_id (a string or a whole number), or else one made from its
- * content: 16 hexadecimal digits of SipHash-2-4 (key 0, 0) over the prompt, a zero byte and the raw
- * JSON text of the answer. Rows that are alike in both get "-2", "-3", ... in file order. So an id
- * outlives reordering the file and adding rows to it.
+ * byte. Every doc has an id: the field doc_id (a string or a whole number), or else one made from
+ * its content: 16 hexadecimal digits of SipHash-2-4 (key 0, 0) over the prompt, a zero byte and the
+ * raw JSON text of the answer. Rows that are alike in both get "-2", "-3", ... in file order. So an
+ * id outlives reordering the file and adding rows to it.
  *
  * After docs_open nothing changes: any thread may read. Memory is the docs' own. */
 #pragma once
@@ -31,16 +31,16 @@ struct docs {
     struct doc *items;
     int n;
     int n_without_answer;
-    int n_renamed; /* fields that now begin with "input_" */
+    int n_renamed;   /* fields that now begin with "input_" */
     char sha256[65]; /* of the file's bytes, in hexadecimal */
 };
 
 struct docs_keys {
-    const char *prompt;          /* field of the prompt, "prompt" */
-    const char *answer;          /* field of the reference answer, "answer" */
-    /* Names that a result row adds; each list ends with NULL or is NULL. A line with a refused one is an
-     * error (the file is no benchmark but a result); a line with a renamed one keeps the field under
-     * "input_<name>". */
+    const char *prompt; /* field of the prompt, "prompt" */
+    const char *answer; /* field of the reference answer, "answer" */
+    /* Names that a result row adds; each list ends with NULL or is NULL. A line with a refused one
+     * is an error (the file is no benchmark but a result); a line with a renamed one keeps the
+     * field under "input_<name>". */
     const char *const *refused, *const *renamed;
 };
 

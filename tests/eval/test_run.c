@@ -1,5 +1,5 @@
-/* run_jobs over the scripted generator, in one process: what is sent, in which order, with which seeds, and when
- * it stops. */
+/* run_jobs over the scripted generator, in one process: what is sent, in which order, with which
+ * seeds, and when it stops. */
 #include "test.h"
 
 #include <signal.h>
@@ -59,7 +59,8 @@ static bool diary_submit(struct generator *g, const struct gen_request *r, struc
     return generator_submit(d->inner, r, e);
 }
 
-static bool diary_poll(struct generator *g, int timeout_ms, struct gen_event *ev, int cap, int *n, struct err *e)
+static bool diary_poll(struct generator *g, int timeout_ms, struct gen_event *ev, int cap, int *n,
+                       struct err *e)
 {
     struct diary *d = diary_of(g);
 
@@ -67,8 +68,11 @@ static bool diary_poll(struct generator *g, int timeout_ms, struct gen_event *ev
     if (d->n_failed > 0) {
         err_clear(&d->err);
         err_set(&d->err, ERR_REMOTE, "by plan");
-        ev[(*n)++] = (struct gen_event){.id = d->failed_id[--d->n_failed], .kind = GEN_FAILED,
-                                        .fail_class = FAIL_SERVER, .err = &d->err, .n_attempts = 1};
+        ev[(*n)++] = (struct gen_event){.id = d->failed_id[--d->n_failed],
+                                        .kind = GEN_FAILED,
+                                        .fail_class = FAIL_SERVER,
+                                        .err = &d->err,
+                                        .n_attempts = 1};
         d->n_open--;
         return true;
     }
@@ -98,13 +102,15 @@ static void diary_close(struct generator *g)
     generator_close(diary_of(g)->inner);
 }
 
-static const struct generator_ops diary_ops = {"diary", diary_room, diary_submit, diary_poll, diary_cancel, diary_wake, diary_stats, diary_close};
+static const struct generator_ops diary_ops = {"diary",      diary_room, diary_submit, diary_poll,
+                                               diary_cancel, diary_wake, diary_stats,  diary_close};
 
 static struct diary diary;
 
 static void open_diary(double ttft_ms)
 {
-    struct scripted_opts o = {.script = "", .rule = "echo", .reply_tokens = 5, .ttft_ms = ttft_ms, .max_num_seqs = 16};
+    struct scripted_opts o = {
+        .script = "", .rule = "echo", .reply_tokens = 5, .ttft_ms = ttft_ms, .max_num_seqs = 16};
     struct err e = ERR_INIT;
 
     diary = (struct diary){.base = {.ops = &diary_ops}};
@@ -122,7 +128,10 @@ static int setup(void **state UNUSED)
         return 1;
     snprintf(input, sizeof(input), "%s/in.jsonl", folder);
     snprintf(output, sizeof(output), "%s/out.jsonl", folder);
-    if (!file_replace(input, STR("{\"prompt\":\"one\",\"doc_id\":\"a\"}\n{\"prompt\":\"two\",\"doc_id\":\"b\"}\n{\"prompt\":\"three\",\"doc_id\":\"c\"}\n"), &e))
+    if (!file_replace(input,
+                      STR("{\"prompt\":\"one\",\"doc_id\":\"a\"}\n{\"prompt\":\"two\",\"doc_id\":"
+                          "\"b\"}\n{\"prompt\":\"three\",\"doc_id\":\"c\"}\n"),
+                      &e))
         return 1;
     docs = docs_open(input, &keys, &e);
     return docs == NULL;
@@ -137,7 +146,8 @@ static int teardown(void **state UNUSED)
     return system(command);
 }
 
-static bool make_request(void *ctx UNUSED, int doc, int sample, struct arena *a, struct gen_request *r, struct err *e UNUSED)
+static bool make_request(void *ctx UNUSED, int doc, int sample, struct arena *a,
+                         struct gen_request *r, struct err *e UNUSED)
 {
     struct chat_part *part = arena_new(a, struct chat_part);
     struct chat_msg *msg = arena_new(a, struct chat_msg);
@@ -163,9 +173,14 @@ static struct run_result result;
 
 static bool run_once(int n_samples, const struct run_opts *o, struct err *e)
 {
-    struct store_opts so = {.docs = docs, .n_samples = n_samples, .prompt_key = "prompt", .response_key = "gen"};
+    struct store_opts so = {
+        .docs = docs, .n_samples = n_samples, .prompt_key = "prompt", .response_key = "gen"};
     struct store *s = store_open(output, &so, e);
-    struct run_task task = {.store = s, .n_docs = docs->n, .n_samples = n_samples, .request = make_request, .doc_name = doc_name};
+    struct run_task task = {.store = s,
+                            .n_docs = docs->n,
+                            .n_samples = n_samples,
+                            .request = make_request,
+                            .doc_name = doc_name};
     bool ok;
 
     if (!s)
@@ -260,7 +275,8 @@ TEST(a_success_ends_the_row_of_failures)
     generator_close(&diary.base);
 }
 
-/* A signal while requests are under way: they are cancelled and not counted as failed, and what has arrived stays. */
+/* A signal while requests are under way: they are cancelled and not counted as failed, and what has
+ * arrived stays. */
 TEST(a_signal_interrupts)
 {
     struct err e = ERR_INIT;
@@ -290,18 +306,25 @@ TEST(a_signal_interrupts)
 TEST(several_tasks_share_the_queue)
 {
     char second[96];
-    struct store_opts so = {.docs = docs, .n_samples = 2, .prompt_key = "prompt", .response_key = "gen"};
+    struct store_opts so = {
+        .docs = docs, .n_samples = 2, .prompt_key = "prompt", .response_key = "gen"};
     struct err e = ERR_INIT;
     struct run_task tasks[2];
     struct store_counts counts;
 
     snprintf(second, sizeof(second), "%s/out2.jsonl", folder);
     open_diary(0);
-    tasks[0] = (struct run_task){.store = store_open(output, &so, &e), .n_docs = docs->n, .n_samples = 2,
-                                  .request = make_request, .doc_name = doc_name};
+    tasks[0] = (struct run_task){.store = store_open(output, &so, &e),
+                                 .n_docs = docs->n,
+                                 .n_samples = 2,
+                                 .request = make_request,
+                                 .doc_name = doc_name};
     so.n_samples = 4;
-    tasks[1] = (struct run_task){.store = store_open(second, &so, &e), .n_docs = docs->n, .n_samples = 4,
-                                  .request = make_request, .doc_name = doc_name};
+    tasks[1] = (struct run_task){.store = store_open(second, &so, &e),
+                                 .n_docs = docs->n,
+                                 .n_samples = 4,
+                                 .request = make_request,
+                                 .doc_name = doc_name};
     CHECK_OK("run", run_jobs(tasks, 2, &no_limits, &diary.base, &result, &e), &e);
     CHECK_INT("jobs", result.n_jobs, 18);
     CHECK_INT("stored", result.n_stored, 18);
@@ -318,7 +341,8 @@ TEST(several_tasks_share_the_queue)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(sends_round_by_round_with_seeds_of_their_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(sends_round_by_round_with_seeds_of_their_own, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(asks_only_for_what_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(stops_when_too_many_fail, setup, teardown),
         cmocka_unit_test_setup_teardown(a_success_ends_the_row_of_failures, setup, teardown),

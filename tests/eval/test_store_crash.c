@@ -1,6 +1,7 @@
-/* Every end that a store can meet. A child process works on a store; before or inside its k-th call of
- * the operating system it ends at once, as by SIGKILL or a power cut, or the call fails. Then the work is done
- * again undisturbed, and the rows must be those of a run that nothing disturbed: none lost, none twice.
+/* Every end that a store can meet. A child process works on a store; before or inside its k-th call
+ * of the operating system it ends at once, as by SIGKILL or a power cut, or the call fails. Then
+ * the work is done again undisturbed, and the rows must be those of a run that nothing disturbed:
+ * none lost, none twice.
  *
  * link-wrap: write fsync fdatasync rename ftruncate
  * timeout: 300 */
@@ -16,7 +17,8 @@
 #include "generator/generator.h"
 #include "task/docs.h"
 
-/* --- the layer that fails ----------------------------------------------------------------------- */
+/* --- the layer that fails -----------------------------------------------------------------------
+ */
 
 enum mode {
     MODE_NONE,
@@ -80,19 +82,19 @@ ssize_t __wrap_write(int fd, const void *ptr, size_t n)
 }
 
 /* The other calls either happen or do not. */
-#define WRAP(call, ...) \
-    do { \
-        int result; \
-        if (is_full) \
-            return refuse(); \
-        if (!is_fatal()) \
-            return __real_##call(__VA_ARGS__); \
-        if (mode == MODE_DIE_BEFORE) \
-            _exit(77); \
-        if (mode == MODE_FAIL || mode == MODE_FAIL_TORN) \
-            return refuse(); \
-        result = __real_##call(__VA_ARGS__); \
-        _exit(result == 0 ? 77 : 78); \
+#define WRAP(call, ...)                                                                            \
+    do {                                                                                           \
+        int result;                                                                                \
+        if (is_full)                                                                               \
+            return refuse();                                                                       \
+        if (!is_fatal())                                                                           \
+            return __real_##call(__VA_ARGS__);                                                     \
+        if (mode == MODE_DIE_BEFORE)                                                               \
+            _exit(77);                                                                             \
+        if (mode == MODE_FAIL || mode == MODE_FAIL_TORN)                                           \
+            return refuse();                                                                       \
+        result = __real_##call(__VA_ARGS__);                                                       \
+        _exit(result == 0 ? 77 : 78);                                                              \
     } while (0)
 
 int __wrap_fsync(int fd)
@@ -115,7 +117,8 @@ int __wrap_ftruncate(int fd, off_t length)
     WRAP(ftruncate, fd, length);
 }
 
-/* --- the work ----------------------------------------------------------------------------------- */
+/* --- the work -----------------------------------------------------------------------------------
+ */
 
 enum { N_DOCS = 3, N_SAMPLES = 3 };
 
@@ -135,17 +138,29 @@ static struct gen_event reply_of(int doc, int sample, char *text, size_t size)
 {
     snprintf(text, size, "answer %d to %d, long enough to be torn \xe4\xbd\xa0", sample, doc);
     return (struct gen_event){
-        .kind = GEN_DONE, .text = STR(text), .finish_reason = FINISH_STOP, .finish_reason_text = STR("stop"),
-        .n_prompt_tokens = 1, .n_completion_tokens = 2, .n_cached_tokens = -1, .n_reasoning_tokens = -1,
-        .n_attempts = 1, .first_token_us = -1, .latency_us = -1,
+        .kind = GEN_DONE,
+        .text = STR(text),
+        .finish_reason = FINISH_STOP,
+        .finish_reason_text = STR("stop"),
+        .n_prompt_tokens = 1,
+        .n_completion_tokens = 2,
+        .n_cached_tokens = -1,
+        .n_reasoning_tokens = -1,
+        .n_attempts = 1,
+        .first_token_us = -1,
+        .latency_us = -1,
     };
 }
 
 /* As a run does: open, add what is missing, close. False: something failed. */
 static bool work(enum store_fsync fsync, bool repair)
 {
-    struct store_opts o = {.docs = docs, .n_samples = N_SAMPLES, .prompt_key = "prompt", .response_key = "gen",
-                           .fsync = fsync, .repair = repair};
+    struct store_opts o = {.docs = docs,
+                           .n_samples = N_SAMPLES,
+                           .prompt_key = "prompt",
+                           .response_key = "gen",
+                           .fsync = fsync,
+                           .repair = repair};
     struct err e = ERR_INIT;
     struct store *s = store_open(output, &o, &e);
     char text[100];
@@ -198,7 +213,8 @@ static int setup(void **state UNUSED)
         return 1;
     snprintf(input, sizeof(input), "%s/in.jsonl", folder);
     snprintf(output, sizeof(output), "%s/out.jsonl", folder);
-    put(input, STR("{\"prompt\":\"a\",\"answer\":1,\"doc_id\":\"a\"}\n{\"prompt\":\"b\",\"doc_id\":\"b\"}\n{\"prompt\":\"c\",\"answer\":3}\n"));
+    put(input, STR("{\"prompt\":\"a\",\"answer\":1,\"doc_id\":\"a\"}\n{\"prompt\":\"b\",\"doc_id\":"
+                   "\"b\"}\n{\"prompt\":\"c\",\"answer\":3}\n"));
     docs = docs_open(input, &keys, &e);
     return docs == NULL;
 }
@@ -250,8 +266,8 @@ static void check_all_rows(const char *name, int how, int at, const struct buf *
 }
 
 /* Every way to end, at every call, from a given start. */
-static void disturb_everywhere(const char *name, struct str start, enum store_fsync fsync, bool repair,
-                               const struct buf *want)
+static void disturb_everywhere(const char *name, struct str start, enum store_fsync fsync,
+                               bool repair, const struct buf *want)
 {
     int n_disturbed = 0;
 
@@ -329,11 +345,13 @@ TEST(a_repair)
     buf_clear(&want);
 }
 
-/* The disk is full: the error names the file, what was stored stays, the file ends in a whole line. */
+/* The disk is full: the error names the file, what was stored stays, the file ends in a whole line.
+ */
 TEST(a_full_disk)
 {
     struct buf want = undisturbed_rows(), got;
-    struct store_opts o = {.docs = docs, .n_samples = N_SAMPLES, .prompt_key = "prompt", .response_key = "gen"};
+    struct store_opts o = {
+        .docs = docs, .n_samples = N_SAMPLES, .prompt_key = "prompt", .response_key = "gen"};
     struct gen_event reply;
     struct err e = ERR_INIT;
     struct store *s;
@@ -352,7 +370,8 @@ TEST(a_full_disk)
     mode = MODE_NONE;
     CHECK("names the file", strstr(e.msg, output));
     CHECK("and the cause", strstr(e.msg, "No space left"));
-    CHECK("and the remedy", strstr(e.msg, "1 answers are safe; make room and run the same command again"));
+    CHECK("and the remedy",
+          strstr(e.msg, "1 answers are safe; make room and run the same command again"));
     err_clear(&e);
     assert_false(store_append(s, 1, 0, &reply, &e)); /* it takes no more */
     err_clear(&e);

@@ -55,7 +55,8 @@ TEST(validates)
         const char *fault = NULL;
         size_t at = 0;
 
-        CHECK_INT(texts[i].name, json_scan_valid(STR(texts[i].text), &at, &fault), texts[i].is_valid);
+        CHECK_INT(texts[i].name, json_scan_valid(STR(texts[i].text), &at, &fault),
+                  texts[i].is_valid);
         CHECK_INT(texts[i].name, fault == NULL, texts[i].is_valid);
         CHECK(texts[i].name, at <= strlen(texts[i].text));
         CHECK_INT(texts[i].name, tree != NULL, texts[i].is_valid); /* the other reader agrees */
@@ -82,7 +83,8 @@ TEST(walks_over_an_object)
 
 TEST(finds_faults_in_objects)
 {
-    static const char *const bad[] = {"{\"a\":1 \"b\":2}", "{\"a\":1", "{\"a\":}", "{\"a\":1} x", "{,}", "[1 2]", "1", ""};
+    static const char *const bad[] = {
+        "{\"a\":1 \"b\":2}", "{\"a\":1", "{\"a\":}", "{\"a\":1} x", "{,}", "[1 2]", "1", ""};
 
     for (size_t i = 0; i < LEN(bad); i++) {
         struct json_scan s = json_scan(STR(bad[i]));
@@ -113,7 +115,8 @@ static const struct {
     {"\"\\ud83d\"", "\xef\xbf\xbd"},
     {"\"\\ud83dx\"", "\xef\xbf\xbdx"},
     {"\"\\ude00\\ud83d\"", "\xef\xbf\xbd\xef\xbf\xbd"},
-    {"\"\\ud83d\\u0041\"", "\xef\xbf\xbd" "A"},
+    {"\"\\ud83d\\u0041\"", "\xef\xbf\xbd"
+                           "A"},
 };
 
 TEST(reads_strings)
@@ -132,18 +135,22 @@ TEST(knows_truth)
     static const struct {
         const char *raw;
         bool is_truthy;
-    } cases[] = {{"null", false}, {"false", false}, {"0", false}, {"0.0", false}, {"\"\"", false}, {"[]", false},
-                 {"{ }", false},  {"", false},      {"true", true}, {"1", true}, {"\"x\"", true}, {"[0]", true},
+    } cases[] = {{"null", false},    {"false", false}, {"0", false},    {"0.0", false},
+                 {"\"\"", false},    {"[]", false},    {"{ }", false},  {"", false},
+                 {"true", true},     {"1", true},      {"\"x\"", true}, {"[0]", true},
                  {"{\"a\":1}", true}};
 
     for (size_t i = 0; i < LEN(cases); i++)
         CHECK_INT(cases[i].raw, json_raw_is_truthy(STR(cases[i].raw)), cases[i].is_truthy);
 }
 
-/* Every cut of a valid text, and random bytes put into it, get the same verdict from both readers. */
+/* Every cut of a valid text, and random bytes put into it, get the same verdict from both readers.
+ */
 TEST(agrees_with_the_tree_reader_on_damaged_texts)
 {
-    const char *text = "{\"p\":\"a\\u00e9\xe4\xbd\xa0 x\",\"n\":[1,-2.5e3,null,{\"t\":true}],\"e\":{},\"s\":\"0123456789abcdef\"}";
+    const char *text =
+        "{\"p\":\"a\\u00e9\xe4\xbd\xa0 "
+        "x\",\"n\":[1,-2.5e3,null,{\"t\":true}],\"e\":{},\"s\":\"0123456789abcdef\"}";
     size_t n = strlen(text);
     char copy[256];
 

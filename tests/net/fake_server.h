@@ -1,5 +1,5 @@
-/* fake_server.h - a small HTTP server for tests of clients: one thread for each connection, and a function of the
- * test that writes whatever bytes it likes. */
+/* fake_server.h - a small HTTP server for tests of clients: one thread for each connection, and a
+ * function of the test that writes whatever bytes it likes. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -59,7 +59,8 @@ static inline void fake_reply(int fd, const char *status, const char *headers, c
 {
     struct buf b = {0};
 
-    buf_addf(&b, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n%s\r\n%s", status, strlen(body), headers, body);
+    buf_addf(&b, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n%s\r\n%s", status, strlen(body), headers,
+             body);
     fake_write(fd, buf_z(&b));
     buf_clear(&b);
 }
@@ -82,7 +83,8 @@ static inline void *fake_serve(void *ctx)
         size_t n_head, n_body;
         ssize_t n;
 
-        while (!(in.len > 0 && (end = strstr(in.ptr, "\r\n\r\n")) && (n_head = (size_t)(end - in.ptr) + 4) &&
+        while (!(in.len > 0 && (end = strstr(in.ptr, "\r\n\r\n")) &&
+                 (n_head = (size_t)(end - in.ptr) + 4) &&
                  in.len >= n_head + (n_body = fake_content_length(in.ptr)))) {
             n = recv(c->fd, block, sizeof(block), 0);
             if (n <= 0)
@@ -91,8 +93,10 @@ static inline void *fake_serve(void *ctx)
         }
         {
             struct fake_request q = {
-                .number = atomic_fetch_add(&c->s->n_requests, 1), .fd = c->fd,
-                .head = {in.ptr, n_head}, .body = {in.ptr + n_head, n_body},
+                .number = atomic_fetch_add(&c->s->n_requests, 1),
+                .fd = c->fd,
+                .head = {in.ptr, n_head},
+                .body = {in.ptr + n_head, n_body},
             };
 
             is_open = c->s->answer(c->s->ctx, &q);
@@ -128,9 +132,11 @@ static inline void *fake_accept(void *ctx)
 }
 
 /* Port 0 picks a free one. */
-static inline void fake_server_start(struct fake_server *s, int port, fake_answer *answer, void *ctx)
+static inline void fake_server_start(struct fake_server *s, int port, fake_answer *answer,
+                                     void *ctx)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(at);
     int yes = 1;
@@ -140,7 +146,8 @@ static inline void fake_server_start(struct fake_server *s, int port, fake_answe
     s->ctx = ctx;
     s->listen_fd = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    if (bind(s->listen_fd, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(s->listen_fd, 128) != 0 ||
+    if (bind(s->listen_fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
+        listen(s->listen_fd, 128) != 0 ||
         getsockname(s->listen_fd, (struct sockaddr *)&at, &size) != 0 ||
         pthread_create(&s->acceptor, NULL, fake_accept, s) != 0)
         abort();

@@ -14,7 +14,8 @@ static bool answer(void *ctx UNUSED, const struct fake_request *q)
     if (str_starts(q->head, "GET /plain"))
         fake_reply(q->fd, "200 OK", "", "hello");
     else if (str_starts(q->head, "POST /echo"))
-        fake_reply(q->fd, "200 OK", "Content-Type: text/event-stream; charset=utf-8\r\n", q->body.ptr);
+        fake_reply(q->fd, "200 OK", "Content-Type: text/event-stream; charset=utf-8\r\n",
+                   q->body.ptr);
     else if (str_starts(q->head, "GET /missing"))
         fake_reply(q->fd, "404 Not Found", "", "no");
     else if (str_starts(q->head, "GET /later"))
@@ -72,7 +73,8 @@ static bool on_body(void *ctx, const struct http_head *head, struct str bytes)
 static struct http_request request(const char *path, struct got *g, char *url, size_t size)
 {
     snprintf(url, size, "%s%s", server.url, path);
-    return (struct http_request){.url = url, .headers = headers, .on_body = on_body, .ctx = g, .connect_ms = 2000};
+    return (struct http_request){
+        .url = url, .headers = headers, .on_body = on_body, .ctx = g, .connect_ms = 2000};
 }
 
 static struct http_done wait_done(void)
@@ -133,7 +135,8 @@ TEST(outcomes)
 TEST(nobody_listens)
 {
     struct got g = {0};
-    struct http_request r = {.url = "http://127.0.0.1:1/", .headers = headers, .on_body = on_body, .ctx = &g};
+    struct http_request r = {
+        .url = "http://127.0.0.1:1/", .headers = headers, .on_body = on_body, .ctx = &g};
 
     http_client_start(client, &r);
     CHECK_INT("unreachable", wait_done().outcome, HTTP_UNREACHABLE);
