@@ -29,7 +29,6 @@ struct math_ctx {
     bool has_ca;
     bool is_principal;      /* the imaginary unit occurs: roots take principal values */
     bool log_is_ten;        /* this attempt reads a bare log as the decimal one */
-    bool gold_has_log, pred_has_log;
     uint64_t seed;          /* of the points of identity tests: a hash of both texts */
     const char *reason;
     struct str proof;

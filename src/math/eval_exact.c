@@ -14,7 +14,6 @@ static enum eval_status checked(struct math_ctx *c, const ca_t x)
 /* x^(p/q) with the real branch for negative x and odd q. */
 static enum eval_status power_rational(struct math_ctx *c, const ca_t x, const fmpq_t q, ca_t out)
 {
-    fmpq_t r;
     truth_t is_negative = T_FALSE;
 
     if (fmpz_bits(fmpq_numref(q)) > 12 || fmpz_cmp_ui(fmpq_denref(q), 64) > 0)
@@ -32,10 +31,8 @@ static enum eval_status power_rational(struct math_ctx *c, const ca_t x, const f
         if (fmpz_is_odd(fmpq_numref(q)))
             ca_neg(out, out, &c->ca);
     } else if (fmpz_equal_ui(fmpq_denref(q), 2)) {
-        fmpq_init(r);
         ca_sqrt(out, x, &c->ca);
         ca_pow_fmpz(out, out, fmpq_numref(q), &c->ca);
-        fmpq_clear(r);
     } else {
         ca_pow_fmpq(out, x, q, &c->ca);
     }

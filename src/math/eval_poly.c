@@ -117,7 +117,6 @@ struct modular {
     struct kernels *k;
     ulong point[MAX_KERNELS];
     nmod_t mod;
-    bool is_kernel_cached;
 };
 
 /* false: a denominator vanishes at this point, or the expression has no value there */

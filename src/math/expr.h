@@ -75,7 +75,6 @@ enum expr_flag {
     EXPR_CURLY = 8,   /* a set written with plain braces */
     EXPR_TEXTUAL = 16,/* came from \text or a like command */
     EXPR_BRACKET = 32,/* stood in square brackets of its own */
-    EXPR_DETBARS = 64,
 };
 
 struct expr {

@@ -43,7 +43,6 @@ struct frame {
     bool have;       /* an operand stands on top */
     bool is_residue; /* (mod n) */
     bool has_bar;    /* FRAME_SET: the bar or colon was seen */
-    bool in_option;
     int operands, ops; /* where this frame's part of the stacks begins */
     int slot;          /* COMMAND: which argument comes next */
     struct expr *arg[4]; /* FRAC, BINOM: 0 and 1; SQRT: 0 index, 1 radicand; FUNC, BIGOP: 0 sub, 1 sup, 2 argument */

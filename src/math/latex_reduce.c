@@ -300,7 +300,7 @@ bool binary(struct parser *ps, enum op_kind kind, int prec, int id)
 {
     if (!top_frame(ps)->have)
         return false;
-    reduce_above(ps, kind == OP_POW ? prec : prec);
+    reduce_above(ps, prec);
     op_push(ps, kind, prec, id);
     return true;
 }

@@ -17,7 +17,6 @@ struct lexer {
     uint8_t *is_text_depth; /* by brace depth: whether this group is a text run */
     int depth;
     bool blank;
-    int n_env;
     char *scratch; /* as long as the text, for the digits of one number */
 };
 
@@ -319,7 +318,6 @@ static void lex_environment(struct lexer *x, size_t after, bool is_begin)
         to++;
     struct latex_token *t = add_token(x, is_begin ? TOK_BEGIN : TOK_ENDENV, x->i, MIN(to + 1, x->s.len));
     t->text = str_slice(x->s, from + 1, to);
-    x->n_env += is_begin ? 1 : -1;
 }
 
 /* Past one argument in braces, whatever is in it; a length or colour. */
