@@ -16,7 +16,7 @@ LUA
 body 64 '' >"$work/whole.lua"
 body 256 ',"ignore_eos":true,"stream":true' >"$work/stream.lua"
 
-"$llmeval" serve --host 127.0.0.1 --port 0 --port_file "$work/port" 2>"$work/log" &
+"$llmeval" serve --generator scripted --host 127.0.0.1 --port 0 --port_file "$work/port" 2>"$work/log" &
 pid=$!
 while [ ! -s "$work/port" ]; do sleep 0.1; done
 url=http://127.0.0.1:$(cat "$work/port")/v1/chat/completions

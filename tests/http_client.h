@@ -229,13 +229,19 @@ static UNUSED void test_server_start(struct test_server *s, const char *const *a
     int n = 8;
     struct buf text = {0};
     struct err e = ERR_INIT;
+    bool names_source = false;
     int64_t port = 0, end = clock_ms() + 60000;
 
     snprintf(s->port_file, sizeof(s->port_file), "/tmp/llmeval_port_%d_%lld", (int)getpid(),
              (long long)clock_us());
-    while (args && args[n - 8] && n < 63) {
-        argv[n] = args[n - 8];
-        n++;
+    for (int i = 0; args && args[i] && n < 61; i++) {
+        names_source |= strcmp(args[i], "--model") == 0 || strcmp(args[i], "--base_url") == 0 ||
+                        strcmp(args[i], "--generator") == 0;
+        argv[n++] = args[i];
+    }
+    if (!names_source) {
+        argv[n++] = "--generator";
+        argv[n] = "scripted";
     }
     s->pid = fork();
     if (s->pid == 0) {

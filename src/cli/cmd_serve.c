@@ -31,8 +31,7 @@ struct serve_opts {
 
 static const struct opt serve_table[] = {
     OPT_CHOICE(struct serve_opts, generator, "auto", "auto|local|remote|scripted",
-               "where answers come from; auto: a model if one is named, a server if one is, else a "
-               "script"),
+               "where answers come from; auto: the model of --model, or the servers of --base_url"),
     OPT_LIST(struct serve_opts, base_url,
              "servers to pass requests on to (generator remote); their key is OPENAI_API_KEY"),
     OPT_STR(struct serve_opts, generation_config, "auto",
@@ -115,9 +114,7 @@ static const struct source *source_find(const struct serve *o)
     const char *name = o->serve.generator;
 
     if (strcmp(name, "auto") == 0)
-        name = *o->engine.model_name_or_path ? "local"
-               : o->serve.base_url.n > 0     ? "remote"
-                                             : "scripted";
+        name = *o->engine.model_name_or_path ? "local" : o->serve.base_url.n > 0 ? "remote" : "";
     for (size_t i = 0; i < LEN(sources); i++)
         if (strcmp(sources[i].name, name) == 0)
             return &sources[i];
@@ -178,10 +175,14 @@ static bool serve(struct serve *o, struct err *e)
     struct json *config = NULL;
     bool followed = false;
     const struct source *chosen = source_find(o);
-    struct server_source source = {.open = chosen->open, .ctx = o, .faults = chosen->faults};
+    struct server_source source = {.ctx = o};
     struct sigaction action = {.sa_handler = on_signal};
     bool ok;
 
+    if (!chosen)
+        return err_set(e, ERR_INPUT, "say who answers: --model DIR, --base_url URL, or --generator scripted");
+    source.open = chosen->open;
+    source.faults = chosen->faults;
     if (strcmp(chosen->name, "local") == 0 && !generator_local_follow(&o->engine, &followed, e))
         return false;
     if (followed)
