@@ -110,7 +110,6 @@ TEST(labelled_pairs_are_judged_as_labelled)
 TEST(further_pairs_are_judged_as_labelled)
 {
     static const char *const known[] = {
-        "k212", /* B_{16}: a numeral of one letter digit */
         "j43",  /* "A: 42" alone may be a ratio or a name */
         "j44",  /* "Q: 6*7? A: 42" */
         NULL,
