@@ -18,15 +18,22 @@ struct pack_job {
     _Atomic int bad_part; /* a part with a value that is not finite, or -1 */
 };
 
-/* Value i of the 8 that one Philox call gives: uniform, mean 0, standard deviation 0.02. */
-static float dummy_value(uint64_t key, uint64_t index)
+/* Values [index, index + n) of a dummy tensor: uniform, mean 0, standard deviation 0.02. One Philox call
+ * gives 8 of them. */
+static void dummy_values(uint64_t key, uint64_t index, int n, float *out)
 {
     static const float width = 0.02f * 1.7320508f * 2.0f / 65536.0f;
-    uint64_t call = index / 8;
-    struct philox r = philox4x32(key, (uint32_t)call, (uint32_t)(call >> 32), 0, 0x64756D6Du);
-    uint32_t word = r.v[index % 8 / 2];
+    struct philox r = {{0}};
 
-    return ((float)(index % 2 ? word >> 16 : word & 0xFFFFu) - 32767.5f) * width;
+    for (int i = 0; i < n; i++, index++) {
+        uint64_t call = index / 8;
+        uint32_t word;
+
+        if (i == 0 || index % 8 == 0)
+            r = philox4x32(key, (uint32_t)call, (uint32_t)(call >> 32), 0, 0x64756D6Du);
+        word = r.v[index % 8 / 2];
+        out[i] = ((float)(index % 2 ? word >> 16 : word & 0xFFFFu) - 32767.5f) * width;
+    }
 }
 
 /* Values [from, from + n) of one row of a part, as f32. */
@@ -35,10 +42,7 @@ static void read_row(const struct host_tensor *t, int64_t row, int from, int n, 
     size_t at = (size_t)(row * t->row + from);
 
     if (!t->ptr) {
-        uint64_t index = (uint64_t)((t->dummy_row + row) * t->dummy_cols + t->dummy_col + from);
-
-        for (int i = 0; i < n; i++)
-            out[i] = dummy_value(t->dummy_key, index + (uint64_t)i);
+        dummy_values(t->dummy_key, (uint64_t)((t->dummy_row + row) * t->dummy_cols + t->dummy_col + from), n, out);
         return;
     }
     if (t->dtype == DTYPE_F32) {
