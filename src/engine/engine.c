@@ -331,15 +331,19 @@ static bool draw_rows(struct engine *g, const struct plan *p, struct err *e)
     g->slice_job = 0;
     for (int row = 0; row < p->n_rows; row += g->limits.max_logits) {
         int n = MIN(p->n_rows - row, g->limits.max_logits), end = g->slice_job;
+        int64_t began = clock_us(), drawing;
         float *logits;
 
         if (!model_logits(g->model, row, n, &logits, e))
             return false;
+        drawing = clock_us();
+        g->stats.forward_us += drawing - began; /* the last product is the model's */
         while (end < g->n_jobs && g->jobs[end].row < row + n)
             end++;
         g->slice = logits;
         g->slice_row = row;
         pool_for(g->threads, end - g->slice_job, run_job, g);
+        g->stats.draw_us += clock_us() - drawing;
         g->slice_job = end;
     }
     return true;
@@ -420,17 +424,15 @@ static void take_results(struct engine *g, const struct plan *p)
 static bool run_plan(struct engine *g, const struct plan *p, struct err *e)
 {
     struct batch batch = batch_build(&g->batch, p);
-    int64_t began = clock_us(), forward;
+    int64_t began = clock_us();
 
     if (p->n_copies > 0 && !model_copy_blocks(g->model, p->copies, p->n_copies, e))
         return false;
     if (!model_forward(g->model, &batch, e))
         return false;
-    forward = clock_us();
+    g->stats.forward_us += clock_us() - began;
     if (!draw_rows(g, p, e))
         return false;
-    g->stats.forward_us += forward - began;
-    g->stats.draw_us += clock_us() - forward;
     g->stats.n_steps++;
     scheduler_commit(g->sched, p);
     take_results(g, p);
