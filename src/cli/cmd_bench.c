@@ -1,9 +1,9 @@
-/* cmd_bench.c - llmeval bench: prefill and decode speed of the engine, next to what the machine allows, both measured
- * in the same run.
+/* cmd_bench.c - llmeval bench: prefill and decode speed of the engine, next to what the machine
+ * allows, both measured in the same run.
  *
- * Prefill: n prompts, one token drawn from each. Decode: the same prompts again, which the cache has by then; the
- * clock runs from the step after which all have a token to the one that ends them. Tokens are drawn as
- * evaluations draw them (temperature 0.6, top_p 0.95, top_k 40). */
+ * Prefill: n prompts, one token drawn from each. Decode: the same prompts again, which the cache
+ * has by then; the clock runs from the step after which all have a token to the one that ends them.
+ * Tokens are drawn as evaluations draw them (temperature 0.6, top_p 0.95, top_k 40). */
 #include <sys/resource.h>
 
 #include "base/arena.h"
@@ -22,8 +22,10 @@
 static const char help[] =
     "usage: llmeval bench --model_name_or_path FOLDER [--load_format dummy] [OPTIONS]\n"
     "\n"
-    "Measures how many tokens a second the engine computes, and what share that is of the memory bandwidth and\n"
-    "the arithmetic peak that the same run measures. With --load_format dummy a config.json is enough.\n";
+    "Measures how many tokens a second the engine computes, and what share that is of the memory "
+    "bandwidth and\n"
+    "the arithmetic peak that the same run measures. With --load_format dummy a config.json is "
+    "enough.\n";
 
 struct bench_opts {
     const char *n_parallel;
@@ -32,10 +34,12 @@ struct bench_opts {
 };
 
 static const struct opt bench_table[] = {
-    OPT_STR(struct bench_opts, n_parallel, "1,8,64", "sequences side by side; several numbers with commas between"),
+    OPT_STR(struct bench_opts, n_parallel, "1,8,64",
+            "sequences side by side; several numbers with commas between"),
     OPT_INT(struct bench_opts, prompt_len, "512", 1, 1 << 20, "tokens of a prompt"),
     OPT_INT(struct bench_opts, gen_len, "128", 2, 1 << 20, "tokens of an answer"),
-    OPT_BOOL(struct bench_opts, shared_prompt, "false", "all sequences have the same prompt, as samples of one problem do"),
+    OPT_BOOL(struct bench_opts, shared_prompt, "false",
+             "all sequences have the same prompt, as samples of one problem do"),
     OPT_BOOL(struct bench_opts, json, "false", "results as JSON on stdout instead of a table"),
     {0},
 };
@@ -67,13 +71,17 @@ static bool read_n_parallel(struct bench *b, struct err *e)
         int64_t n;
 
         if (!parse_i64(str_trim(word), &n) || n < 1 || n > 4096 || b->n_runs == MAX_RUNS)
-            return err_set(e, ERR_INPUT, "--n_parallel %s: expected up to %d numbers from 1 to 4096 with commas between", b->opts.n_parallel, MAX_RUNS);
+            return err_set(
+                e, ERR_INPUT,
+                "--n_parallel %s: expected up to %d numbers from 1 to 4096 with commas between",
+                b->opts.n_parallel, MAX_RUNS);
         b->n_parallel[b->n_runs++] = (int)n;
     }
     return true;
 }
 
-/* --- what the work costs at least --------------------------------------------------------------- */
+/* --- what the work costs at least ---------------------------------------------------------------
+ */
 
 static double layer_weights(const struct model_config *c)
 {
@@ -97,17 +105,23 @@ static double attention_flops(const struct model_config *c, double context)
 static void count_work(const struct bench *b, struct result *r)
 {
     const struct model_config *c = model_config(b->model);
-    double p = b->opts.prompt_len, g = b->opts.gen_len, n = r->n, n_prompts = b->opts.shared_prompt ? 1 : n;
+    double p = b->opts.prompt_len, g = b->opts.gen_len, n = r->n,
+           n_prompts = b->opts.shared_prompt ? 1 : n;
     double value = strstr(model_numerics(b->model), "float32") ? 4 : 2;
     double kv_token = 2.0 * value * c->n_kv_heads * c->head_dim * c->n_layers, context = p + g / 2;
-    double cached = b->opts.shared_prompt ? p + n * g / 2 : n * context; /* a shared prompt need be read but once */
+    double cached = b->opts.shared_prompt ? p + n * g / 2
+                                          : n * context; /* a shared prompt need be read but once */
 
-    r->prefill_flops = n_prompts * p * (2 * layer_weights(c) + attention_flops(c, p / 2)) + n_prompts * 2 * head_weights(c);
-    r->decode_flops = (double)r->n_decode * (2 * layer_weights(c) + 2 * head_weights(c) + attention_flops(c, context));
-    r->decode_bytes = r->n_steps * (value * (layer_weights(c) + head_weights(c)) + cached * kv_token);
+    r->prefill_flops = n_prompts * p * (2 * layer_weights(c) + attention_flops(c, p / 2)) +
+                       n_prompts * 2 * head_weights(c);
+    r->decode_flops = (double)r->n_decode *
+                      (2 * layer_weights(c) + 2 * head_weights(c) + attention_flops(c, context));
+    r->decode_bytes =
+        r->n_steps * (value * (layer_weights(c) + head_weights(c)) + cached * kv_token);
 }
 
-/* --- running ----------------------------------------------------------------------------------- */
+/* --- running -----------------------------------------------------------------------------------
+ */
 
 static void fill_prompt(const struct bench *b, int32_t *ids, uint64_t key)
 {
@@ -123,10 +137,18 @@ static bool add_all(struct bench *b, int n, int max_tokens, uint64_t key, struct
     bool ok = true;
 
     for (int i = 0; ok && i < n; i++) {
-        struct engine_request r = {
-            .id = (uint64_t)i, .prompt_ids = ids, .n_prompt = b->opts.prompt_len, .max_tokens = max_tokens, .n_logprobs = -1,
-            .n_prompt_logprobs = -1, .ignore_eos = true,
-            .params = {.temperature = 0.6f, .top_p = 0.95f, .top_k = 40, .repetition_penalty = 1, .seed = (uint64_t)i + 1}};
+        struct engine_request r = {.id = (uint64_t)i,
+                                   .prompt_ids = ids,
+                                   .n_prompt = b->opts.prompt_len,
+                                   .max_tokens = max_tokens,
+                                   .n_logprobs = -1,
+                                   .n_prompt_logprobs = -1,
+                                   .ignore_eos = true,
+                                   .params = {.temperature = 0.6f,
+                                              .top_p = 0.95f,
+                                              .top_k = 40,
+                                              .repetition_penalty = 1,
+                                              .seed = (uint64_t)i + 1}};
 
         fill_prompt(b, ids, key + (b->opts.shared_prompt ? 0 : (uint64_t)i));
         ok = engine_add(b->engine, &r, e) != NULL;
@@ -135,8 +157,10 @@ static bool add_all(struct bench *b, int n, int max_tokens, uint64_t key, struct
     return ok;
 }
 
-/* Steps until all n have a token and then, with `to_the_end`, until the first is finished; *began is when all had one. */
-static bool run_steps(struct bench *b, int n, bool to_the_end, struct result *r, int64_t *began, struct err *e)
+/* Steps until all n have a token and then, with `to_the_end`, until the first is finished; *began
+ * is when all had one. */
+static bool run_steps(struct bench *b, int n, bool to_the_end, struct result *r, int64_t *began,
+                      struct err *e)
 {
     int n_started = 0, n_finished = 0;
 
@@ -187,7 +211,8 @@ static bool measure(struct bench *b, int n, int run, struct result *r, struct er
     return true;
 }
 
-/* --- telling ----------------------------------------------------------------------------------- */
+/* --- telling -----------------------------------------------------------------------------------
+ */
 
 static double peak_gib(void)
 {
@@ -197,7 +222,8 @@ static double peak_gib(void)
     return (double)u.ru_maxrss / (1024.0 * 1024.0);
 }
 
-/* The least time that the machine's limits allow the decode phase, as a share of the time it took. */
+/* The least time that the machine's limits allow the decode phase, as a share of the time it took.
+ */
 static double share_of_limit(const struct bench *b, const struct result *r)
 {
     double least = MAX(r->decode_bytes / b->limits.bandwidth, r->decode_flops / b->limits.flops);
@@ -207,18 +233,23 @@ static double share_of_limit(const struct bench *b, const struct result *r)
 
 static void say_table_head(const struct bench *b)
 {
-    printf("%s, prompt %d%s, answer %d; %s; read %.1f GB/s, %.0f GFLOP/s\n", path_base(b->engine_opts.model_name_or_path), b->opts.prompt_len,
-           b->opts.shared_prompt ? " shared" : "", b->opts.gen_len, model_numerics(b->model), b->limits.bandwidth / 1e9, b->limits.flops / 1e9);
-    printf("%8s %12s %8s %12s %9s %11s %8s %9s %8s %9s\n", "parallel", "prefill t/s", "% peak", "decode t/s", "ms/step", "% bandwidth", "% peak",
-           "% limit", "% draw", "peak GiB");
+    printf("%s, prompt %d%s, answer %d; %s; read %.1f GB/s, %.0f GFLOP/s\n",
+           path_base(b->engine_opts.model_name_or_path), b->opts.prompt_len,
+           b->opts.shared_prompt ? " shared" : "", b->opts.gen_len, model_numerics(b->model),
+           b->limits.bandwidth / 1e9, b->limits.flops / 1e9);
+    printf("%8s %12s %8s %12s %9s %11s %8s %9s %8s %9s\n", "parallel", "prefill t/s", "% peak",
+           "decode t/s", "ms/step", "% bandwidth", "% peak", "% limit", "% draw", "peak GiB");
 }
 
 static void say_row(const struct bench *b, const struct result *r)
 {
-    printf("%8d %12.1f %8.1f %12.1f %9.2f %11.1f %8.1f %9.1f %8.1f %9.2f\n", r->n, (double)r->n_prefill / r->prefill_s,
-           100 * r->prefill_flops / r->prefill_s / b->limits.flops, (double)r->n_decode / r->decode_s, 1e3 * r->decode_s / r->n_steps,
-           100 * r->decode_bytes / r->decode_s / b->limits.bandwidth, 100 * r->decode_flops / r->decode_s / b->limits.flops,
-           100 * share_of_limit(b, r), 100 * r->draw_s / r->decode_s, peak_gib());
+    printf("%8d %12.1f %8.1f %12.1f %9.2f %11.1f %8.1f %9.1f %8.1f %9.2f\n", r->n,
+           (double)r->n_prefill / r->prefill_s,
+           100 * r->prefill_flops / r->prefill_s / b->limits.flops,
+           (double)r->n_decode / r->decode_s, 1e3 * r->decode_s / r->n_steps,
+           100 * r->decode_bytes / r->decode_s / b->limits.bandwidth,
+           100 * r->decode_flops / r->decode_s / b->limits.flops, 100 * share_of_limit(b, r),
+           100 * r->draw_s / r->decode_s, peak_gib());
     fflush(stdout);
 }
 
@@ -229,12 +260,15 @@ static struct json *row_json(const struct bench *b, const struct result *r)
     json_set(o, "n_parallel", json_new_int(r->n));
     json_set(o, "prefill_tokens", json_new_int(r->n_prefill));
     json_set(o, "prefill_tokens_per_s", json_new_real((double)r->n_prefill / r->prefill_s));
-    json_set(o, "prefill_share_of_peak", json_new_real(r->prefill_flops / r->prefill_s / b->limits.flops));
+    json_set(o, "prefill_share_of_peak",
+             json_new_real(r->prefill_flops / r->prefill_s / b->limits.flops));
     json_set(o, "decode_tokens", json_new_int(r->n_decode));
     json_set(o, "decode_tokens_per_s", json_new_real((double)r->n_decode / r->decode_s));
     json_set(o, "decode_ms_per_step", json_new_real(1e3 * r->decode_s / r->n_steps));
-    json_set(o, "decode_share_of_bandwidth", json_new_real(r->decode_bytes / r->decode_s / b->limits.bandwidth));
-    json_set(o, "decode_share_of_peak", json_new_real(r->decode_flops / r->decode_s / b->limits.flops));
+    json_set(o, "decode_share_of_bandwidth",
+             json_new_real(r->decode_bytes / r->decode_s / b->limits.bandwidth));
+    json_set(o, "decode_share_of_peak",
+             json_new_real(r->decode_flops / r->decode_s / b->limits.flops));
     json_set(o, "decode_share_of_limit", json_new_real(share_of_limit(b, r)));
     json_set(o, "draw_share", json_new_real(r->draw_s / r->decode_s));
     json_set(o, "peak_memory_gib", json_new_real(peak_gib()));
@@ -261,12 +295,15 @@ static void say_json(const struct bench *b, struct json *rows)
     json_close(o);
 }
 
-/* --- the command ------------------------------------------------------------------------------- */
+/* --- the command -------------------------------------------------------------------------------
+ */
 
 /* The machine's limits, measured before the model takes its memory. */
 static bool measure_limits(struct bench *b, const struct model_opts *m, struct err *e)
 {
-    struct device_opts o = {.name = "cpu", .cpu_isa = m->cpu_isa, .n_threads = m->n_threads,
+    struct device_opts o = {.name = "cpu",
+                            .cpu_isa = m->cpu_isa,
+                            .n_threads = m->n_threads,
                             .compute = strcmp(m->dtype, "float32") == 0 ? DTYPE_F32 : DTYPE_BF16};
     struct device *d = device_open(&o, e);
 
@@ -293,10 +330,13 @@ static bool open_engine(struct bench *b, struct err *e)
     b->model = model_open(b->engine_opts.model_name_or_path, &m, e);
     if (!b->model)
         return false;
-    l = (struct engine_limits){
-        .max_num_seqs = m.max_num_seqs, .max_num_batched_tokens = m.max_num_batched_tokens, .max_logits = m.max_logits,
-        .memory_utilization = b->engine_opts.gpu_memory_utilization, .n_blocks = most * per_seq + 1,
-        .has_prefix_cache = true, .n_threads = m.n_threads};
+    l = (struct engine_limits){.max_num_seqs = m.max_num_seqs,
+                               .max_num_batched_tokens = m.max_num_batched_tokens,
+                               .max_logits = m.max_logits,
+                               .memory_utilization = b->engine_opts.gpu_memory_utilization,
+                               .n_blocks = most * per_seq + 1,
+                               .has_prefix_cache = true,
+                               .n_threads = m.n_threads};
     b->engine = engine_open(b->model, &l, e);
     return b->engine != NULL;
 }
@@ -341,7 +381,8 @@ int cmd_bench(int argc, char **argv)
     for (int i = 0; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return command_help(help, groups, (int)LEN(groups));
-    status = opts_parse(argc, argv, groups, (int)LEN(groups), NULL, &e) ? run(&b) : command_failed(&e);
+    status =
+        opts_parse(argc, argv, groups, (int)LEN(groups), NULL, &e) ? run(&b) : command_failed(&e);
     opts_clear(groups, (int)LEN(groups), NULL);
     return status;
 }

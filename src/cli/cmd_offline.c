@@ -9,10 +9,13 @@
 #include "generator/generator_local.h"
 
 static const char help[] =
-    "usage: llmeval offline --input_file FILE --output_file FILE --model_name_or_path FOLDER [OPTIONS]\n"
+    "usage: llmeval offline --input_file FILE --output_file FILE --model_name_or_path FOLDER "
+    "[OPTIONS]\n"
     "\n"
-    "Loads a model and draws n_samples answers to every problem, one JSON line for each. No server and no\n"
-    "Python. When the run was interrupted, the same command goes on where it ended; the answers are the same as\n"
+    "Loads a model and draws n_samples answers to every problem, one JSON line for each. No server "
+    "and no\n"
+    "Python. When the run was interrupted, the same command goes on where it ended; the answers "
+    "are the same as\n"
     "those of a run that was not.\n"
     "\n"
     "  llmeval offline --input_file data/aime24.jsonl --output_file out/aime24.jsonl \\\n"
@@ -20,7 +23,8 @@ static const char help[] =
     "\n"
     "Under mpirun -n N the model is shared by N processes.\n"
     "\n"
-    "Exit status: 0 every sample is stored, 2 bad option or input (nothing was lost), 3 some samples failed,\n"
+    "Exit status: 0 every sample is stored, 2 bad option or input (nothing was lost), 3 some "
+    "samples failed,\n"
     "130 interrupted. Flags may be written with - or _, values after a blank or =.\n";
 
 struct offline_opts {
@@ -30,13 +34,18 @@ struct offline_opts {
 };
 
 static const struct opt offline_table[] = {
-    OPT_BOOL(struct offline_opts, enable_thinking, "false", "handed to the chat template when the flag is given, either way",
+    OPT_BOOL(struct offline_opts, enable_thinking, "false",
+             "handed to the chat template when the flag is given, either way",
              .flags = OPT_UNRECORDED),
-    OPT_STR(struct offline_opts, chat_template_kwargs, "", "JSON object of variables for the chat template"),
-    OPT_BOOL(struct offline_opts, skip_special_tokens, "true", "special tokens are no part of the answer's text"),
-    OPT_INT(struct offline_opts, batch_size, "128", 1, 1 << 30, "all samples stand in one queue; max_num_seqs of them run at once",
+    OPT_STR(struct offline_opts, chat_template_kwargs, "",
+            "JSON object of variables for the chat template"),
+    OPT_BOOL(struct offline_opts, skip_special_tokens, "true",
+             "special tokens are no part of the answer's text"),
+    OPT_INT(struct offline_opts, batch_size, "128", 1, 1 << 30,
+            "all samples stand in one queue; max_num_seqs of them run at once",
             .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
-    OPT_BOOL(struct offline_opts, fail_fast, "true", "--max_failures and --max_consecutive_failures decide",
+    OPT_BOOL(struct offline_opts, fail_fast, "true",
+             "--max_failures and --max_consecutive_failures decide",
              .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
     {0},
 };
@@ -58,7 +67,8 @@ static void set_text(const char **field, const char *value)
     *field = xstrdup(value);
 }
 
-/* The template's variables: those of --chat_template_kwargs, and enable_thinking if that flag was given. */
+/* The template's variables: those of --chat_template_kwargs, and enable_thinking if that flag was
+ * given. */
 static bool make_kwargs(struct offline *o, struct err *e)
 {
     struct buf text = {0};
@@ -82,8 +92,8 @@ static bool make_kwargs(struct offline *o, struct err *e)
     return true;
 }
 
-/* The manifest records what "auto" came to, so that another machine's arithmetic is not mixed in unseen. The
- * numerics are "<device> <instruction set> <type>". */
+/* The manifest records what "auto" came to, so that another machine's arithmetic is not mixed in
+ * unseen. The numerics are "<device> <instruction set> <type>". */
 static void record_numerics(struct offline *o, const struct generator *g)
 {
     struct str rest = STR(generator_local_numerics(g)), device, isa;
@@ -106,13 +116,18 @@ static void say_engine(const struct generator *g)
     generator_local_engine_stats(g, &st);
     queries = (double)st.sched.n_prefix_queries;
     hits = (double)st.sched.n_prefix_hits;
-    log_info("KV cache: at most %.1f %% of %d blocks of %d tokens in use; %.1f %% of %.0f prompt tokens were there already; "
-             "%llu preemptions, %llu tokens computed again", st.n_blocks > 0 ? 100.0 * st.n_blocks_peak / st.n_blocks : 0.0,
-             st.n_blocks, st.block_tokens, queries > 0 ? 100 * hits / queries : 0.0, queries,
-             (unsigned long long)st.sched.n_preemptions, (unsigned long long)st.sched.n_preempted_tokens);
-    log_info("engine: %llu steps, %llu prompt and %llu answer tokens computed, %.1f s in the model, %.1f s in drawing",
-             (unsigned long long)st.n_steps, (unsigned long long)st.n_prefill_tokens, (unsigned long long)st.n_decode_tokens,
-             (double)st.forward_us / 1e6, (double)st.draw_us / 1e6);
+    log_info("KV cache: at most %.1f %% of %d blocks of %d tokens in use; %.1f %% of %.0f prompt "
+             "tokens were there already; "
+             "%llu preemptions, %llu tokens computed again",
+             st.n_blocks > 0 ? 100.0 * st.n_blocks_peak / st.n_blocks : 0.0, st.n_blocks,
+             st.block_tokens, queries > 0 ? 100 * hits / queries : 0.0, queries,
+             (unsigned long long)st.sched.n_preemptions,
+             (unsigned long long)st.sched.n_preempted_tokens);
+    log_info("engine: %llu steps, %llu prompt and %llu answer tokens computed, %.1f s in the "
+             "model, %.1f s in drawing",
+             (unsigned long long)st.n_steps, (unsigned long long)st.n_prefill_tokens,
+             (unsigned long long)st.n_decode_tokens, (double)st.forward_us / 1e6,
+             (double)st.draw_us / 1e6);
 }
 
 static bool open_model(struct offline *o, struct generator **g, struct err *e)
@@ -120,17 +135,24 @@ static bool open_model(struct offline *o, struct generator **g, struct err *e)
     *g = generator_local_open(&o->engine, e);
     if (!*g)
         return false;
-    log_info("%s: context of %d tokens, %s", o->engine.model_name_or_path, (*g)->max_model_len, generator_local_numerics(*g));
+    log_info("%s: context of %d tokens, %s", o->engine.model_name_or_path, (*g)->max_model_len,
+             generator_local_numerics(*g));
     if (o->sampling.temperature < 1e-5 && o->sampling.n_samples > 1)
-        log_warn("--temperature 0: the %d samples of a problem are the same by definition", o->sampling.n_samples);
+        log_warn("--temperature 0: the %d samples of a problem are the same by definition",
+                 o->sampling.n_samples);
     record_numerics(o, *g);
     return true;
 }
 
 static int run(struct offline *o, const struct opt_group *groups, int n_groups)
 {
-    const struct session_opts so = {.data = &o->data, .prompt = &o->prompt, .sampling = &o->sampling, .run = &o->run,
-                                    .groups = groups, .n_groups = n_groups, .template_kwargs = o->kwargs,
+    const struct session_opts so = {.data = &o->data,
+                                    .prompt = &o->prompt,
+                                    .sampling = &o->sampling,
+                                    .run = &o->run,
+                                    .groups = groups,
+                                    .n_groups = n_groups,
+                                    .template_kwargs = o->kwargs,
                                     .keep_special_tokens = !o->offline.skip_special_tokens};
     struct err e = ERR_INIT;
     struct session *s = session_open(&so, &e);

@@ -1,14 +1,19 @@
-/* batch_builder.c - sequences back to back, in the order of the plan. Forks compute nothing and do not appear. */
+/* batch_builder.c - sequences back to back, in the order of the plan. Forks compute nothing and do
+ * not appear. */
 #include "engine/batch_builder.h"
 
 #include "base/arena.h"
 
-void batch_builder_init(struct batch_builder *b, int max_tokens, int max_seqs, int max_blocks, int n_axes, int block_size)
+void batch_builder_init(struct batch_builder *b, int max_tokens, int max_seqs, int max_blocks,
+                        int n_axes, int block_size)
 {
     size_t t = (size_t)max_tokens, s = (size_t)max_seqs;
 
-    *b = (struct batch_builder){.max_tokens = max_tokens, .max_seqs = max_seqs, .max_blocks = max_blocks,
-                                .n_axes = n_axes, .block_size = block_size};
+    *b = (struct batch_builder){.max_tokens = max_tokens,
+                                .max_seqs = max_seqs,
+                                .max_blocks = max_blocks,
+                                .n_axes = n_axes,
+                                .block_size = block_size};
     b->token_ids = xcalloc(t, sizeof(int32_t));
     b->positions = xcalloc(t * (size_t)n_axes, sizeof(int32_t));
     b->slot_mapping = xcalloc(t, sizeof(int32_t));
@@ -72,6 +77,7 @@ struct batch batch_build(struct batch_builder *b, const struct plan *p)
         if (p->items[i].n_tokens > 0)
             add_tokens(b, &out, &p->items[i]);
     for (int axis = 1; axis < b->n_axes; axis++)
-        memcpy(b->positions + (size_t)axis * (size_t)out.n_tokens, b->positions, (size_t)out.n_tokens * sizeof(int32_t));
+        memcpy(b->positions + (size_t)axis * (size_t)out.n_tokens, b->positions,
+               (size_t)out.n_tokens * sizeof(int32_t));
     return out;
 }

@@ -1,8 +1,8 @@
 /* engine.c - plan, run, draw, commit.
  *
- * Order within a step: copy blocks that are about to be written by one of several owners; run the model;
- * fetch logits in slices, so that tokens x vocabulary never exists; draw; commit; append or finish. A fork draws
- * from its leader's row before anything is appended. */
+ * Order within a step: copy blocks that are about to be written by one of several owners; run the
+ * model; fetch logits in slices, so that tokens x vocabulary never exists; draw; commit; append or
+ * finish. A fork draws from its leader's row before anything is appended. */
 #include "engine/engine.h"
 
 #include <assert.h>
@@ -17,8 +17,8 @@
 struct row_job {
     struct engine_seq *s;
     int row;
-    int position; /* prompt row: logits at this position speak about the next token; -1: a draw */
-    int32_t drawn;   /* prompt row: 1 if the next token was the likeliest, else 0 */
+    int position;  /* prompt row: logits at this position speak about the next token; -1: a draw */
+    int32_t drawn; /* prompt row: 1 if the next token was the likeliest, else 0 */
 };
 
 struct engine {
@@ -39,15 +39,16 @@ struct engine {
     struct engine_stats stats;
 };
 
-/* --- open -------------------------------------------------------------------------------------- */
+/* --- open --------------------------------------------------------------------------------------
+ */
 
 static double gib(double n_bytes)
 {
     return n_bytes / (1024.0 * 1024.0 * 1024.0);
 }
 
-/* How many blocks the cache gets: all that the memory allows, but no more than max_num_seqs sequences of
- * full length could use. */
+/* How many blocks the cache gets: all that the memory allows, but no more than max_num_seqs
+ * sequences of full length could use. */
 static bool size_cache(struct engine *g, int *n_blocks, struct err *e)
 {
     size_t left = 0, per_block = model_block_bytes(g->model);
@@ -61,13 +62,15 @@ static bool size_cache(struct engine *g, int *n_blocks, struct err *e)
         n = MIN(useful, fit);
     n = MIN(n, (int64_t)INT32_MAX / g->block_tokens);
     if (n < one || (n > fit && g->limits.n_blocks > 0))
-        return err_set(e, ERR_MEMORY,
-                       "the KV cache needs %.2f GiB for one sequence of max_model_len %d, and %.2f GiB are left "
-                       "(%.2f GiB of weights are loaded); the longest that fits is --max_model_len %lld; "
-                       "--gpu_memory_utilization (now %.2f) raises the share of memory that may be taken",
-                       gib((double)one * (double)per_block), g->max_model_len, gib((double)left),
-                       gib((double)model_weight_bytes(g->model)), (long long)MAX((MIN(n, fit) - 1) * g->block_tokens, 0),
-                       g->limits.memory_utilization);
+        return err_set(
+            e, ERR_MEMORY,
+            "the KV cache needs %.2f GiB for one sequence of max_model_len %d, and %.2f GiB are "
+            "left "
+            "(%.2f GiB of weights are loaded); the longest that fits is --max_model_len %lld; "
+            "--gpu_memory_utilization (now %.2f) raises the share of memory that may be taken",
+            gib((double)one * (double)per_block), g->max_model_len, gib((double)left),
+            gib((double)model_weight_bytes(g->model)),
+            (long long)MAX((MIN(n, fit) - 1) * g->block_tokens, 0), g->limits.memory_utilization);
     *n_blocks = (int)n;
     return true;
 }
@@ -99,10 +102,12 @@ struct engine *engine_open(struct model *m, const struct engine_limits *l, struc
     g->threads = g->pool ? pool_open(l->n_threads, e) : NULL;
     if (!g->threads)
         goto fail;
-    (void)thread_flush_denormals(); /* as the workers do: a row's bits must not depend on who takes it */
+    (void)thread_flush_denormals(); /* as the workers do: a row's bits must not depend on who takes
+                                       it */
     g->sched = scheduler_open(&limits, g->pool);
     batch_builder_init(&g->batch, l->max_num_batched_tokens, l->max_num_seqs,
-                       (g->max_model_len + g->block_tokens - 1) / g->block_tokens, model_config(m)->n_axes, g->block_tokens);
+                       (g->max_model_len + g->block_tokens - 1) / g->block_tokens,
+                       model_config(m)->n_axes, g->block_tokens);
     g->samplers = xcalloc((size_t)pool_size(g->threads), sizeof(*g->samplers));
     for (int i = 0; i < pool_size(g->threads); i++)
         g->samplers[i] = sampler_open(g->vocab_size);
@@ -139,7 +144,8 @@ void engine_close(struct engine *g)
     free(g);
 }
 
-/* --- add --------------------------------------------------------------------------------------- */
+/* --- add ---------------------------------------------------------------------------------------
+ */
 
 static void *copy_of(struct arena *a, const void *ptr, size_t n, size_t size)
 {
@@ -168,9 +174,11 @@ static void copy_params(struct engine_seq *s, const struct sample_params *p)
     s->params.n_stop_ids = s->n_stop_ids;
 }
 
-static void set_stop_ids(struct engine_seq *s, const struct engine_request *r, const struct model_config *c)
+static void set_stop_ids(struct engine_seq *s, const struct engine_request *r,
+                         const struct model_config *c)
 {
-    s->stop_ids = arena_array(s->memory, (size_t)(r->n_stop_token_ids + c->n_eos_token_ids) + 1, sizeof(int32_t));
+    s->stop_ids = arena_array(s->memory, (size_t)(r->n_stop_token_ids + c->n_eos_token_ids) + 1,
+                              sizeof(int32_t));
     for (int i = 0; i < r->n_stop_token_ids; i++)
         s->stop_ids[s->n_stop_ids++] = r->stop_token_ids[i];
     s->n_own_stop_ids = s->n_stop_ids;
@@ -208,23 +216,28 @@ static bool check_request(const struct engine *g, const struct engine_request *r
     if (r->is_score && r->n_prompt < 2)
         return err_set(e, ERR_INPUT, "a score needs a context of at least one token");
     if (r->n_prompt + !r->is_score > g->max_model_len)
-        return err_set(e, ERR_INPUT, "the prompt has %d tokens; max_model_len is %d, and one output token must fit", r->n_prompt,
-                       g->max_model_len);
+        return err_set(
+            e, ERR_INPUT,
+            "the prompt has %d tokens; max_model_len is %d, and one output token must fit",
+            r->n_prompt, g->max_model_len);
     for (int i = 0; i < r->n_prompt; i++)
         if (r->prompt_ids[i] < 0 || r->prompt_ids[i] >= g->vocab_size)
-            return err_set(e, ERR_INPUT, "token id %d at position %d is not in the vocabulary of %d", r->prompt_ids[i], i,
-                           g->vocab_size);
+            return err_set(e, ERR_INPUT,
+                           "token id %d at position %d is not in the vocabulary of %d",
+                           r->prompt_ids[i], i, g->vocab_size);
     return true;
 }
 
 static struct engine_seq *make_seq(const struct engine *g, const struct engine_request *r)
 {
     struct engine_seq *s = xcalloc(1, sizeof(*s));
-    int room = g->max_model_len - r->n_prompt, max_tokens = r->max_tokens > 0 ? MIN(r->max_tokens, room) : room;
+    int room = g->max_model_len - r->n_prompt,
+        max_tokens = r->max_tokens > 0 ? MIN(r->max_tokens, room) : room;
 
     s->memory = xcalloc(1, sizeof(*s->memory));
     arena_init(s->memory, 0);
-    s->seq = seq_open(r->id, r->prompt_ids, r->n_prompt, r->n_prompt + (r->is_score ? 0 : max_tokens), g->block_tokens);
+    s->seq = seq_open(r->id, r->prompt_ids, r->n_prompt,
+                      r->n_prompt + (r->is_score ? 0 : max_tokens), g->block_tokens);
     s->seq->owner = s;
     s->seq->priority = r->priority;
     s->seq->round = r->round;
@@ -269,13 +282,16 @@ fail:
     return NULL;
 }
 
-/* --- drawing ----------------------------------------------------------------------------------- */
+/* --- drawing -----------------------------------------------------------------------------------
+ */
 
 /* Whether the token is the likeliest, of equal ones the lowest id. */
-static bool table_set(struct logprob_table *t, int at, struct sampler *sampler, const float *logits, int32_t token_id)
+static bool table_set(struct logprob_table *t, int at, struct sampler *sampler, const float *logits,
+                      int32_t token_id)
 {
     struct row_logprobs row = {.top_ids = t->top_ids + (size_t)at * (size_t)MAX(t->n_top, 0),
-                               .top_logprobs = t->top_logprobs + (size_t)at * (size_t)MAX(t->n_top, 0)};
+                               .top_logprobs =
+                                   t->top_logprobs + (size_t)at * (size_t)MAX(t->n_top, 0)};
 
     sampler_logprobs(sampler, logits, token_id, t->n_top, &row);
     t->logprob[at] = row.logprob;
@@ -298,13 +314,15 @@ static void run_job(void *ctx, int part, int worker)
                                q->token_ids[job->position + 1]);
         return;
     }
-    job->drawn = sampler_draw(sampler, &s->params,
-                              &(struct sample_history){q->token_ids, q->n_prompt, q->n_tokens}, logits);
+    job->drawn =
+        sampler_draw(sampler, &s->params,
+                     &(struct sample_history){q->token_ids, q->n_prompt, q->n_tokens}, logits);
     if (s->output.n_top >= 0 && job->drawn >= 0)
         (void)table_set(&s->output, q->n_tokens - q->n_prompt, sampler, logits, job->drawn);
 }
 
-/* Lists every row with its owner, by rows: leaders' rows rise with the items, and a fork's is inserted. */
+/* Lists every row with its owner, by rows: leaders' rows rise with the items, and a fork's is
+ * inserted. */
 static void list_jobs(struct engine *g, const struct plan *p)
 {
     g->n_jobs = 0;
@@ -349,7 +367,8 @@ static bool draw_rows(struct engine *g, const struct plan *p, struct err *e)
     return true;
 }
 
-/* --- after the step ---------------------------------------------------------------------------- */
+/* --- after the step ----------------------------------------------------------------------------
+ */
 
 static void finish(struct engine *g, struct engine_seq *s, enum engine_finish why)
 {
@@ -359,7 +378,8 @@ static void finish(struct engine *g, struct engine_seq *s, enum engine_finish wh
     scheduler_finish(g->sched, s->seq);
 }
 
-/* vLLM's order: end of sequence, stop ids, then the limit; nothing but the limit before min_tokens. */
+/* vLLM's order: end of sequence, stop ids, then the limit; nothing but the limit before min_tokens.
+ */
 static enum engine_finish why_finished(const struct engine_seq *s, int32_t token_id)
 {
     int n_output = s->seq->n_tokens - s->seq->n_prompt;
@@ -412,7 +432,8 @@ static void take_results(struct engine *g, const struct plan *p)
         bool is_prefill = it->start + it->n_tokens <= it->q->n_prompt;
 
         it->q->owner->prompt.n += it->n_rows;
-        *(is_prefill ? &g->stats.n_prefill_tokens : &g->stats.n_decode_tokens) += (uint64_t)it->n_tokens;
+        *(is_prefill ? &g->stats.n_prefill_tokens : &g->stats.n_decode_tokens) +=
+            (uint64_t)it->n_tokens;
         if (it->q->is_score && it->q->n_computed == seq_goal(it->q))
             finish_score(g, it->q->owner);
     }
@@ -444,7 +465,8 @@ bool engine_step(struct engine *g, struct engine_seq ***outputs, int *n_outputs,
     const struct plan *p = scheduler_plan(g->sched);
 
     g->n_outputs = 0;
-    g->stats.n_blocks_peak = MAX(g->stats.n_blocks_peak, g->stats.n_blocks - kv_pool_n_free(g->pool));
+    g->stats.n_blocks_peak =
+        MAX(g->stats.n_blocks_peak, g->stats.n_blocks - kv_pool_n_free(g->pool));
     if (p && p->n_tokens > 0 && !run_plan(g, p, e))
         return false;
     if (p && p->exhausted) {
@@ -456,7 +478,8 @@ bool engine_step(struct engine *g, struct engine_seq ***outputs, int *n_outputs,
     return true;
 }
 
-/* --- the rest ---------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------------
+ */
 
 bool engine_is_idle(const struct engine *g)
 {

@@ -2,12 +2,12 @@
  *
  * Each step plans tokens for as many sequences as fit (scheduler.h), runs the model once, and draws
  * a token for every sequence that has caught up (sampler.h). What a sequence says follows from its
- * prompt, its parameters and its seed alone: not from what runs beside it, nor from chunks, cache hits,
- * preemptions or threads.
+ * prompt, its parameters and its seed alone: not from what runs beside it, nor from chunks, cache
+ * hits, preemptions or threads.
  *
- * The engine knows token ids, not text: whoever turns tokens into text looks at each step's outputs and may
- * end a sequence (engine_stop) before the next step. One thread owns an engine. After open and add, a
- * step allocates nothing. */
+ * The engine knows token ids, not text: whoever turns tokens into text looks at each step's outputs
+ * and may end a sequence (engine_stop) before the next step. One thread owns an engine. After open
+ * and add, a step allocates nothing. */
 #pragma once
 
 #include <stdbool.h>
@@ -37,11 +37,11 @@ struct engine_limits {
     int max_num_batched_tokens; /* at most what the model was opened with */
     int max_logits;             /* as the model was opened with */
     double memory_utilization;  /* share of the memory left that the cache may take */
-    int n_blocks;               /* of the cache, scratch included; 0: as many as fit and are of use */
+    int n_blocks; /* of the cache, scratch included; 0: as many as fit and are of use */
     bool has_prefix_cache;
-    int reserve_tokens;         /* room kept for each running sequence at admission */
-    int n_threads;              /* for drawing; 0: as many as this process may use */
-    int max_chunk;              /* tokens of one sequence in one step; 0: what is best */
+    int reserve_tokens; /* room kept for each running sequence at admission */
+    int n_threads;      /* for drawing; 0: as many as this process may use */
+    int max_chunk;      /* tokens of one sequence in one step; 0: what is best */
 };
 
 struct engine_request {
@@ -52,11 +52,13 @@ struct engine_request {
     bool is_score;         /* only the prompt's logprobs from logprobs_start on */
     int n_logprobs;        /* alternatives per drawn token; -1: no logprobs */
     int n_prompt_logprobs; /* the same for the prompt's; -1: none */
-    int logprobs_start;    /* first prompt position wanted; 0 counts as 1: position 0 follows nothing */
+    int logprobs_start; /* first prompt position wanted; 0 counts as 1: position 0 follows nothing
+                         */
     bool ignore_eos;
     const int32_t *stop_token_ids;
     int n_stop_token_ids;
-    struct sample_params params; /* its stop_ids are set by the engine; everything it points to is copied */
+    struct sample_params
+        params; /* its stop_ids are set by the engine; everything it points to is copied */
     int priority, round;
     void *user;
 };
@@ -94,23 +96,29 @@ struct engine_stats {
 
 struct engine;
 
-/* Sizes the cache and everything else. Refuses, saying what was needed, what there is and which flags
- * help, when one sequence of max_model_len would not fit. The model is borrowed. */
-struct engine *engine_open(struct model *m, const struct engine_limits *l, struct err *e) MUST_CHECK;
+/* Sizes the cache and everything else. Refuses, saying what was needed, what there is and which
+ * flags help, when one sequence of max_model_len would not fit. The model is borrowed. */
+struct engine *engine_open(struct model *m, const struct engine_limits *l,
+                           struct err *e) MUST_CHECK;
 void engine_close(struct engine *g); /* NULL is fine; releases all sequences */
 
 /* ERR_INPUT when the prompt leaves no room for a token. The handle is good until engine_release. */
-struct engine_seq *engine_add(struct engine *g, const struct engine_request *r, struct err *e) MUST_CHECK;
+struct engine_seq *engine_add(struct engine *g, const struct engine_request *r,
+                              struct err *e) MUST_CHECK;
 
-/* One step. outputs: the sequences that have a new token or are finished, good until the next call. False:
- * the model failed, and the engine with it. *n_outputs 0 and nothing running or waiting: idle. */
-bool engine_step(struct engine *g, struct engine_seq ***outputs, int *n_outputs, struct err *e) MUST_CHECK;
+/* One step. outputs: the sequences that have a new token or are finished, good until the next call.
+ * False: the model failed, and the engine with it. *n_outputs 0 and nothing running or waiting:
+ * idle. */
+bool engine_step(struct engine *g, struct engine_seq ***outputs, int *n_outputs,
+                 struct err *e) MUST_CHECK;
 bool engine_is_idle(const struct engine *g);
 
-void engine_stop(struct engine *g, struct engine_seq *s, enum engine_finish why); /* no effect once finished */
+void engine_stop(struct engine *g, struct engine_seq *s,
+                 enum engine_finish why);                    /* no effect once finished */
 void engine_release(struct engine *g, struct engine_seq *s); /* finished or not; frees it */
 
-/* Takes the blocks of a running sequence away, as want of blocks would: number `which`, counted around. For tests. */
+/* Takes the blocks of a running sequence away, as want of blocks would: number `which`, counted
+ * around. For tests. */
 void engine_preempt_any(struct engine *g, uint32_t which);
 
 void engine_stats(const struct engine *g, struct engine_stats *out);

@@ -4,9 +4,9 @@
  *   refs == 0         <=>  the block is in the free queue (block 0 apart: one reference for ever)
  *   is_published      <=>  the index leads from its hash to this block
  * The free queue is a ring through prev and next; entry n_blocks is its anchor. Blocks are taken at
- * the head. An unpublished block is given back at the head, where its memory is still warm; a published
- * one at the tail. Sequences give their blocks back last block first, so that a prefix outlives what
- * was built on it. */
+ * the head. An unpublished block is given back at the head, where its memory is still warm; a
+ * published one at the tail. Sequences give their blocks back last block first, so that a prefix
+ * outlives what was built on it. */
 #include "engine/kv_pool.h"
 
 #include "base/arena.h"
@@ -94,7 +94,8 @@ int kv_pool_refs(const struct kv_pool *p, int block)
     return p->refs[block];
 }
 
-/* --- the free queue ---------------------------------------------------------------------------- */
+/* --- the free queue ----------------------------------------------------------------------------
+ */
 
 static void queue_unlink(struct kv_pool *p, int b)
 {
@@ -113,7 +114,8 @@ static void queue_insert_after(struct kv_pool *p, int at, int b)
     p->n_free++;
 }
 
-/* --- the index --------------------------------------------------------------------------------- */
+/* --- the index ---------------------------------------------------------------------------------
+ */
 
 static uint32_t home_of(const struct kv_pool *p, struct hash128 h)
 {
@@ -151,7 +153,8 @@ static void index_remove(struct kv_pool *p, int b)
     p->index[gap] = -1;
 }
 
-/* --- public ------------------------------------------------------------------------------------ */
+/* --- public ------------------------------------------------------------------------------------
+ */
 
 int kv_pool_take(struct kv_pool *p)
 {
@@ -187,7 +190,8 @@ struct hash128 kv_hash_root(const void *fingerprint, size_t len)
     return siphash128(0x6b765f726f6f7400, 0x6c6c6d6576616c00, fingerprint, len);
 }
 
-struct hash128 kv_hash_block(struct hash128 parent, const int32_t *token_ids, int n, struct hash128 extra)
+struct hash128 kv_hash_block(struct hash128 parent, const int32_t *token_ids, int n,
+                             struct hash128 extra)
 {
     struct hash128 h = siphash128(parent.lo, parent.hi, token_ids, (size_t)n * sizeof(*token_ids));
 
@@ -225,7 +229,8 @@ bool kv_pool_check(const struct kv_pool *p, struct err *e)
 {
     int n_queued = 0, n_indexed = 0, n_hashed = 0, n_unreferenced = 0;
 
-    for (int b = p->next[p->n_blocks], before = p->n_blocks; b != p->n_blocks; before = b, b = p->next[b]) {
+    for (int b = p->next[p->n_blocks], before = p->n_blocks; b != p->n_blocks;
+         before = b, b = p->next[b]) {
         if (b <= 0 || b > p->n_blocks || p->prev[b] != before)
             return err_set(e, ERR_INPUT, "the free queue is torn at block %d", b);
         if (p->refs[b] != 0)
@@ -246,8 +251,8 @@ bool kv_pool_check(const struct kv_pool *p, struct err *e)
     for (uint32_t i = 0; i < p->index_size; i++)
         n_indexed += p->index[i] >= 0;
     if (n_queued != p->n_free || n_queued != n_unreferenced)
-        return err_set(e, ERR_INPUT, "%d blocks queued, %d counted free, %d without a reference", n_queued,
-                       p->n_free, n_unreferenced);
+        return err_set(e, ERR_INPUT, "%d blocks queued, %d counted free, %d without a reference",
+                       n_queued, p->n_free, n_unreferenced);
     if (n_indexed != n_hashed)
         return err_set(e, ERR_INPUT, "%d blocks indexed, %d with a hash", n_indexed, n_hashed);
     if (p->refs[0] != 1)

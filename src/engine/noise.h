@@ -1,7 +1,8 @@
-/* noise.h - the noise of a token: a function of the sample's seed, the output position and the token id.
+/* noise.h - the noise of a token: a function of the sample's seed, the output position and the
+ * token id.
  *
- * So no draw depends on the batch, on the order of the steps, or on what was filtered away before. One
- * Philox block serves four neighbouring token ids. */
+ * So no draw depends on the batch, on the order of the steps, or on what was filtered away before.
+ * One Philox block serves four neighbouring token ids. */
 #pragma once
 
 #include <math.h>

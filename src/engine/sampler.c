@@ -1,8 +1,9 @@
 /* sampler.c - the reference sampler, without a full sort of the vocabulary.
  *
- * The k-th largest logit comes from a heap of k values that the scan rarely touches. top_p sorts only
- * tokens that may survive: all below max + ln((1 - p) / V) weigh less than 1 - p together, whatever the rest
- * is. Sums run in index order over fixed lanes, so that a row's result is the same on every machine. */
+ * The k-th largest logit comes from a heap of k values that the scan rarely touches. top_p sorts
+ * only tokens that may survive: all below max + ln((1 - p) / V) weigh less than 1 - p together,
+ * whatever the rest is. Sums run in index order over fixed lanes, so that a row's result is the
+ * same on every machine. */
 #include "engine/sampler.h"
 
 #include <float.h>
@@ -12,9 +13,9 @@
 #include "base/arena.h"
 #include "engine/noise.h"
 
-#define GREEDY_BELOW 1e-5f
+#define GREEDY_BELOW    1e-5f
 #define MIN_TEMPERATURE 0.01f
-#define MAX_NOISE 23.0f /* -ln(-ln(1 - 2^-33)) is 22.9 */
+#define MAX_NOISE       23.0f /* -ln(-ln(1 - 2^-33)) is 22.9 */
 
 enum { HEAP_MAX = 1024, SUM_LANES = 16, SUM_BLOCK = 256, STRETCH = 64, SEEN = 1 << 30 };
 
@@ -58,7 +59,8 @@ void sampler_close(struct sampler *s)
     free(s);
 }
 
-/* --- arithmetic on rows ------------------------------------------------------------------------ */
+/* --- arithmetic on rows ------------------------------------------------------------------------
+ */
 
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef int32_t i32x4 __attribute__((vector_size(16)));
@@ -76,8 +78,8 @@ static inline f32x4 load4(const float *p)
     return v;
 }
 
-/* e^x for x <= 0 to about one part in 10^7, four at a time: the quotient by ln 2 in two parts, then a
- * polynomial, then the exponent's bits. Below -87 it is 0, as it is for what is not a number. */
+/* e^x for x <= 0 to about one part in 10^7, four at a time: the quotient by ln 2 in two parts, then
+ * a polynomial, then the exponent's bits. Below -87 it is 0, as it is for what is not a number. */
 static inline f32x4 exp4(f32x4 x)
 {
     const f32x4 lowest = {-88, -88, -88, -88};
@@ -154,7 +156,8 @@ static int arg_max(const float *w, int n)
     return i;
 }
 
-/* --- steps 2 to 5: what may be said, and what was said ------------------------------------------ */
+/* --- steps 2 to 5: what may be said, and what was said ------------------------------------------
+ */
 
 static void keep_allowed(struct sampler *s, const struct sample_params *p, const float *logits)
 {
@@ -171,7 +174,8 @@ static void forbid(struct sampler *s, int32_t id)
         s->w[id] = -INFINITY;
 }
 
-static void forbid_bad_words(struct sampler *s, const struct sample_params *p, const struct sample_history *h)
+static void forbid_bad_words(struct sampler *s, const struct sample_params *p,
+                             const struct sample_history *h)
 {
     int n_output = h->n_tokens - h->n_prompt;
 
@@ -180,12 +184,14 @@ static void forbid_bad_words(struct sampler *s, const struct sample_params *p, c
         int n_before = bad->n - 1;
 
         if (bad->n > 0 && n_before <= n_output &&
-            memcmp(bad->ids, h->token_ids + h->n_tokens - n_before, (size_t)n_before * sizeof(*bad->ids)) == 0)
+            memcmp(bad->ids, h->token_ids + h->n_tokens - n_before,
+                   (size_t)n_before * sizeof(*bad->ids)) == 0)
             forbid(s, bad->ids[n_before]);
     }
 }
 
-static void penalize(struct sampler *s, const struct sample_params *p, const struct sample_history *h)
+static void penalize(struct sampler *s, const struct sample_params *p,
+                     const struct sample_history *h)
 {
     if (p->repetition_penalty == 1 && p->presence_penalty == 0 && p->frequency_penalty == 0)
         return;
@@ -213,13 +219,14 @@ static void penalize(struct sampler *s, const struct sample_params *p, const str
 static bool leaves_logits_alone(const struct sample_params *p, const struct sample_history *h)
 {
     return p->n_allowed_ids == 0 && p->n_bad_words == 0 && p->n_bias == 0 &&
-           (p->n_stop_ids == 0 || h->n_tokens - h->n_prompt >= p->min_tokens) && p->repetition_penalty == 1 &&
-           p->presence_penalty == 0 && p->frequency_penalty == 0;
+           (p->n_stop_ids == 0 || h->n_tokens - h->n_prompt >= p->min_tokens) &&
+           p->repetition_penalty == 1 && p->presence_penalty == 0 && p->frequency_penalty == 0;
 }
 
-/* The logits after everything but the temperature: s->w, or the row itself where nothing changes it. */
-static const float *process(struct sampler *s, const struct sample_params *p, const struct sample_history *h,
-                            const float *logits)
+/* The logits after everything but the temperature: s->w, or the row itself where nothing changes
+ * it. */
+static const float *process(struct sampler *s, const struct sample_params *p,
+                            const struct sample_history *h, const float *logits)
 {
     if (leaves_logits_alone(p, h))
         return logits;
@@ -238,18 +245,25 @@ static const float *process(struct sampler *s, const struct sample_params *p, co
     return s->w;
 }
 
-/* --- selection --------------------------------------------------------------------------------- */
+/* --- selection ---------------------------------------------------------------------------------
+ */
 
 static uint32_t key_of(float x)
 {
-    union { float f; uint32_t u; } b = {.f = x + 0.0f}; /* -0 becomes 0: they are equal */
+    union {
+        float f;
+        uint32_t u;
+    } b = {.f = x + 0.0f}; /* -0 becomes 0: they are equal */
 
     return b.u ^ (b.u >> 31 ? 0xFFFFFFFFu : 0x80000000u);
 }
 
 static float value_of_key(uint32_t key)
 {
-    union { float f; uint32_t u; } b = {.u = key ^ (key >> 31 ? 0x80000000u : 0xFFFFFFFFu)};
+    union {
+        float f;
+        uint32_t u;
+    } b = {.u = key ^ (key >> 31 ? 0x80000000u : 0xFFFFFFFFu)};
 
     return b.f;
 }
@@ -331,12 +345,13 @@ static float kth_largest(struct sampler *s, const float *w, int k)
     return value_of_key(s->sort[n - k].key);
 }
 
-/* Drops survivors from the least likely up while their mass stays within 1 - p; never the last. Among equal
- * ones the higher ids go first. Returns how many stay. */
+/* Drops survivors from the least likely up while their mass stays within 1 - p; never the last.
+ * Among equal ones the higher ids go first. Returns how many stay. */
 static int keep_top_p(struct sampler *s, float top_p, float max, int n)
 {
     double total = sum_exp(s->scaled, n, max), limit = (double)(1.0f - top_p) * total, mass = 0;
-    float sure = max + logf((1.0f - top_p) / (float)n) - 1e-3f; /* all below it together weigh too little */
+    float sure =
+        max + logf((1.0f - top_p) / (float)n) - 1e-3f; /* all below it together weigh too little */
     struct scored *a = s->sort;
     int n_sorted = 0, first = 0;
 
@@ -359,8 +374,9 @@ static int keep_top_p(struct sampler *s, float top_p, float max, int n)
     return n_sorted - first;
 }
 
-/* Steps 6 to 9 on w, whose maximum is at index best. Survivors go to s->ids and s->scaled. Division keeps the
- * order, so the k-th largest is found before it; what division makes equal counts as equal. */
+/* Steps 6 to 9 on w, whose maximum is at index best. Survivors go to s->ids and s->scaled. Division
+ * keeps the order, so the k-th largest is found before it; what division makes equal counts as
+ * equal. */
 static int filter(struct sampler *s, const struct sample_params *p, const float *w, int best)
 {
     float temperature = MAX(p->temperature, MIN_TEMPERATURE), max = w[best] / temperature;
@@ -371,7 +387,8 @@ static int filter(struct sampler *s, const struct sample_params *p, const float 
         float raw = kth_largest(s, w, p->top_k);
 
         kth = raw / temperature;
-        about = raw > -INFINITY ? raw - fabsf(raw) * 1e-6f : about; /* nothing below it can be equal after division */
+        about = raw > -INFINITY ? raw - fabsf(raw) * 1e-6f
+                                : about; /* nothing below it can be equal after division */
     }
     for (int i = 0; i < s->vocab_size; i++) {
         float l;
@@ -389,7 +406,8 @@ static int filter(struct sampler *s, const struct sample_params *p, const float 
     return p->top_p < 1 ? keep_top_p(s, p->top_p, max, n) : n;
 }
 
-/* --- the draw ---------------------------------------------------------------------------------- */
+/* --- the draw ----------------------------------------------------------------------------------
+ */
 
 struct draw {
     float score;
@@ -398,8 +416,8 @@ struct draw {
 
 static void try_token(struct draw *d, int32_t id, float l, uint32_t word)
 {
-    /* -ln(-ln u) <= -ln(1 - u), and 1 - u is at least 2^-(z + 1) when the complement has z leading zeros:
-     * most tokens are settled without a logarithm. */
+    /* -ln(-ln u) <= -ln(1 - u), and 1 - u is at least 2^-(z + 1) when the complement has z leading
+     * zeros: most tokens are settled without a logarithm. */
     int z = ~word == 0 ? 32 : __builtin_clz(~word);
     float score;
 
@@ -410,7 +428,8 @@ static void try_token(struct draw *d, int32_t id, float l, uint32_t word)
         *d = (struct draw){score, id};
 }
 
-static int32_t draw_from(const struct sampler *s, const struct sample_params *p, int n, uint32_t position)
+static int32_t draw_from(const struct sampler *s, const struct sample_params *p, int n,
+                         uint32_t position)
 {
     struct draw d = {-INFINITY, -1};
     struct philox words = {{0}};
@@ -430,8 +449,9 @@ static int32_t draw_from(const struct sampler *s, const struct sample_params *p,
     return d.id;
 }
 
-int sampler_survivors(struct sampler *s, const struct sample_params *p, const struct sample_history *h,
-                      const float *logits, int32_t *ids, float *scaled)
+int sampler_survivors(struct sampler *s, const struct sample_params *p,
+                      const struct sample_history *h, const float *logits, int32_t *ids,
+                      float *scaled)
 {
     const float *w;
     int best, n;
@@ -451,8 +471,8 @@ int sampler_survivors(struct sampler *s, const struct sample_params *p, const st
     return n;
 }
 
-int32_t sampler_draw(struct sampler *s, const struct sample_params *p, const struct sample_history *h,
-                     const float *logits)
+int32_t sampler_draw(struct sampler *s, const struct sample_params *p,
+                     const struct sample_history *h, const float *logits)
 {
     const float *w = process(s, p, h, logits);
     int best = arg_max(w, s->vocab_size);

@@ -1,11 +1,13 @@
-/* sampler.h - from a row of logits to a token: the definition that every device's `sample` must meet.
+/* sampler.h - from a row of logits to a token: the definition that every device's `sample` must
+ * meet.
  *
- * The order of the steps is that of vLLM's V1 sampler: allowed ids, bad words, min_tokens, logit bias,
- * penalties, greedy or temperature, min_p, top_k, top_p, draw. The draw is Gumbel-max with noise by
- * name (noise.h): the likeliest of logit / temperature + noise over the survivors, ties to the lower
- * id. Log-probabilities are those of the untouched logits.
+ * The order of the steps is that of vLLM's V1 sampler: allowed ids, bad words, min_tokens, logit
+ * bias, penalties, greedy or temperature, min_p, top_k, top_p, draw. The draw is Gumbel-max with
+ * noise by name (noise.h): the likeliest of logit / temperature + noise over the survivors, ties to
+ * the lower id. Log-probabilities are those of the untouched logits.
  *
- * A sampler is scratch memory for one thread; rows are independent, and no call but open allocates. */
+ * A sampler is scratch memory for one thread; rows are independent, and no call but open allocates.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -19,21 +21,21 @@ struct token_seq {
 };
 
 struct sample_params {
-    float temperature; /* below 1e-5: greedy; between that and 0.01 it counts as 0.01 */
-    float top_p;       /* 1: off */
-    float min_p;       /* 0: off */
-    int top_k;         /* 0 or less: off */
+    float temperature;        /* below 1e-5: greedy; between that and 0.01 it counts as 0.01 */
+    float top_p;              /* 1: off */
+    float min_p;              /* 0: off */
+    int top_k;                /* 0 or less: off */
     float repetition_penalty; /* 1: off; of ids in prompt or output */
     float presence_penalty, frequency_penalty; /* 0: off; of ids in the output */
-    uint64_t seed;     /* this sample's own */
-    int min_tokens;    /* until so many are drawn, stop_ids cannot be */
+    uint64_t seed;                             /* this sample's own */
+    int min_tokens;                            /* until so many are drawn, stop_ids cannot be */
     const int32_t *stop_ids;
     int n_stop_ids;
     const int32_t *bias_ids;
     const float *bias;
     int n_bias;
     const int32_t *allowed_ids;
-    int n_allowed_ids; /* 0: all */
+    int n_allowed_ids;                 /* 0: all */
     const struct token_seq *bad_words; /* the last id of one cannot follow the others */
     int n_bad_words;
 };
@@ -49,20 +51,22 @@ struct sampler;
 struct sampler *sampler_open(int vocab_size);
 void sampler_close(struct sampler *s); /* NULL is fine */
 
-/* The token drawn, or -1: nothing survived, because all was forbidden or the logits are not numbers. */
-int32_t sampler_draw(struct sampler *s, const struct sample_params *p, const struct sample_history *h,
-                     const float *logits);
+/* The token drawn, or -1: nothing survived, because all was forbidden or the logits are not
+ * numbers. */
+int32_t sampler_draw(struct sampler *s, const struct sample_params *p,
+                     const struct sample_history *h, const float *logits);
 
-/* Steps up to top_p: ids[0..n) survive, with logits[0..n) after penalties and temperature, in no order.
- * Arrays hold vocab_size entries. */
-int sampler_survivors(struct sampler *s, const struct sample_params *p, const struct sample_history *h,
-                      const float *logits, int32_t *ids, float *scaled);
+/* Steps up to top_p: ids[0..n) survive, with logits[0..n) after penalties and temperature, in no
+ * order. Arrays hold vocab_size entries. */
+int sampler_survivors(struct sampler *s, const struct sample_params *p,
+                      const struct sample_history *h, const float *logits, int32_t *ids,
+                      float *scaled);
 
-/* The logprobs of one row: a token's own with its rank (how many are at least as likely), and the n_top
- * likeliest, ties to the lower id. */
+/* The logprobs of one row: a token's own with its rank (how many are at least as likely), and the
+ * n_top likeliest, ties to the lower id. */
 struct row_logprobs {
     float logprob;
-    int rank; /* 1: the likeliest */
+    int rank;     /* 1: the likeliest */
     bool is_best; /* the likeliest, of equal ones the lowest id */
     int n_top;
     int32_t *top_ids; /* [n_top], the caller's */

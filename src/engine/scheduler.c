@@ -1,15 +1,15 @@
 /* scheduler.c - plan, commit, preempt.
  *
  * Invariants, which scheduler_check walks:
- *   running is in order of (priority, admission); so whoever is preempted, the last, is not planned yet
- *   waiting is in order of (priority, preempted first, round, arrival)
- *   a waiting sequence holds no blocks, and has computed nothing
- *   a running one holds blocks for all that it computed
- *   sum of references == sum of block table lengths
+ *   running is in order of (priority, admission); so whoever is preempted, the last, is not planned
+ * yet waiting is in order of (priority, preempted first, round, arrival) a waiting sequence holds
+ * no blocks, and has computed nothing a running one holds blocks for all that it computed sum of
+ * references == sum of block table lengths
  *
- * Equal prompts are prefilled once: while one is on its way, others with the same prompt wait; when its last
- * token is planned they are admitted as forks, which draw from the same row of logits and share all blocks. A
- * sequence that has to write into a shared block gets a copy of it first; the last one writes in place. */
+ * Equal prompts are prefilled once: while one is on its way, others with the same prompt wait; when
+ * its last token is planned they are admitted as forks, which draw from the same row of logits and
+ * share all blocks. A sequence that has to write into a shared block gets a copy of it first; the
+ * last one writes in place. */
 #include "engine/scheduler.h"
 
 #include <assert.h>
@@ -36,7 +36,8 @@ struct scheduler {
     struct sched_stats stats;
 };
 
-/* --- queues ------------------------------------------------------------------------------------ */
+/* --- queues ------------------------------------------------------------------------------------
+ */
 
 static bool waits_before(const struct seq *a, const struct seq *b)
 {
@@ -54,7 +55,8 @@ static bool runs_before(const struct seq *a, const struct seq *b)
     return a->priority != b->priority ? a->priority < b->priority : a->admission < b->admission;
 }
 
-static void queue_insert(struct queue *l, struct seq *q, bool (*before)(const struct seq *, const struct seq *))
+static void queue_insert(struct queue *l, struct seq *q,
+                         bool (*before)(const struct seq *, const struct seq *))
 {
     struct seq *at = l->tail;
 
@@ -87,7 +89,8 @@ static void queue_remove(struct queue *l, struct seq *q)
     l->n--;
 }
 
-/* --- open and close ---------------------------------------------------------------------------- */
+/* --- open and close ----------------------------------------------------------------------------
+ */
 
 struct scheduler *scheduler_open(const struct sched_limits *l, struct kv_pool *pool)
 {
@@ -118,7 +121,8 @@ void scheduler_close(struct scheduler *s)
     free(s);
 }
 
-/* --- hashes ------------------------------------------------------------------------------------ */
+/* --- hashes ------------------------------------------------------------------------------------
+ */
 
 /* Makes the hashes of the first n full blocks known. */
 static void extend_hashes(const struct scheduler *s, struct seq *q, int n)
@@ -127,7 +131,8 @@ static void extend_hashes(const struct scheduler *s, struct seq *q, int n)
         int i = q->n_hashes++;
         struct hash128 parent = i > 0 ? q->hashes[i - 1] : s->limits.hash_root;
 
-        q->hashes[i] = kv_hash_block(parent, q->token_ids + i * s->block_size, s->block_size, q->extra);
+        q->hashes[i] =
+            kv_hash_block(parent, q->token_ids + i * s->block_size, s->block_size, q->extra);
     }
 }
 
@@ -149,7 +154,8 @@ void scheduler_add(struct scheduler *s, struct seq *q)
     queue_insert(&s->waiting, q, waits_before);
 }
 
-/* --- blocks ------------------------------------------------------------------------------------ */
+/* --- blocks ------------------------------------------------------------------------------------
+ */
 
 static int blocks_for(const struct scheduler *s, int n_tokens)
 {
@@ -205,8 +211,8 @@ static void take_blocks(struct scheduler *s, struct seq *q, int start, int end)
     }
 }
 
-/* Makes room for positions [start, end) by preempting from the end of the running. False: q itself had to
- * go, or is alone and still without room. */
+/* Makes room for positions [start, end) by preempting from the end of the running. False: q itself
+ * had to go, or is alone and still without room. */
 static bool make_room(struct scheduler *s, struct seq *q, int start, int end)
 {
     for (;;) {
@@ -225,7 +231,8 @@ static bool make_room(struct scheduler *s, struct seq *q, int start, int end)
     }
 }
 
-/* --- the plan ---------------------------------------------------------------------------------- */
+/* --- the plan ----------------------------------------------------------------------------------
+ */
 
 static int chunk_cap(const struct scheduler *s)
 {
@@ -246,7 +253,8 @@ static void plan_item(struct scheduler *s, struct seq *q, int n_tokens)
     int start = q->n_computed, end = start + n_tokens, first = MAX(start, q->next_prompt_row);
     struct plan_item *it = &s->plan.items[s->plan.n_items];
 
-    *it = (struct plan_item){.q = q, .start = start, .n_tokens = n_tokens, .first_row = -1, .fork_of = -1};
+    *it = (struct plan_item){
+        .q = q, .start = start, .n_tokens = n_tokens, .first_row = -1, .fork_of = -1};
     if (wants_prompt_rows(q))
         it->n_rows = MAX(0, MIN(end, q->n_prompt - 1) - first);
     it->draws = !q->is_score && end == q->n_tokens;
@@ -289,7 +297,8 @@ static int reserve_blocks(const struct scheduler *s)
         return 0;
     for (const struct seq *q = s->running.head; q; q = q->next) {
         double rest = s->stats.expected_output - (q->n_tokens - q->n_prompt);
-        int tokens = s->n_finished > 0 ? (int)MAX(rest, MIN_EXPECTED_REST) : s->limits.reserve_tokens;
+        int tokens =
+            s->n_finished > 0 ? (int)MAX(rest, MIN_EXPECTED_REST) : s->limits.reserve_tokens;
 
         tokens = MIN(tokens, s->limits.reserve_tokens);
         tokens = q->is_score ? 0 : MIN(tokens, q->max_tokens - q->n_tokens);
@@ -335,9 +344,11 @@ static bool is_being_computed(const struct scheduler *s, const struct seq *q, in
 
 /* Cached full blocks with which q can begin. At least one token is left to compute, and all whose
  * logits are wanted. */
-static int match_prefix(const struct scheduler *s, const struct seq *q, int *n_unreferenced, int *n_most)
+static int match_prefix(const struct scheduler *s, const struct seq *q, int *n_unreferenced,
+                        int *n_most)
 {
-    int most = (wants_prompt_rows(q) ? MIN(q->next_prompt_row, seq_goal(q) - 1) : seq_goal(q) - 1) / s->block_size;
+    int most = (wants_prompt_rows(q) ? MIN(q->next_prompt_row, seq_goal(q) - 1) : seq_goal(q) - 1) /
+               s->block_size;
     int n = 0;
 
     *n_unreferenced = 0;
@@ -377,13 +388,17 @@ static void admit_fork(struct scheduler *s, struct seq *q, int leader_item)
         kv_pool_share(s->pool, q->blocks[q->n_blocks]);
     }
     start_running(s, q, q->n_prompt);
-    s->plan.items[s->plan.n_items++] = (struct plan_item){
-        .q = q, .start = q->n_prompt, .draws = true, .first_row = leader->first_row + leader->n_rows,
-        .fork_of = leader_item};
+    s->plan.items[s->plan.n_items++] =
+        (struct plan_item){.q = q,
+                           .start = q->n_prompt,
+                           .draws = true,
+                           .first_row = leader->first_row + leader->n_rows,
+                           .fork_of = leader_item};
     s->stats.n_forks++;
 }
 
-/* Admits one waiting sequence, or passes it by when its prefix is on the way. False: the queue has to stop. */
+/* Admits one waiting sequence, or passes it by when its prefix is on the way. False: the queue has
+ * to stop. */
 static bool admit(struct scheduler *s, struct seq *q)
 {
     int reserve = s->running.n > 0 ? reserve_blocks(s) : 0, item, n_unreferenced, most;
@@ -429,7 +444,8 @@ const struct plan *scheduler_plan(struct scheduler *s)
     if (s->running.n + s->waiting.n == 0)
         return NULL;
     if (plan_running(s)) {
-        for (struct seq *q = s->waiting.head, *next; q && s->running.n < s->limits.max_num_seqs; q = next) {
+        for (struct seq *q = s->waiting.head, *next; q && s->running.n < s->limits.max_num_seqs;
+             q = next) {
             next = q->next;
             if (!admit(s, q))
                 break;
@@ -437,7 +453,8 @@ const struct plan *scheduler_plan(struct scheduler *s)
     }
     if (s->running.n == 0 && !p->exhausted)
         p->exhausted = s->waiting.head;
-    assert(p->n_tokens > 0 || p->exhausted); /* a step that does nothing would be repeated for ever */
+    assert(p->n_tokens > 0 ||
+           p->exhausted); /* a step that does nothing would be repeated for ever */
     return p;
 }
 
@@ -473,7 +490,8 @@ void scheduler_finish(struct scheduler *s, struct seq *q)
     if (n_output == 0)
         return;
     s->n_finished++;
-    s->stats.expected_output += (n_output - s->stats.expected_output) / (double)MIN(s->n_finished, EWMA_SAMPLES);
+    s->stats.expected_output +=
+        (n_output - s->stats.expected_output) / (double)MIN(s->n_finished, EWMA_SAMPLES);
 }
 
 struct seq *scheduler_running(const struct scheduler *s)
@@ -493,19 +511,21 @@ void scheduler_stats(const struct scheduler *s, struct sched_stats *out)
     out->n_waiting = s->waiting.n;
 }
 
-/* --- check ------------------------------------------------------------------------------------- */
+/* --- check -------------------------------------------------------------------------------------
+ */
 
 static bool check_seq(const struct scheduler *s, const struct seq *q, struct err *e)
 {
     if (q->state == SEQ_WAITING && (q->n_blocks > 0 || q->n_computed > 0))
-        return err_set(e, ERR_INPUT, "sequence %llu waits with %d blocks", (unsigned long long)q->id, q->n_blocks);
+        return err_set(e, ERR_INPUT, "sequence %llu waits with %d blocks",
+                       (unsigned long long)q->id, q->n_blocks);
     if (q->n_computed > seq_goal(q) || blocks_for(s, q->n_computed) > q->n_blocks)
-        return err_set(e, ERR_INPUT, "sequence %llu computed %d of %d tokens in %d blocks", (unsigned long long)q->id,
-                       q->n_computed, q->n_tokens, q->n_blocks);
+        return err_set(e, ERR_INPUT, "sequence %llu computed %d of %d tokens in %d blocks",
+                       (unsigned long long)q->id, q->n_computed, q->n_tokens, q->n_blocks);
     for (int i = 0; i < q->n_blocks; i++)
         if (q->blocks[i] <= 0 || kv_pool_refs(s->pool, q->blocks[i]) <= 0)
-            return err_set(e, ERR_INPUT, "sequence %llu holds block %d, which is free", (unsigned long long)q->id,
-                           q->blocks[i]);
+            return err_set(e, ERR_INPUT, "sequence %llu holds block %d, which is free",
+                           (unsigned long long)q->id, q->blocks[i]);
     return true;
 }
 
@@ -532,7 +552,8 @@ bool scheduler_check(const struct scheduler *s, struct err *e)
     for (int b = 1; b <= kv_pool_n_blocks(s->pool); b++)
         n_refs += kv_pool_refs(s->pool, b);
     if (n != s->running.n + s->waiting.n || s->running.n > s->limits.max_num_seqs)
-        return err_set(e, ERR_INPUT, "%d sequences in lists, %d running and %d waiting", n, s->running.n, s->waiting.n);
+        return err_set(e, ERR_INPUT, "%d sequences in lists, %d running and %d waiting", n,
+                       s->running.n, s->waiting.n);
     if (n_refs != n_held)
         return err_set(e, ERR_INPUT, "%ld references, %ld entries in block tables", n_refs, n_held);
     return true;

@@ -5,7 +5,8 @@
 
 #include "base/arena.h"
 
-struct seq *seq_open(uint64_t id, const int32_t *prompt, int n_prompt, int max_tokens, int block_size)
+struct seq *seq_open(uint64_t id, const int32_t *prompt, int n_prompt, int max_tokens,
+                     int block_size)
 {
     struct seq *q = xcalloc(1, sizeof(*q));
     size_t n_blocks = ((size_t)max_tokens + (size_t)block_size - 1) / (size_t)block_size;

@@ -1,7 +1,7 @@
 /* seq.h - one sequence: its tokens, how many of them the cache holds, and in which blocks.
  *
- * A sequence is made by engine_add (or a test), planned by the scheduler, and freed by whoever made it
- * once it is finished. Plain data; the engine's thread owns it. */
+ * A sequence is made by engine_add (or a test), planned by the scheduler, and freed by whoever made
+ * it once it is finished. Plain data; the engine's thread owns it. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,8 +27,8 @@ struct seq {
     int32_t *token_ids; /* prompt, then what was drawn; room for max_tokens */
     int n_tokens, n_prompt, max_tokens /* in all, prompt included */;
     int n_computed; /* tokens whose keys and values are in the cache */
-    /* First position whose logits are wanted for the prompt's own logprobs; n_prompt - 1: none. It moves
-     * on as they are delivered, so that a preempted sequence does not deliver them twice. */
+    /* First position whose logits are wanted for the prompt's own logprobs; n_prompt - 1: none. It
+     * moves on as they are delivered, so that a preempted sequence does not deliver them twice. */
     int next_prompt_row;
     bool is_score; /* nothing is drawn: done when the last but one token is computed */
 
@@ -39,7 +39,7 @@ struct seq {
     struct hash128 extra;       /* what token ids do not say about the prompt; {0, 0} for text */
     struct hash128 prompt_hash; /* of the whole prompt: equal means the same prompt */
 
-    int n_cached;      /* prompt tokens that the first admission found in the cache */
+    int n_cached; /* prompt tokens that the first admission found in the cache */
     int n_preemptions;
 
     uint64_t arrival, admission; /* scheduler's clocks */
@@ -48,8 +48,9 @@ struct seq {
 };
 
 /* A sequence of a copied prompt with room for max_tokens tokens in all. */
-struct seq *seq_open(uint64_t id, const int32_t *prompt, int n_prompt, int max_tokens, int block_size) MUST_CHECK;
-void seq_close(struct seq *q); /* NULL is fine; must hold no blocks */
+struct seq *seq_open(uint64_t id, const int32_t *prompt, int n_prompt, int max_tokens,
+                     int block_size) MUST_CHECK;
+void seq_close(struct seq *q);                    /* NULL is fine; must hold no blocks */
 void seq_append(struct seq *q, int32_t token_id); /* the next step will compute it */
 
 /* Tokens to compute before the sequence needs a decision. */

@@ -2,8 +2,9 @@
  *
  *   caller:  submit --(tasks, cancels)--> engine thread: step, text, events --(events)--> poll
  *
- * A task belongs to the caller until submit returns, then to the engine's thread, and comes back with its last
- * event. The eventfd behind the events also carries generator_wake, which a signal handler may call. */
+ * A task belongs to the caller until submit returns, then to the engine's thread, and comes back
+ * with its last event. The eventfd behind the events also carries generator_wake, which a signal
+ * handler may call. */
 #include "generator/generator_local.h"
 
 #include <errno.h>
@@ -26,38 +27,67 @@ enum {
     MAX_IN_FLIGHT = 4096,
     DEFAULT_NUM_SEQS = 64,
     DEFAULT_BATCHED_TOKENS = 256,
-    MOST_BATCHED_TOKENS = 2048, /* a step beyond it gains nothing and its scratch memory is lost to the cache */
+    MOST_BATCHED_TOKENS =
+        2048, /* a step beyond it gains nothing and its scratch memory is lost to the cache */
     MAX_LOGITS = 64,
     RESERVE_TOKENS = 2048, /* kept free for each running sequence while another is admitted */
     MAX_TOKENIZER_CONFIG = 64 << 20,
 };
 
 const struct opt engine_table[] = {
-    OPT_STR(struct engine_opts, model_name_or_path, "", "folder of the model: config.json, safetensors, tokenizer.json", .alias = "model"),
-    OPT_CHOICE(struct engine_opts, dtype, "auto", "auto|bfloat16|float16|half|float32|float", "type of activations and cache; auto: bfloat16"),
-    OPT_INT(struct engine_opts, max_model_len, "0", 0, 1 << 24, "tokens of prompt and answer together; 0: what the model allows"),
-    OPT_STR(struct engine_opts, rope_scaling, "", "JSON instead of the model's rope_scaling, such as "
+    OPT_STR(struct engine_opts, model_name_or_path, "",
+            "folder of the model: config.json, safetensors, tokenizer.json", .alias = "model"),
+    OPT_CHOICE(struct engine_opts, dtype, "auto", "auto|bfloat16|float16|half|float32|float",
+               "type of activations and cache; auto: bfloat16"),
+    OPT_INT(struct engine_opts, max_model_len, "0", 0, 1 << 24,
+            "tokens of prompt and answer together; 0: what the model allows"),
+    OPT_STR(struct engine_opts, rope_scaling, "",
+            "JSON instead of the model's rope_scaling, such as "
             "'{\"rope_type\":\"yarn\",\"factor\":4.0,\"original_max_position_embeddings\":32768}'"),
-    OPT_REAL(struct engine_opts, gpu_memory_utilization, "0.9", 0.01, 1, "share of the free memory that the KV cache may take", .flags = OPT_UNRECORDED),
-    OPT_INT(struct engine_opts, tensor_parallel_size, "1", 1, 64, "ranks that share the model, as threads; results do not depend on it", .flags = OPT_UNRECORDED),
-    OPT_INT(struct engine_opts, max_num_seqs, "0", 0, 1 << 16, "sequences that run at once; 0: 64", .flags = OPT_UNRECORDED),
-    OPT_INT(struct engine_opts, max_num_batched_tokens, "0", 0, 1 << 24, "tokens of one step; 0: 256", .flags = OPT_UNRECORDED),
-    OPT_BOOL(struct engine_opts, enable_prefix_caching, "true", "prompts that begin alike share what was computed", .flags = OPT_UNRECORDED),
-    OPT_INT(struct engine_opts, num_kv_blocks, "0", 0, 1 << 30, "blocks of the KV cache, 16 tokens each; 0: by memory", .flags = OPT_UNRECORDED, .alias = "num_gpu_blocks_override"),
-    OPT_CHOICE(struct engine_opts, load_format, "auto", "auto|safetensors|dummy", "dummy: invented weights, for measurements"),
-    OPT_CHOICE(struct engine_opts, device, "auto", "auto|cpu|cuda|npu", "where the model runs", .flags = OPT_UNRECORDED),
-    OPT_CHOICE(struct engine_opts, cpu_isa, "auto", "auto|plain|avx2|avx512|avx512_bf16|amx_bf16", "instructions to compute with; part of the arithmetic"),
-    OPT_INT(struct engine_opts, n_threads, "0", 0, 1024, "threads of each rank; 0: all CPUs", .flags = OPT_UNRECORDED),
-    OPT_STR(struct engine_opts, chat_template, "", "file or text instead of the model's chat template"),
-    OPT_STR(struct engine_opts, quantization, "", "refused unless empty: weights are computed as they are stored"),
-    OPT_STR(struct engine_opts, model_revision, "", "nothing is downloaded: the folder is what it is", .flags = OPT_NO_EFFECT | OPT_UNRECORDED, .alias = "revision"),
-    OPT_BOOL(struct engine_opts, trust_remote_code, "false", "code of a model folder is never run", .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
-    OPT_BOOL(struct engine_opts, enforce_eager, "false", "there are no captured graphs", .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
-    OPT_BOOL(struct engine_opts, enable_chunked_prefill, "true", "prompts are always cut to fit a step; results do not depend on it", .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
-    OPT_INT(struct engine_opts, pipeline_parallel_size, "1", 1, 64, "layers are not spread over machines", .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
-    OPT_INT(struct engine_opts, block_size, "16", 1, 1024, "a cache block holds 16 tokens", .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
-    OPT_REAL(struct engine_opts, swap_space, "0", 0, 1e6, "preempted sequences are computed again", .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
-    OPT_REAL(struct engine_opts, cpu_offload_gb, "0", 0, 1e6, "weights lie in one place", .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
+    OPT_REAL(struct engine_opts, gpu_memory_utilization, "0.9", 0.01, 1,
+             "share of the free memory that the KV cache may take", .flags = OPT_UNRECORDED),
+    OPT_INT(struct engine_opts, tensor_parallel_size, "1", 1, 64,
+            "ranks that share the model, as threads; results do not depend on it",
+            .flags = OPT_UNRECORDED),
+    OPT_INT(struct engine_opts, max_num_seqs, "0", 0, 1 << 16, "sequences that run at once; 0: 64",
+            .flags = OPT_UNRECORDED),
+    OPT_INT(struct engine_opts, max_num_batched_tokens, "0", 0, 1 << 24,
+            "tokens of one step; 0: 256", .flags = OPT_UNRECORDED),
+    OPT_BOOL(struct engine_opts, enable_prefix_caching, "true",
+             "prompts that begin alike share what was computed", .flags = OPT_UNRECORDED),
+    OPT_INT(struct engine_opts, num_kv_blocks, "0", 0, 1 << 30,
+            "blocks of the KV cache, 16 tokens each; 0: by memory", .flags = OPT_UNRECORDED,
+            .alias = "num_gpu_blocks_override"),
+    OPT_CHOICE(struct engine_opts, load_format, "auto", "auto|safetensors|dummy",
+               "dummy: invented weights, for measurements"),
+    OPT_CHOICE(struct engine_opts, device, "auto", "auto|cpu|cuda|npu", "where the model runs",
+               .flags = OPT_UNRECORDED),
+    OPT_CHOICE(struct engine_opts, cpu_isa, "auto", "auto|plain|avx2|avx512|avx512_bf16|amx_bf16",
+               "instructions to compute with; part of the arithmetic"),
+    OPT_INT(struct engine_opts, n_threads, "0", 0, 1024, "threads of each rank; 0: all CPUs",
+            .flags = OPT_UNRECORDED),
+    OPT_STR(struct engine_opts, chat_template, "",
+            "file or text instead of the model's chat template"),
+    OPT_STR(struct engine_opts, quantization, "",
+            "refused unless empty: weights are computed as they are stored"),
+    OPT_STR(struct engine_opts, model_revision, "",
+            "nothing is downloaded: the folder is what it is",
+            .flags = OPT_NO_EFFECT | OPT_UNRECORDED, .alias = "revision"),
+    OPT_BOOL(struct engine_opts, trust_remote_code, "false", "code of a model folder is never run",
+             .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
+    OPT_BOOL(struct engine_opts, enforce_eager, "false", "there are no captured graphs",
+             .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
+    OPT_BOOL(struct engine_opts, enable_chunked_prefill, "true",
+             "prompts are always cut to fit a step; results do not depend on it",
+             .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
+    OPT_INT(struct engine_opts, pipeline_parallel_size, "1", 1, 64,
+            "layers are not spread over machines", .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
+    OPT_INT(struct engine_opts, block_size, "16", 1, 1024, "a cache block holds 16 tokens",
+            .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
+    OPT_REAL(struct engine_opts, swap_space, "0", 0, 1e6, "preempted sequences are computed again",
+             .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
+    OPT_REAL(struct engine_opts, cpu_offload_gb, "0", 0, 1e6, "weights lie in one place",
+             .flags = OPT_NO_EFFECT | OPT_UNRECORDED),
     {0},
 };
 
@@ -107,7 +137,8 @@ static struct local *of(const struct generator *g)
     return CONTAINER_OF((struct generator *)(uintptr_t)g, struct local, base);
 }
 
-/* --- the engine's thread: text ----------------------------------------------------------------- */
+/* --- the engine's thread: text -----------------------------------------------------------------
+ */
 
 static void emit(struct local *g, struct local_event *ev)
 {
@@ -152,7 +183,8 @@ static void end_task(struct local *g, struct local_task *t)
     emit(g, ev);
 }
 
-/* The token that ended a sequence is part of its ids, not of its text, unless that was asked for. */
+/* The token that ended a sequence is part of its ids, not of its text, unless that was asked for.
+ */
 static bool is_token_shown(const struct local_task *t)
 {
     enum engine_finish f = t->seq->finish;
@@ -167,17 +199,20 @@ static void take_output(struct local *g, struct local_task *t)
 
     if (t->first_us == 0)
         t->first_us = clock_us();
-    if (!t->request.is_score && t->seq->finish != ENGINE_NO_TOKEN && t->seq->finish != ENGINE_EXHAUSTED && is_token_shown(t) &&
+    if (!t->request.is_score && t->seq->finish != ENGINE_NO_TOKEN &&
+        t->seq->finish != ENGINE_EXHAUSTED && is_token_shown(t) &&
         !local_text_add(&t->text, q->token_ids[q->n_tokens - 1], &stopped, &t->err))
         t->fail_class = FAIL_ENGINE;
     if (stopped) {
         engine_stop(g->engine, t->seq, ENGINE_STOPPED);
-        t->seq->finish = ENGINE_STOPPED; /* also when the same token was the last that max_tokens allows */
+        t->seq->finish =
+            ENGINE_STOPPED; /* also when the same token was the last that max_tokens allows */
     }
     if (t->fail_class != FAIL_NONE)
         engine_stop(g->engine, t->seq, ENGINE_CANCELLED);
     is_finished = t->seq->finish != ENGINE_RUNNING;
-    if (is_finished && t->fail_class == FAIL_NONE && !t->request.is_score && !local_text_finish(&t->text, &t->err))
+    if (is_finished && t->fail_class == FAIL_NONE && !t->request.is_score &&
+        !local_text_finish(&t->text, &t->err))
         t->fail_class = FAIL_ENGINE;
     if (t->streams && t->fail_class == FAIL_NONE && t->seq->finish != ENGINE_NO_TOKEN)
         emit(g, local_event_delta(t, &g->source, is_finished));
@@ -185,7 +220,8 @@ static void take_output(struct local *g, struct local_task *t)
         end_task(g, t);
 }
 
-/* --- the engine's thread: loop ----------------------------------------------------------------- */
+/* --- the engine's thread: loop -----------------------------------------------------------------
+ */
 
 static void take_task(struct local *g, struct local_task *t)
 {
@@ -222,7 +258,8 @@ static void fail_all(struct local *g, const struct err *why)
     }
 }
 
-/* Hands over what was made, takes what came in; sleeps while there is nothing to do. False: closing. */
+/* Hands over what was made, takes what came in; sleeps while there is nothing to do. False:
+ * closing. */
 static bool exchange(struct local *g, struct local_task **tasks, struct cancel **cancels)
 {
     bool is_closing, has_made = g->made != NULL;
@@ -300,7 +337,8 @@ static void serve(struct local *g)
     }
 }
 
-/* --- open -------------------------------------------------------------------------------------- */
+/* --- open --------------------------------------------------------------------------------------
+ */
 
 static int default_int(int value, int otherwise)
 {
@@ -323,8 +361,10 @@ struct model_opts engine_opts_model(const struct engine_opts *o)
     m.rope_scaling = strcmp(o->rope_scaling, "{}") == 0 ? "" : o->rope_scaling;
     m.max_model_len = o->max_model_len;
     m.max_num_seqs = default_int(o->max_num_seqs, DEFAULT_NUM_SEQS);
-    m.max_num_batched_tokens = MIN(default_int(o->max_num_batched_tokens, DEFAULT_BATCHED_TOKENS), MOST_BATCHED_TOKENS);
-    m.max_num_seqs = MIN(m.max_num_seqs, m.max_num_batched_tokens); /* more could not all move in one step */
+    m.max_num_batched_tokens =
+        MIN(default_int(o->max_num_batched_tokens, DEFAULT_BATCHED_TOKENS), MOST_BATCHED_TOKENS);
+    m.max_num_seqs =
+        MIN(m.max_num_seqs, m.max_num_batched_tokens); /* more could not all move in one step */
     m.max_logits = MIN(m.max_num_seqs, MAX_LOGITS);
     m.n_threads = o->n_threads;
     m.tensor_parallel_size = o->tensor_parallel_size;
@@ -346,7 +386,8 @@ static bool open_engine(struct local *g, struct err *e)
     };
 
     if (g->opts.max_num_batched_tokens > MOST_BATCHED_TOKENS)
-        log_info("--max_num_batched_tokens %d: a step here takes %d at most", g->opts.max_num_batched_tokens, MOST_BATCHED_TOKENS);
+        log_info("--max_num_batched_tokens %d: a step here takes %d at most",
+                 g->opts.max_num_batched_tokens, MOST_BATCHED_TOKENS);
     if (comm_mpi_launched()) {
         m.comm = g->comm = comm_mpi_open(e);
         m.tensor_parallel_size = 1; /* the ranks are processes */
@@ -390,9 +431,14 @@ static bool check_opts(const struct engine_opts *o, struct err *e)
     if (!o->model_name_or_path || !*o->model_name_or_path)
         return err_set(e, ERR_INPUT, "--model_name_or_path is missing: the folder of a model");
     if (stat(o->model_name_or_path, &st) != 0 || !S_ISDIR(st.st_mode))
-        return err_set(e, ERR_INPUT, "%s: is not a folder; models are read from disk, nothing is downloaded", o->model_name_or_path);
+        return err_set(e, ERR_INPUT,
+                       "%s: is not a folder; models are read from disk, nothing is downloaded",
+                       o->model_name_or_path);
     if (*o->quantization)
-        return err_set(e, ERR_UNSUPPORTED, "--quantization %s: weights are computed as they are stored, in bfloat16 or float32", o->quantization);
+        return err_set(
+            e, ERR_UNSUPPORTED,
+            "--quantization %s: weights are computed as they are stored, in bfloat16 or float32",
+            o->quantization);
     return true;
 }
 
@@ -447,7 +493,8 @@ struct generator *generator_local_open(const struct engine_opts *o, struct err *
         err_set_errno(e, "no descriptor for events");
         goto fail;
     }
-    g->model_name = xstrdup(o->served_name && *o->served_name ? o->served_name : path_base(o->model_name_or_path));
+    g->model_name = xstrdup(o->served_name && *o->served_name ? o->served_name
+                                                              : path_base(o->model_name_or_path));
     g->base.model_name = g->model_name;
     g->prompt = local_prompt_open(o->model_name_or_path, o->chat_template, e);
     if (!g->prompt)
@@ -469,8 +516,8 @@ fail:
     return NULL;
 }
 
-/* Whether mpirun made this process another rank than the first; asked before MPI itself is started, since the
- * thread that starts it has to be the one that runs the model. */
+/* Whether mpirun made this process another rank than the first; asked before MPI itself is started,
+ * since the thread that starts it has to be the one that runs the model. */
 static bool is_follower(void)
 {
     const char *rank = getenv("OMPI_COMM_WORLD_RANK");
@@ -490,7 +537,8 @@ bool generator_local_follow(const struct engine_opts *o, bool *followed, struct 
     if (!comm_mpi_launched() || !is_follower())
         return true;
     *followed = true;
-    /* mpirun hands signals to every rank; the first one decides what they mean, and takes the others along. */
+    /* mpirun hands signals to every rank; the first one decides what they mean, and takes the
+     * others along. */
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     if (!check_opts(o, e))
@@ -508,7 +556,8 @@ bool generator_local_follow(const struct engine_opts *o, bool *followed, struct 
     return ok;
 }
 
-/* --- the waist --------------------------------------------------------------------------------- */
+/* --- the waist ---------------------------------------------------------------------------------
+ */
 
 static int local_room(const struct generator *g)
 {
@@ -522,7 +571,8 @@ static bool local_submit(struct generator *base, const struct gen_request *r, st
 
     if (g->n_in_flight >= MAX_IN_FLIGHT)
         return err_set(e, ERR_BUSY, "%d requests are waiting already", g->n_in_flight);
-    t = local_task_open(g->prompt, r, base->max_model_len, siphash64((uint64_t)g->opts.seed_base, g->n_submitted++, "", 0) >> 1);
+    t = local_task_open(g->prompt, r, base->max_model_len,
+                        siphash64((uint64_t)g->opts.seed_base, g->n_submitted++, "", 0) >> 1);
     g->n_in_flight++;
     pthread_mutex_lock(&g->lock);
     *g->submitted_end = t;
@@ -532,7 +582,8 @@ static bool local_submit(struct generator *base, const struct gen_request *r, st
     return true;
 }
 
-/* Takes up to cap events that wait; false: the engine is broken, and nothing is left to hand out. */
+/* Takes up to cap events that wait; false: the engine is broken, and nothing is left to hand out.
+ */
 static bool take_events(struct local *g, struct gen_event *ev, int cap, int *n, struct err *e)
 {
     bool ok = true;
@@ -566,7 +617,8 @@ static void free_spent(struct local *g)
     }
 }
 
-static bool local_poll(struct generator *base, int timeout_ms, struct gen_event *ev, int cap, int *n, struct err *e)
+static bool local_poll(struct generator *base, int timeout_ms, struct gen_event *ev, int cap,
+                       int *n, struct err *e)
 {
     struct local *g = of(base);
     struct pollfd fd = {.fd = g->event_fd, .events = POLLIN};
@@ -644,7 +696,8 @@ static void local_close(struct generator *base)
         next = t->next;
         local_task_close(t);
     }
-    for (struct local_event *lists[] = {g->events, g->made}, **l = lists; l < lists + LEN(lists); l++)
+    for (struct local_event *lists[] = {g->events, g->made}, **l = lists; l < lists + LEN(lists);
+         l++)
         for (struct local_event *ev = *l, *next; ev; ev = next) {
             next = ev->next;
             local_event_close(ev);
@@ -664,7 +717,8 @@ static void local_close(struct generator *base)
     free(g);
 }
 
-/* --- text -------------------------------------------------------------------------------------- */
+/* --- text --------------------------------------------------------------------------------------
+ */
 
 static bool hand_over(struct token_buf *buf, struct arena *a, int32_t **ids, int *n)
 {
@@ -675,24 +729,27 @@ static bool hand_over(struct token_buf *buf, struct arena *a, int32_t **ids, int
     return true;
 }
 
-static bool local_encode(const struct generator *base, struct str text, bool add_special_tokens, struct arena *a,
-                         int32_t **ids, int *n, struct err *e)
+static bool local_encode(const struct generator *base, struct str text, bool add_special_tokens,
+                         struct arena *a, int32_t **ids, int *n, struct err *e)
 {
     struct token_buf buf = {0};
 
-    return tokenizer_encode(of(base)->source.tokenizer, text, ENCODE_PARSE_SPECIAL | (add_special_tokens ? ENCODE_ADD_SPECIAL : 0),
+    return tokenizer_encode(of(base)->source.tokenizer, text,
+                            ENCODE_PARSE_SPECIAL | (add_special_tokens ? ENCODE_ADD_SPECIAL : 0),
                             &buf, e) &&
            hand_over(&buf, a, ids, n);
 }
 
-static bool local_encode_chat(const struct generator *base, const struct gen_request *chat, struct arena *a, int32_t **ids,
-                              int *n, struct str *rendered, struct err *e)
+static bool local_encode_chat(const struct generator *base, const struct gen_request *chat,
+                              struct arena *a, int32_t **ids, int *n, struct str *rendered,
+                              struct err *e)
 {
     struct token_buf ids_buf = {0};
     struct buf text = {0};
     int n_context;
     bool ok = local_prompt_render(of(base)->prompt, chat, &text, e) &&
-              local_prompt_encode(of(base)->prompt, chat, &ids_buf, &n_context, e) && hand_over(&ids_buf, a, ids, n);
+              local_prompt_encode(of(base)->prompt, chat, &ids_buf, &n_context, e) &&
+              hand_over(&ids_buf, a, ids, n);
 
     if (ok)
         *rendered = str_dup(a, buf_str(&text));
@@ -701,11 +758,12 @@ static bool local_encode_chat(const struct generator *base, const struct gen_req
     return ok;
 }
 
-static bool local_decode(const struct generator *base, const int32_t *ids, int n, bool skip_special_tokens, struct arena *a,
-                         struct str *text, struct err *e)
+static bool local_decode(const struct generator *base, const int32_t *ids, int n,
+                         bool skip_special_tokens, struct arena *a, struct str *text, struct err *e)
 {
     struct buf out = {0};
-    bool ok = tokenizer_decode(of(base)->source.tokenizer, ids, (size_t)n, skip_special_tokens, &out, e);
+    bool ok =
+        tokenizer_decode(of(base)->source.tokenizer, ids, (size_t)n, skip_special_tokens, &out, e);
 
     if (ok)
         *text = str_dup(a, buf_str(&out));

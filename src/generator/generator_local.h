@@ -1,9 +1,9 @@
-/* generator_local.h - the engine behind the waist: chat template and tokenizer in front, streaming text
- * behind, the model on a thread of its own.
+/* generator_local.h - the engine behind the waist: chat template and tokenizer in front, streaming
+ * text behind, the model on a thread of its own.
  *
- * A sample's tokens follow from its prompt, its parameters and its seed, whatever else runs. Requests are
- * encoded on the caller's thread, by submit; a prompt that cannot be made, or does not fit, ends in
- * GEN_FAILED with the class that says why. */
+ * A sample's tokens follow from its prompt, its parameters and its seed, whatever else runs.
+ * Requests are encoded on the caller's thread, by submit; a prompt that cannot be made, or does not
+ * fit, ends in GEN_FAILED with the class that says why. */
 #pragma once
 
 #include "base/opt.h"
@@ -38,8 +38,8 @@ struct model_opts engine_opts_model(const struct engine_opts *o);
 /* Loads the model. Errors name the file, or say what did not fit and which flags help. */
 struct generator *generator_local_open(const struct engine_opts *o, struct err *e) MUST_CHECK;
 
-/* Under mpirun, on ranks above 0: repeats rank 0's steps until it is done, and sets *followed. Elsewhere
- * it returns at once. */
+/* Under mpirun, on ranks above 0: repeats rank 0's steps until it is done, and sets *followed.
+ * Elsewhere it returns at once. */
 bool generator_local_follow(const struct engine_opts *o, bool *followed, struct err *e) MUST_CHECK;
 
 /* What the arithmetic depends on, for manifests: "cpu avx512_bf16 bfloat16". */

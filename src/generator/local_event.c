@@ -18,8 +18,9 @@ static int32_t *copy_ids(struct arena *a, const int32_t *ids, int n)
 }
 
 /* Rows [from, to) of a table as the waist's logprobs. */
-static struct token_logprob *logprobs_of(const struct logprob_table *t, const int32_t *ids, int from, int to,
-                                         const struct local_source *src, struct arena *a)
+static struct token_logprob *logprobs_of(const struct logprob_table *t, const int32_t *ids,
+                                         int from, int to, const struct local_source *src,
+                                         struct arena *a)
 {
     struct token_logprob *out = arena_array(a, (size_t)(to - from) + 1, sizeof(*out));
 
@@ -27,11 +28,13 @@ static struct token_logprob *logprobs_of(const struct logprob_table *t, const in
         struct token_logprob *o = &out[i - from];
         struct top_logprob *top = arena_array(a, (size_t)MAX(t->n_top, 0) + 1, sizeof(*top));
 
-        o->chosen = (struct top_logprob){ids[i], t->logprob[i], tokenizer_piece(src->tokenizer, ids[i]), t->rank[i]};
+        o->chosen = (struct top_logprob){ids[i], t->logprob[i],
+                                         tokenizer_piece(src->tokenizer, ids[i]), t->rank[i]};
         for (int k = 0; k < t->n_top; k++) {
             size_t at = (size_t)i * (size_t)t->n_top + (size_t)k;
 
-            top[k] = (struct top_logprob){t->top_ids[at], t->top_logprobs[at], tokenizer_piece(src->tokenizer, t->top_ids[at]), k + 1};
+            top[k] = (struct top_logprob){t->top_ids[at], t->top_logprobs[at],
+                                          tokenizer_piece(src->tokenizer, t->top_ids[at]), k + 1};
         }
         o->top = top;
         o->n_top = MAX(t->n_top, 0);
@@ -39,7 +42,8 @@ static struct token_logprob *logprobs_of(const struct logprob_table *t, const in
     return out;
 }
 
-struct local_event *local_event_delta(struct local_task *t, const struct local_source *src, bool is_finished)
+struct local_event *local_event_delta(struct local_task *t, const struct local_source *src,
+                                      bool is_finished)
 {
     const struct seq *q = t->seq->seq;
     struct str text = local_text_new(&t->text, is_finished);
@@ -70,7 +74,8 @@ struct local_event *local_event_delta(struct local_task *t, const struct local_s
         .n_attempts = 1,
     };
     if (t->seq->output.n_top >= 0) {
-        out->ev.logprobs = logprobs_of(&t->seq->output, q->token_ids + q->n_prompt, from, to, src, &out->memory);
+        out->ev.logprobs =
+            logprobs_of(&t->seq->output, q->token_ids + q->n_prompt, from, to, src, &out->memory);
         out->ev.n_logprobs = to - from;
     }
     return out;
@@ -97,7 +102,8 @@ static void fill_finish(struct gen_event *ev, const struct local_task *t)
 }
 
 /* The prompt's logprobs from logprobs_start on. Position 0 follows nothing: its logprob is NaN. */
-static void fill_prompt_logprobs(struct gen_event *ev, struct local_task *t, const struct local_source *src)
+static void fill_prompt_logprobs(struct gen_event *ev, struct local_task *t,
+                                 const struct local_source *src)
 {
     const struct logprob_table *table = &t->seq->prompt;
     const int32_t *ids = t->request.prompt_ids;
@@ -105,14 +111,17 @@ static void fill_prompt_logprobs(struct gen_event *ev, struct local_task *t, con
     struct token_logprob *out = arena_array(&t->memory, (size_t)(n + lead) + 1, sizeof(*out));
 
     if (lead)
-        out[0].chosen = (struct top_logprob){ids[0], NAN, tokenizer_piece(src->tokenizer, ids[0]), 0};
+        out[0].chosen =
+            (struct top_logprob){ids[0], NAN, tokenizer_piece(src->tokenizer, ids[0]), 0};
     if (n > 0)
-        memcpy(out + lead, logprobs_of(table, ids + table->first, 0, n, src, &t->memory), (size_t)n * sizeof(*out));
+        memcpy(out + lead, logprobs_of(table, ids + table->first, 0, n, src, &t->memory),
+               (size_t)n * sizeof(*out));
     ev->prompt_logprobs = out;
     ev->n_prompt_logprobs = n + lead;
 }
 
-static void fill_generated(struct gen_event *ev, struct local_task *t, const struct local_source *src)
+static void fill_generated(struct gen_event *ev, struct local_task *t,
+                           const struct local_source *src)
 {
     const struct seq *q = t->seq->seq;
 
@@ -122,7 +131,8 @@ static void fill_generated(struct gen_event *ev, struct local_task *t, const str
     ev->prompt_ids = t->request.prompt_ids;
     ev->n_prompt_ids = q->n_prompt;
     if (t->seq->output.n_top >= 0) {
-        ev->logprobs = logprobs_of(&t->seq->output, ev->token_ids, 0, ev->n_token_ids, src, &t->memory);
+        ev->logprobs =
+            logprobs_of(&t->seq->output, ev->token_ids, 0, ev->n_token_ids, src, &t->memory);
         ev->n_logprobs = ev->n_token_ids;
     }
     if (t->seq->prompt.n_top >= 0 && t->request.n_prompt_logprobs >= 0)
@@ -138,7 +148,8 @@ static void fill_score(struct gen_event *ev, struct local_task *t, const struct 
     ev->score = t->seq->score;
     ev->is_greedy = t->seq->is_greedy;
     if (t->request.n_prompt_logprobs >= 0) {
-        ev->logprobs = logprobs_of(&t->seq->prompt, ev->token_ids, 0, t->seq->prompt.n, src, &t->memory);
+        ev->logprobs =
+            logprobs_of(&t->seq->prompt, ev->token_ids, 0, t->seq->prompt.n, src, &t->memory);
         ev->n_logprobs = t->seq->prompt.n;
     }
 }
@@ -150,7 +161,9 @@ struct local_event *local_event_last(struct local_task *t, const struct local_so
     struct gen_event *ev = &out->ev;
 
     if (t->seq && t->seq->finish == ENGINE_NO_TOKEN)
-        local_task_fail(t, FAIL_ENGINE, 500, "no token could be drawn: all were forbidden, or the model's logits are not numbers");
+        local_task_fail(
+            t, FAIL_ENGINE, 500,
+            "no token could be drawn: all were forbidden, or the model's logits are not numbers");
     out->task = t;
     *ev = (struct gen_event){
         .id = t->id,

@@ -1,6 +1,6 @@
-/* local_prompt.c - text to ids as the published stack does it: a rendered chat is encoded with its special tokens
- * recognised and nothing added; a plain prompt gets what the post-processor adds; a score is encoded as one
- * text and cut where the context alone would end. */
+/* local_prompt.c - text to ids as the published stack does it: a rendered chat is encoded with its
+ * special tokens recognised and nothing added; a plain prompt gets what the post-processor adds; a
+ * score is encoded as one text and cut where the context alone would end. */
 #include "generator/local_prompt.h"
 
 #include "base/arena.h"
@@ -14,7 +14,7 @@ enum { MAX_TEMPLATE = 16 << 20 };
 
 struct local_prompt {
     struct tokenizer *tokenizer;
-    int32_t config_bos; /* of config.json; -1: none */
+    int32_t config_bos;         /* of config.json; -1: none */
     struct chat_template *chat; /* NULL: there is none that can be used, */
     struct err no_chat;         /* and why */
 };
@@ -26,7 +26,8 @@ static void set_token(struct json *tokens, const char *name, const struct tokeni
 }
 
 /* A template that comes from outside knows the model's special tokens too. */
-static struct chat_template *parse_template(const struct local_prompt *p, const char *name, struct str source, struct err *e)
+static struct chat_template *parse_template(const struct local_prompt *p, const char *name,
+                                            struct str source, struct err *e)
 {
     struct json *tokens = json_new_object();
     struct chat_template *out;
@@ -50,19 +51,22 @@ static bool own_template(struct local_prompt *p, const char *file_or_text, struc
     else if (strchr(file_or_text, '{') || strchr(file_or_text, '\n'))
         buf_addz(&source, file_or_text);
     else
-        ok = err_set(e, ERR_INPUT, "--chat_template %s: neither a file nor the text of a template", file_or_text);
+        ok = err_set(e, ERR_INPUT, "--chat_template %s: neither a file nor the text of a template",
+                     file_or_text);
     if (ok)
         ok = (p->chat = parse_template(p, "--chat_template", buf_str(&source), e)) != NULL;
     buf_clear(&source);
     return ok;
 }
 
-struct local_prompt *local_prompt_open(const char *model_dir, const char *chat_template, struct err *e)
+struct local_prompt *local_prompt_open(const char *model_dir, const char *chat_template,
+                                       struct err *e)
 {
     struct local_prompt *p = xcalloc(1, sizeof(*p));
     struct model_config config;
 
-    p->tokenizer = model_config_read(model_dir, "", &config, e) ? tokenizer_open(model_dir, e) : NULL;
+    p->tokenizer =
+        model_config_read(model_dir, "", &config, e) ? tokenizer_open(model_dir, e) : NULL;
     if (!p->tokenizer)
         goto fail;
     p->config_bos = config.bos_token_id;
@@ -95,7 +99,8 @@ const struct tokenizer *local_prompt_tokenizer(const struct local_prompt *p)
     return p->tokenizer;
 }
 
-/* --- chat -------------------------------------------------------------------------------------- */
+/* --- chat --------------------------------------------------------------------------------------
+ */
 
 /* One message as templates read it: as it came where it did, else role and text. */
 static bool message_json(const struct chat_msg *m, struct json **out, struct err *e)
@@ -105,7 +110,8 @@ static bool message_json(const struct chat_msg *m, struct json **out, struct err
     for (int i = 0; i < m->n_parts; i++) {
         if (m->parts[i].kind == PART_IMAGE) {
             buf_clear(&text);
-            return err_set(e, ERR_UNSUPPORTED, "a message holds an image, and this model reads text only");
+            return err_set(e, ERR_UNSUPPORTED,
+                           "a message holds an image, and this model reads text only");
         }
         buf_add_str(&text, m->parts[i].data);
     }
@@ -120,7 +126,8 @@ static bool message_json(const struct chat_msg *m, struct json **out, struct err
     return true;
 }
 
-bool local_prompt_render(const struct local_prompt *p, const struct gen_request *r, struct buf *out, struct err *e)
+bool local_prompt_render(const struct local_prompt *p, const struct gen_request *r, struct buf *out,
+                         struct err *e)
 {
     struct chat_template *own = NULL;
     struct json *messages = json_new_array();
@@ -138,25 +145,33 @@ bool local_prompt_render(const struct local_prompt *p, const struct gen_request 
             json_push(messages, m);
     }
     if (ok)
-        ok = chat_template_render(own ? own : p->chat, &(struct chat_input){
-            .messages = messages, .tools = r->tools, .documents = r->documents, .kwargs = r->template_kwargs,
-            .add_generation_prompt = !r->no_generation_prompt, .continue_final_message = r->continue_final_message},
+        ok = chat_template_render(
+            own ? own : p->chat,
+            &(struct chat_input){.messages = messages,
+                                 .tools = r->tools,
+                                 .documents = r->documents,
+                                 .kwargs = r->template_kwargs,
+                                 .add_generation_prompt = !r->no_generation_prompt,
+                                 .continue_final_message = r->continue_final_message},
             out, NULL, e);
     chat_template_close(own);
     json_close(messages);
     return ok;
 }
 
-static bool encode_chat(const struct local_prompt *p, const struct gen_request *r, struct token_buf *ids, struct err *e)
+static bool encode_chat(const struct local_prompt *p, const struct gen_request *r,
+                        struct token_buf *ids, struct err *e)
 {
     struct buf text = {0};
-    bool ok = local_prompt_render(p, r, &text, e) && tokenizer_encode(p->tokenizer, buf_str(&text), ENCODE_PARSE_SPECIAL, ids, e);
+    bool ok = local_prompt_render(p, r, &text, e) &&
+              tokenizer_encode(p->tokenizer, buf_str(&text), ENCODE_PARSE_SPECIAL, ids, e);
 
     buf_clear(&text);
     return ok;
 }
 
-/* --- plain prompts and scores ------------------------------------------------------------------ */
+/* --- plain prompts and scores ------------------------------------------------------------------
+ */
 
 static void add_ids(struct token_buf *out, const int32_t *ids, int n)
 {
@@ -164,7 +179,8 @@ static void add_ids(struct token_buf *out, const int32_t *ids, int n)
         token_buf_add(out, ids[i]);
 }
 
-static bool encode_plain(const struct local_prompt *p, const struct gen_request *r, struct str text, struct token_buf *ids, struct err *e)
+static bool encode_plain(const struct local_prompt *p, const struct gen_request *r, struct str text,
+                         struct token_buf *ids, struct err *e)
 {
     unsigned flags = ENCODE_PARSE_SPECIAL | (r->add_special_tokens ? ENCODE_ADD_SPECIAL : 0);
 
@@ -181,12 +197,15 @@ static bool add_empty_context(const struct local_prompt *p, struct token_buf *id
     if (id < 0)
         id = tokenizer_eos(p->tokenizer);
     if (id < 0)
-        return err_set(e, ERR_INPUT, "the context is empty, and the tokenizer names neither a first nor a last token to stand for it");
+        return err_set(e, ERR_INPUT,
+                       "the context is empty, and the tokenizer names neither a first nor a last "
+                       "token to stand for it");
     token_buf_add(ids, id);
     return true;
 }
 
-static bool encode_score(const struct local_prompt *p, const struct gen_request *r, struct token_buf *ids, int *n_context, struct err *e)
+static bool encode_score(const struct local_prompt *p, const struct gen_request *r,
+                         struct token_buf *ids, int *n_context, struct err *e)
 {
     struct buf whole = {0};
     struct token_buf context = {0};
@@ -202,7 +221,8 @@ static bool encode_score(const struct local_prompt *p, const struct gen_request 
         if (r->continuation_ids)
             add_ids(ids, r->continuation_ids, r->n_continuation_ids);
         else
-            ok = ok && tokenizer_encode(p->tokenizer, r->continuation, ENCODE_PARSE_SPECIAL, ids, e);
+            ok =
+                ok && tokenizer_encode(p->tokenizer, r->continuation, ENCODE_PARSE_SPECIAL, ids, e);
         return ok;
     }
     ok = encode_plain(p, r, r->prompt, &context, e);
@@ -217,7 +237,8 @@ static bool encode_score(const struct local_prompt *p, const struct gen_request 
     return ok;
 }
 
-bool local_prompt_encode(const struct local_prompt *p, const struct gen_request *r, struct token_buf *ids, int *n_context, struct err *e)
+bool local_prompt_encode(const struct local_prompt *p, const struct gen_request *r,
+                         struct token_buf *ids, int *n_context, struct err *e)
 {
     *n_context = 0;
     if (r->kind == GEN_SCORE)
@@ -229,7 +250,8 @@ bool local_prompt_encode(const struct local_prompt *p, const struct gen_request 
     return r->kind == GEN_CHAT ? encode_chat(p, r, ids, e) : encode_plain(p, r, r->prompt, ids, e);
 }
 
-bool local_prompt_bad_word(const struct local_prompt *p, struct str word, struct token_buf out[2], struct err *e)
+bool local_prompt_bad_word(const struct local_prompt *p, struct str word, struct token_buf out[2],
+                           struct err *e)
 {
     struct buf text = {0};
     bool ok;

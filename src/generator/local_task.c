@@ -14,7 +14,11 @@ void local_task_fail(struct local_task *t, enum fail_class c, int http_status, c
         return;
     t->fail_class = c;
     t->http_status = http_status;
-    err_set(&t->err, c == FAIL_ENGINE ? ERR_MEMORY : c == FAIL_CANCELLED ? ERR_CANCELLED : ERR_INPUT, "%s", words);
+    err_set(&t->err,
+            c == FAIL_ENGINE      ? ERR_MEMORY
+            : c == FAIL_CANCELLED ? ERR_CANCELLED
+                                  : ERR_INPUT,
+            "%s", words);
 }
 
 static void *copy_of(struct arena *a, const void *ptr, int n, size_t size)
@@ -28,7 +32,8 @@ static void *copy_of(struct arena *a, const void *ptr, int n, size_t size)
     return copy;
 }
 
-static bool add_bad_words(struct local_task *t, const struct local_prompt *p, const struct sampling *s)
+static bool add_bad_words(struct local_task *t, const struct local_prompt *p,
+                          const struct sampling *s)
 {
     struct token_seq *bad = arena_array(&t->memory, 2 * (size_t)s->n_bad_words + 1, sizeof(*bad));
     int n = 0;
@@ -39,7 +44,8 @@ static bool add_bad_words(struct local_task *t, const struct local_prompt *p, co
 
         for (int k = 0; k < 2; k++) {
             if (ok && ids[k].n > 0)
-                bad[n++] = (struct token_seq){copy_of(&t->memory, ids[k].ids, (int)ids[k].n, sizeof(int32_t)), (int)ids[k].n};
+                bad[n++] = (struct token_seq){
+                    copy_of(&t->memory, ids[k].ids, (int)ids[k].n, sizeof(int32_t)), (int)ids[k].n};
             token_buf_clear(&ids[k]);
         }
         if (!ok)
@@ -50,7 +56,8 @@ static bool add_bad_words(struct local_task *t, const struct local_prompt *p, co
     return true;
 }
 
-static bool set_params(struct local_task *t, const struct local_prompt *p, const struct gen_request *r, uint64_t own_seed)
+static bool set_params(struct local_task *t, const struct local_prompt *p,
+                       const struct gen_request *r, uint64_t own_seed)
 {
     const struct sampling *s = &r->sampling;
     struct arena *a = &t->memory;
@@ -90,36 +97,47 @@ static bool set_text(struct local_task *t, const struct local_prompt *p, const s
         stop[i] = str_dup(&t->memory, s->stop[i]);
     }
     t->include_stop = s->include_stop_str;
-    local_text_init(&t->text, local_prompt_tokenizer(p), &(struct local_text_spec){
-        .stop = stop, .n_stop = s->n_stop, .include_stop = s->include_stop_str,
-        .skip_special = !s->keep_special_tokens, .min_tokens = s->min_tokens});
+    local_text_init(&t->text, local_prompt_tokenizer(p),
+                    &(struct local_text_spec){.stop = stop,
+                                              .n_stop = s->n_stop,
+                                              .include_stop = s->include_stop_str,
+                                              .skip_special = !s->keep_special_tokens,
+                                              .min_tokens = s->min_tokens});
     return true;
 }
 
-/* How many tokens may follow the prompt; false: it does not fit, in vLLM's words, which clients look for. */
+/* How many tokens may follow the prompt; false: it does not fit, in vLLM's words, which clients
+ * look for. */
 static bool fit_context(struct local_task *t, const struct gen_request *r, int max_model_len)
 {
-    int n_prompt = t->request.n_prompt, room = max_model_len - n_prompt, wanted = r->sampling.max_tokens;
+    int n_prompt = t->request.n_prompt, room = max_model_len - n_prompt,
+        wanted = r->sampling.max_tokens;
 
     if (r->kind == GEN_SCORE) {
         t->max_tokens = 0;
         if (room >= 0)
             return true;
-        return err_set(&t->err, ERR_INPUT, "This model's maximum context length is %d tokens. However, context and continuation have "
-                       "%d tokens.", max_model_len, n_prompt);
+        return err_set(&t->err, ERR_INPUT,
+                       "This model's maximum context length is %d tokens. However, context and "
+                       "continuation have "
+                       "%d tokens.",
+                       max_model_len, n_prompt);
     }
     t->max_tokens = wanted > 0 ? MIN(wanted, room) : room;
     t->is_clamped = wanted > room;
     t->request.max_tokens = t->max_tokens;
     if (room >= 1 && (!t->is_clamped || r->overlong == OVERLONG_CLAMP))
         return true;
-    return err_set(&t->err, ERR_INPUT, "This model's maximum context length is %d tokens. However, you requested %d tokens (%d in the "
-                   "messages, %d in the completion). Please reduce the length of the messages or completion.",
-                   max_model_len, n_prompt + MAX(wanted, 1), n_prompt, MAX(wanted, 1));
+    return err_set(
+        &t->err, ERR_INPUT,
+        "This model's maximum context length is %d tokens. However, you requested %d tokens (%d in "
+        "the "
+        "messages, %d in the completion). Please reduce the length of the messages or completion.",
+        max_model_len, n_prompt + MAX(wanted, 1), n_prompt, MAX(wanted, 1));
 }
 
-static bool prepare(struct local_task *t, const struct local_prompt *p, const struct gen_request *r, int max_model_len,
-                    uint64_t own_seed)
+static bool prepare(struct local_task *t, const struct local_prompt *p, const struct gen_request *r,
+                    int max_model_len, uint64_t own_seed)
 {
     struct token_buf ids = {0};
     bool ok = local_prompt_encode(p, r, &ids, &t->n_context, &t->err);
@@ -141,8 +159,8 @@ static bool prepare(struct local_task *t, const struct local_prompt *p, const st
     return true;
 }
 
-struct local_task *local_task_open(const struct local_prompt *p, const struct gen_request *r, int max_model_len,
-                                   uint64_t own_seed)
+struct local_task *local_task_open(const struct local_prompt *p, const struct gen_request *r,
+                                   int max_model_len, uint64_t own_seed)
 {
     struct local_task *t = xcalloc(1, sizeof(*t));
 

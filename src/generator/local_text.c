@@ -1,7 +1,8 @@
 /* local_text.c - a window slides over the end of the text; nothing is searched twice. */
 #include "generator/local_text.h"
 
-void local_text_init(struct local_text *t, const struct tokenizer *tok, const struct local_text_spec *spec)
+void local_text_init(struct local_text *t, const struct tokenizer *tok,
+                     const struct local_text_spec *spec)
 {
     *t = (struct local_text){.spec = *spec, .stop_index = -1};
     detok_init(&t->detok, tok, spec->skip_special);
