@@ -7,6 +7,7 @@
 #include "test.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -56,8 +57,8 @@ void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *ptr, size_t n);
 
-static bool is_counting;
-static int n_allocations;
+static atomic_bool is_counting; /* the model's threads allocate too, or should not */
+static atomic_int n_allocations;
 
 void *__wrap_malloc(size_t n)
 {
