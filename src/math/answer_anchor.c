@@ -366,7 +366,7 @@ static bool add_readings(struct str s, const char *rule, struct answer_list *l)
         answer_add(l, f.inner, rule, RANK_ANCHOR);
     if (span_is_prose(s) || str_find(s, STR("**"), 0) >= 0 ||
         (s.len > 0 && (unsigned char)s.ptr[0] >= 0x80))
-        answer_sentence(s, rule, l, RANK_ANCHOR);
+        (void)answer_sentence(s, rule, l, RANK_ANCHOR);
     return l->n > before;
 }
 
@@ -383,7 +383,7 @@ static void add_subject(struct str head, struct answer_list *l)
     if (n > 0 && v[n - 1].to == head.len && v[n - 1].kind != SPAN_FENCE)
         answer_add(l, v[n - 1].inner, "is the answer", RANK_ANCHOR);
     else
-        answer_sentence(head, "is the answer", l, RANK_ANCHOR);
+        (void)answer_sentence(head, "is the answer", l, RANK_ANCHOR);
 }
 
 static bool inverted(struct str s, struct answer_list *l)

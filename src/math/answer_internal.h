@@ -78,8 +78,9 @@ void answer_anchored(struct str text, struct answer_list *l);
 /* A "final answer" announced behind offset `after`, where a box ended, takes the box's place. */
 bool answer_final_after(struct str text, size_t after, struct answer_list *l);
 
-/* Values of the one sentence given, best first. */
-void answer_sentence(struct str sentence, const char *rule_prefix, struct answer_list *l, int rank);
+/* Values of the one sentence given, best first. True when it has some, also when it denies them all
+ * ("cannot be 6") and none is added, so that no earlier sentence is asked. */
+bool answer_sentence(struct str sentence, const char *rule_prefix, struct answer_list *l, int rank);
 /* The last sentence of text that has a value. */
 void answer_last_sentence(struct str text, struct answer_list *l);
 /* Where the sentence that begins at `from` ends; spans are of the same text. */

@@ -128,6 +128,56 @@ static bool is_subordinate(struct str s, size_t from)
     return false;
 }
 
+/* The word that ends at *end, with its apostrophe; *end moves before it. Empty at a comma or other
+ * mark. */
+static struct str last_word(struct str s, size_t *end)
+{
+    size_t to, i = *end;
+
+    while (i > 0 && (is_blank(s.ptr[i - 1]) || strchr("$*(\"", s.ptr[i - 1])))
+        i--;
+    to = i;
+    while (i > 0 && (is_word(s.ptr[i - 1]) || s.ptr[i - 1] == '\''))
+        i--;
+    *end = i;
+    return str_slice(s, i, to);
+}
+
+static bool is_one_of(struct str word, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq_nocase(word, STR(words[i])))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the value at `from` is denied or only a bound: "cannot be 6", "is less than 6". */
+static bool is_denied(struct str s, size_t from)
+{
+    static const char *const fillers[] = {"be", "been",    "equal", "equals", "to",
+                                          "a",  "exactly", "an",    "the",    "value"};
+    static const char *const denials[] = {"not",   "never",  "cannot", "isn't",    "can't",   "doesn't",
+                                          "won't", "aren't", "wasn't", "couldn't", "mustn't", "between"};
+    static const char *const bounds[] = {"less",   "greater", "more", "fewer", "larger",
+                                         "bigger", "smaller", "higher", "lower"};
+    static const char *const extremes[] = {"least", "most"};
+    struct str word = last_word(s, &from);
+
+    for (int i = 0; i < 4 && is_one_of(word, fillers, LEN(fillers)); i++)
+        word = last_word(s, &from);
+    if (is_one_of(word, denials, LEN(denials)))
+        return true;
+    if (str_eq_nocase(word, STR("than"))) {
+        word = last_word(s, &from);
+        return is_one_of(word, bounds, LEN(bounds));
+    }
+    if (!is_one_of(word, extremes, LEN(extremes)))
+        return false;
+    word = last_word(s, &from);
+    return str_eq_nocase(word, STR("at"));
+}
+
 /* Whether a clause of condition begins between two values: "is 17 when y is 3". It lasts to a
  * comma. */
 static bool begins_condition(struct str s)
@@ -366,34 +416,6 @@ static bool is_value(struct str s, const struct span *v)
     return v->kind == SPAN_RUN || !is_bare_name(v->inner);
 }
 
-/* The best value among spans [0, n): see the head of this file. -1: none. */
-static int best_value(struct str s, const struct span *v, int n)
-{
-    int last = -1, best = -1, bold = -1;
-    bool in_condition = false;
-
-    for (int i = 0; i < n; i++) {
-        bool subordinate;
-
-        if (!is_value(s, &v[i]))
-            continue;
-        if (last >= 0) {
-            struct str gap = str_slice(s, v[last].to, v[i].from);
-
-            in_condition =
-                begins_condition(gap) || (in_condition && str_find_char(gap, ',', 0) < 0);
-        }
-        last = i;
-        subordinate = in_condition || is_subordinate(s, v[i].from) || in_remark(s, &v[i]) ||
-                      is_when(s, &v[i]);
-        if (!subordinate)
-            best = i;
-        if (!subordinate && (v[i].kind == SPAN_BOLD || v[i].kind == SPAN_CODE))
-            bold = i;
-    }
-    return bold >= 0 ? bold : best >= 0 ? best : last;
-}
-
 /* Whether the text between two values makes them one list; *is_last: by "and" or "or". */
 static bool is_connector(struct str s, bool *is_last)
 {
@@ -407,6 +429,43 @@ static bool is_connector(struct str s, bool *is_last)
     for (size_t k = 0; k < LEN(words) && !*is_last; k++)
         *is_last = str_eqz(s, words[k]);
     return s.len == 0 || *is_last;
+}
+
+/* The best value among spans [0, n): see the head of this file. -1: none; *has_denied: but there are
+ * values that the sentence denies. */
+static int best_value(struct str s, const struct span *v, int n, bool *has_denied)
+{
+    int last = -1, fallback = -1, best = -1, bold = -1;
+    bool in_condition = false, was_denied = false, by_word;
+
+    *has_denied = false;
+
+    for (int i = 0; i < n; i++) {
+        bool subordinate;
+
+        if (!is_value(s, &v[i]))
+            continue;
+        if (last >= 0) {
+            struct str gap = str_slice(s, v[last].to, v[i].from);
+
+            in_condition =
+                begins_condition(gap) || (in_condition && str_find_char(gap, ',', 0) < 0);
+            was_denied = was_denied && is_connector(gap, &by_word);
+        }
+        last = i;
+        was_denied = was_denied || is_denied(s, v[i].from);
+        *has_denied |= was_denied;
+        if (was_denied)
+            continue;
+        fallback = i;
+        subordinate = in_condition || is_subordinate(s, v[i].from) || in_remark(s, &v[i]) ||
+                      is_when(s, &v[i]);
+        if (!subordinate)
+            best = i;
+        if (!subordinate && (v[i].kind == SPAN_BOLD || v[i].kind == SPAN_CODE))
+            bold = i;
+    }
+    return bold >= 0 ? bold : best >= 0 ? best : fallback;
 }
 
 /* The first value of the list that ends with value `last`: "x = 2 and x = 3". */
@@ -462,28 +521,30 @@ static void add_phrase(struct str s, const char *rule, struct answer_list *l, in
     }
 }
 
-void answer_sentence(struct str sentence, const char *rule, struct answer_list *l, int rank)
+bool answer_sentence(struct str sentence, const char *rule, struct answer_list *l, int rank)
 {
     struct span *v = arena_array(l->a, SPAN_MAX, sizeof(*v));
     struct str s = str_slice(sentence, 0, SPAN_MAX_TEXT);
-    int n, best, begin;
+    int n, best, begin, before = l->n;
+    bool has_denied;
 
     if (answer_is_code(s) || gives_up(s))
-        return;
+        return false;
     n = span_find(s, true, v, SPAN_MAX);
-    best = best_value(s, v, n);
+    best = best_value(s, v, n, &has_denied);
     if (best < 0 && n == 1 && v[0].kind != SPAN_FENCE && v[0].from == 0 && v[0].to == s.len)
         best = 0; /* nothing but a formula, if only of letters: "$$Yes$$" */
     if (best < 0) {
         add_phrase(s, rule, l, rank);
-        return;
+        return has_denied || l->n > before;
     }
     begin = list_begin(s, v, best);
     answer_add(
         l, begin < best ? str_slice(s, v[begin].from, v[best].to) : value_text(s, &v[best], l->a),
         rule ? rule : value_rule(v[best].kind), rank);
     if (v[best].kind == SPAN_BOLD && span_is_prose(v[best].inner))
-        answer_sentence(v[best].inner, rule ? rule : "last emphasised value", l, rank);
+        (void)answer_sentence(v[best].inner, rule ? rule : "last emphasised value", l, rank);
+    return has_denied || l->n > before;
 }
 
 /* --- the end of a text ----------------------------------------------------------------------- */
@@ -587,7 +648,7 @@ void answer_last_sentence(struct str text, struct answer_list *l)
     struct str s = last_part(without_afterwords(str_trim(text)));
     struct span *spans = arena_array(l->a, SPAN_MAX, sizeof(*spans));
     size_t *starts = arena_array(l->a, MAX_SENTENCES + 1, sizeof(*starts)), at = 0;
-    int n_spans = span_find(s, false, spans, SPAN_MAX), n = 0, before = l->n;
+    int n_spans = span_find(s, false, spans, SPAN_MAX), n = 0;
 
     while (at < s.len) {
         if (n == MAX_SENTENCES) {
@@ -608,8 +669,7 @@ void answer_last_sentence(struct str text, struct answer_list *l)
             continue;
         if (answer_is_code(sentence) || gives_up(sentence))
             return;
-        answer_sentence(sentence, NULL, l, RANK_SENTENCE);
-        if (l->n > before)
+        if (answer_sentence(sentence, NULL, l, RANK_SENTENCE))
             return;
     }
 }

@@ -230,6 +230,8 @@ static const struct row sentences[] = {
     {"The area is $17$ cm$^2$.", "17 cm^2"},
     {"So x is 17 when y is 3.", "17"},
     {"The equation has no real solutions.", "no real solutions"},
+    {"There are 12 of them, which is less than 15.", "12"},
+    {"It is not hard to see that n equals 17.", "17"},
     {"弗兰克一共有**858颗**糖果。", "858 \\text{颗}"},
 };
 
@@ -282,6 +284,13 @@ static const struct row nothing[] = {
     {"(lambda: open('marker', 'w'))() or 0", ""},
     {"Sorry.\nI could not find 17 in the list.", ""},
     {"\\boxed{().__class__.__base__}", ""},
+    {"Say x = 6.\nSo x does not equal 6.", ""},
+    {"We see:\nThus $x$ cannot be $6$.", ""},
+    {"We see:\nIt follows that n is never 6 or 7.", ""},
+    {"We see:\nThe value is less than 6.", ""},
+    {"We see:\nThe value isn't 6.", ""},
+    {"We see:\nThere are at least **6** such numbers.", ""},
+    {"We see:\nIt lies between 5 and 7.", ""},
 };
 
 TEST(no_answer_where_there_is_none)
