@@ -337,7 +337,7 @@ static bool split(struct decoder *m, struct err *e)
     m->n_heads = c->n_heads / p;
     m->n_kv_heads = MAX(c->n_kv_heads / p, 1);
     m->intermediate_size = c->intermediate_size / p;
-    m->vocab_rows = p == 1 ? c->vocab_size : (c->vocab_size + 64 * p - 1) / (64 * p) * 64;
+    m->vocab_rows = p == 1 ? c->vocab_size : (c->vocab_size + 16 * p - 1) / (16 * p) * 16;
     m->first_id = m->comm->rank * m->vocab_rows;
     if (p > 1 && m->first_id >= c->vocab_size)
         return err_set(e, ERR_INPUT, "tensor_parallel_size %d leaves ranks without a part of %d token ids", p,

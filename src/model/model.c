@@ -170,9 +170,13 @@ static bool all_opened(struct rank *r, bool ok, struct err *e)
 
     if (!comm_all_gather(r->comm, all, &mine, sizeof(mine), e))
         return false;
-    for (int i = 0; i < r->comm->size; i++)
+    for (int i = 0; i < r->comm->size; i++) {
+        /* A rank of this process left its words before the gather; one of another process prints them itself. */
+        const char *why = i < r->model->n_ranks ? r->model->ranks[i].err.msg : "";
+
         if (!all[i])
-            return err_set(e, ERR_INPUT, "rank %d could not open its share of the model", i);
+            return err_set(e, ERR_INPUT, "rank %d could not open its share of the model%s%s", i, why[0] ? ": " : "", why);
+    }
     return true;
 }
 
