@@ -156,9 +156,11 @@ static bool is_one_of(struct str word, const char *const *words, size_t n)
 static bool is_denied(struct str s, size_t from)
 {
     static const char *const fillers[] = {"be", "been",    "equal", "equals", "to",
-                                          "a",  "exactly", "an",    "the",    "value"};
+                                          "a",  "exactly", "an",    "the",    "value",
+                                          "number", "possibly"};
     static const char *const denials[] = {"not",   "never",  "cannot", "isn't",    "can't",   "doesn't",
-                                          "won't", "aren't", "wasn't", "couldn't", "mustn't", "between"};
+                                          "won't", "aren't", "wasn't", "couldn't", "mustn't", "between",
+                                          "below", "above",  "exceeds", "exceed"};
     static const char *const bounds[] = {"less",   "greater", "more", "fewer", "larger",
                                          "bigger", "smaller", "higher", "lower"};
     static const char *const extremes[] = {"least", "most"};

@@ -1,18 +1,25 @@
 /* compare_identity.c - functions that are not rational: equal when their enclosures overlap at fixed
  * points of every variable, in general position, and shrink below 2^-100. Disjoint enclosures at one
- * accepted point prove them different. */
+ * accepted point prove them different.
+ *
+ * Where roots, logarithms or variable exponents occur, points with negative coordinates count only
+ * when both sides are real there: \sqrt{x^2} is not x, but \sqrt{x}\sqrt{x} is. A letter that stands
+ * as a factor under an even root is never negative, as in \sqrt{l/g}. */
 #include "math/compare_internal.h"
 
 #include <arb.h>
 
-enum { N_POINTS = 14, MIN_POINTS = 6 };
+enum { N_POINTS = 14, MIN_POINTS = 6, N_SIGNED = 7 };
 
 struct sampling {
     struct vars vars;
     bool is_natural[MAX_VARS];
+    bool is_positive[MAX_VARS]; /* forced by a root of a product */
     const struct expr *bound[8]; /* where conditions of cases change: asked too, with one variable */
     int n_bounds;
-    bool is_delicate; /* roots, logarithms, variable exponents: only positive points are asked */
+    bool is_delicate; /* roots, logarithms, variable exponents: negative points are asked apart */
+    int n_free;       /* variables that may be negative */
+    int n_signed;     /* how many points there are with negative ones among them */
 };
 
 static const struct {
@@ -38,6 +45,59 @@ static void mark(struct sampling *s, struct math_ctx *c, const struct expr *e)
     }
 }
 
+/* Whether e is a product of powers of letters and constants. */
+static bool is_monomial(const struct expr *e)
+{
+    bool ok = e->op == EX_MUL || e->op == EX_DIV;
+
+    if (e->op == EX_SYM || !expr_has_symbols(e))
+        return true;
+    if (e->op == EX_POW)
+        return e->kid[1]->op == EX_NUM && is_monomial(e->kid[0]);
+    for (int i = 0; i < e->n && ok; i++)
+        ok = is_monomial(e->kid[i]);
+    return ok;
+}
+
+/* The letters of odd power in the monomial e. */
+static void mark_positive(struct sampling *s, const struct expr *e)
+{
+    if (e->op == EX_SYM) {
+        int k = vars_find(&s->vars, e->name);
+        if (k >= 0)
+            s->is_positive[k] = true;
+    } else if (e->op == EX_MUL || e->op == EX_DIV) {
+        for (int i = 0; i < e->n; i++)
+            mark_positive(s, e->kid[i]);
+    } else if (e->op == EX_POW && e->kid[1]->op == EX_NUM && fmpz_is_odd(fmpq_numref(e->kid[1]->q))) {
+        mark_positive(s, e->kid[0]);
+    }
+}
+
+/* The exponent of a power or root as a fraction; false: it has no such value. */
+static bool root_exponent(struct math_ctx *c, const struct expr *e, fmpq_t out)
+{
+    fmpq_set_si(out, 1, 2);
+    if (expr_is_func(e, FN_SQRT))
+        return true;
+    if (expr_is_func(e, FN_ROOT) && e->n == 1) {
+        fmpq_set_si(out, 1, 3);
+        return true;
+    }
+    if (eval_rational(c, e->kid[1], out) != EVAL_OK)
+        return false;
+    if (e->op == EX_FUNC && fmpq_is_zero(out))
+        return false;
+    if (e->op == EX_FUNC)
+        fmpq_inv(out, out);
+    return true;
+}
+
+static bool is_root(const struct expr *e)
+{
+    return e->op == EX_POW || expr_is_func(e, FN_SQRT) || expr_is_func(e, FN_ROOT);
+}
+
 /* Which variables only make sense as natural numbers, and whether negative values are to be asked. */
 static void classify(struct sampling *s, struct math_ctx *c, const struct expr *e)
 {
@@ -56,6 +116,13 @@ static void classify(struct sampling *s, struct math_ctx *c, const struct expr *
     if (e->op == EX_FUNC && (e->id == FN_SQRT || e->id == FN_ROOT || e->id == FN_LN || e->id == FN_LOG) &&
         expr_has_symbols(e))
         s->is_delicate = true;
+    if (is_root(e) && expr_has_symbols(e->kid[0]) && is_monomial(e->kid[0])) {
+        fmpq_t q;
+        fmpq_init(q);
+        if (root_exponent(c, e, q) && fmpz_is_even(fmpq_denref(q)))
+            mark_positive(s, e->kid[0]);
+        fmpq_clear(q);
+    }
     for (int i = 0; i < e->n; i++)
         classify(s, c, e->kid[i]);
 }
@@ -72,11 +139,12 @@ static void collect_bounds(struct sampling *s, const struct expr *e)
 
 static void set_point(struct math_ctx *c, const struct sampling *s, int point, acb_ptr out, long prec)
 {
-    if (point >= N_POINTS) {
+    if (point >= N_POINTS && point < N_POINTS + s->n_bounds) {
         if (eval_ball(c, s->bound[point - N_POINTS], NULL, prec, out) != EVAL_OK)
             acb_zero(out);
         return;
     }
+    int n_free = 0, signs = point - N_POINTS - s->n_bounds + 1; /* bit k: the k-th free variable is negative */
     for (int i = 0; i < s->vars.n; i++) {
         fmpq_t q;
         size_t k = (size_t)(point * 5 + i * 3) % LEN(values);
@@ -86,6 +154,8 @@ static void set_point(struct math_ctx *c, const struct sampling *s, int point, a
         } else {
             fmpq_set_si(q, values[k].num, values[k].den);
             if (!s->is_delicate && point >= 8 && ((point + i) % 2 == 0 || s->vars.n == 1))
+                fmpq_neg(q, q);
+            if (signs > 0 && !s->is_positive[i] && (s->n_free == 1 || (signs >> n_free++ % 3) & 1))
                 fmpq_neg(q, q);
         }
         acb_set_fmpq(out + i, q, prec);
@@ -118,6 +188,63 @@ static bool value_at(struct math_ctx *c, const struct expr *e, const struct samp
     return ok;
 }
 
+/* Whether x, or its power y, is real by the rules of real functions; q: y as a fraction, or NULL. */
+static bool is_real_power(const acb_t x, const acb_t y, const fmpq *q)
+{
+    if (!arb_is_zero(acb_imagref(x)))
+        return false;
+    if (arb_is_positive(acb_realref(x)))
+        return true;
+    return arb_is_negative(acb_realref(x)) &&
+           (q ? fmpz_is_odd(fmpq_denref(q)) : arb_is_zero(acb_imagref(y)) && arb_is_int(acb_realref(y)));
+}
+
+/* Whether every root, power and logarithm in e is real at the point env. */
+static bool is_real_at(struct math_ctx *c, const struct expr *e, const struct env *env)
+{
+    enum { PREC = 160 };
+    bool is_log = expr_is_func(e, FN_LN) || expr_is_func(e, FN_LOG), ok = true;
+    acb_t x, y;
+    fmpq_t q;
+
+    for (int i = 0; i < e->n && ok; i++)
+        ok = is_real_at(c, e->kid[i], env);
+    if (!ok || !(is_log || is_root(e)) || !expr_has_symbols(e))
+        return ok;
+    acb_init(x);
+    acb_init(y);
+    fmpq_init(q);
+    ok = eval_ball(c, e->kid[0], env, PREC, x) == EVAL_OK;
+    if (ok && is_log)
+        ok = arb_is_zero(acb_imagref(x)) && arb_is_positive(acb_realref(x));
+    else if (ok && root_exponent(c, e, q))
+        ok = is_real_power(x, y, q);
+    else if (ok)
+        ok = eval_ball(c, e->kid[1], env, PREC, y) == EVAL_OK &&
+             (e->op == EX_POW ? is_real_power(x, y, NULL) : arb_is_positive(acb_realref(x)));
+    acb_clear(x);
+    acb_clear(y);
+    fmpq_clear(q);
+    return ok;
+}
+
+/* Whether the point counts for both sides. */
+static bool is_common(struct math_ctx *c, const struct sampling *s, int point, const struct expr *a, const struct expr *b)
+{
+    acb_ptr v;
+    struct env env = {&s->vars, NULL};
+    bool ok;
+
+    if (point < N_POINTS + s->n_bounds)
+        return true;
+    v = _acb_vec_init(MAX_VARS);
+    env.value = v;
+    set_point(c, s, point, v, 160);
+    ok = is_real_at(c, a, &env) && is_real_at(c, b, &env);
+    _acb_vec_clear(v, MAX_VARS);
+    return ok;
+}
+
 static bool prepare(struct math_ctx *c, struct sampling *s, const struct expr *a, const struct expr *b)
 {
     *s = (struct sampling){0};
@@ -134,6 +261,9 @@ static bool prepare(struct math_ctx *c, struct sampling *s, const struct expr *a
         collect_bounds(s, a);
         collect_bounds(s, b);
     }
+    for (int i = 0; i < s->vars.n; i++)
+        s->n_free += !s->is_natural[i] && !s->is_positive[i];
+    s->n_signed = s->is_delicate && !c->is_principal && s->n_free > 0 ? N_SIGNED : 0;
     return true;
 }
 
@@ -177,8 +307,8 @@ enum tri identity_equal(struct math_ctx *c, const struct expr *a, const struct e
         return undecided(c, "too many variables");
     acb_init(x);
     acb_init(y);
-    for (int point = 0; point < N_POINTS + s.n_bounds && t == TRI_UNKNOWN; point++) {
-        if (!value_at(c, a, &s, point, x) || !value_at(c, b, &s, point, y))
+    for (int point = 0; point < N_POINTS + s.n_bounds + s.n_signed && t == TRI_UNKNOWN; point++) {
+        if (!is_common(c, &s, point, a, b) || !value_at(c, a, &s, point, x) || !value_at(c, b, &s, point, y))
             continue;
         if (!acb_overlaps(x, y)) {
             note_counter_example(c, &s, point, x, y);
@@ -214,8 +344,8 @@ enum tri identity_proportional(struct math_ctx *c, const struct expr *a, const s
     acb_init(y);
     acb_init(first);
     acb_init(ratio);
-    for (int point = 0; point < N_POINTS && t == TRI_UNKNOWN; point++) {
-        if (!value_at(c, a, &s, point, x) || !value_at(c, b, &s, point, y))
+    for (int point = 0; point < N_POINTS + s.n_bounds + s.n_signed && t == TRI_UNKNOWN; point++) {
+        if (!is_common(c, &s, point, a, b) || !value_at(c, a, &s, point, x) || !value_at(c, b, &s, point, y))
             continue;
         if (acb_contains_zero(y)) {
             if (!acb_contains_zero(x))

@@ -289,6 +289,8 @@ static const struct row nothing[] = {
     {"We see:\nIt follows that n is never 6 or 7.", ""},
     {"We see:\nThe value is less than 6.", ""},
     {"We see:\nThe value isn't 6.", ""},
+    {"We see:\nThe number cannot possibly be 6.", ""},
+    {"We see:\nThe value exceeds 6.", ""},
     {"We see:\nThere are at least **6** such numbers.", ""},
     {"We see:\nIt lies between 5 and 7.", ""},
 };
