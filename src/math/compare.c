@@ -562,7 +562,8 @@ void math_compare(struct math_ctx *c, struct str gold, struct str pred, const st
     }
     out->result = t == TRI_YES ? MATH_EQUAL : t == TRI_NO ? MATH_DIFFERENT : MATH_UNDECIDED;
     out->reason = c->reason && *c->reason ? c->reason : "undecided";
-    out->proof = c->proof;
+    if (out->result != MATH_UNDECIDED) /* where nothing is decided, nothing is proven */
+        out->proof = c->proof;
     describe(c, &g, &out->gold_form, &out->gold_kind);
     describe(c, &p, &out->pred_form, &out->pred_kind);
 }

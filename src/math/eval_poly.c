@@ -42,6 +42,9 @@ static struct str kernel_form(struct math_ctx *c, const struct expr *e)
              fmpz_cmp_ui(fmpq_numref(e->kid[1]->q), 1000000) < 0 && fmpq_sgn(e->kid[1]->q) > 0)
         power = expr_bin(&c->pool, EX_POW, 0, e->kid[0],
                          expr_num_si(&c->pool, 1, fmpz_get_ui(fmpq_numref(e->kid[1]->q))));
+    else if (expr_is_func(e, FN_ROOT) && e->n == 2 && e->kid[1]->op != EX_NUM)
+        power = expr_bin(&c->pool, EX_POW, 0, e->kid[0],
+                         expr_bin(&c->pool, EX_DIV, 0, expr_num_si(&c->pool, 1, 1), e->kid[1]));
     return expr_form(&c->arena, power ? power : e);
 }
 

@@ -84,6 +84,8 @@ TEST(constants)
     static const struct row rows[] = {
         {"\\sqrt{50}", "5\\sqrt2", EQ},
         {"\\sqrt{50}", "2\\sqrt5", NE},
+        {"\\sqrt2", "\\sqrt{2+10^{-300}}", NE},
+        {"e^{1/e}", "\\sqrt[e]{e}", EQ},
         {"\\sqrt[3]{-27}", "-3", EQ},
         {"(-8)^{2/3}", "4", EQ},
         {"\\frac{1}{\\sqrt2+1}", "\\sqrt2-1", EQ},
