@@ -77,9 +77,9 @@ static struct workers_opts test_opts(int n_workers)
     struct workers_opts o = workers_opts_default();
 
     o.n_workers = n_workers;
-    o.item_cpu_ms = 300;
-    o.item_wall_ms = 1500;
-    o.max_bytes = (size_t)512 << 20;
+    o.item_cpu_ms = 800; /* far more than taking the memory below needs, on a busy machine too */
+    o.item_wall_ms = 3000;
+    o.max_bytes = (size_t)160 << 20;
     o.max_answer_bytes = 1 << 20;
     return o;
 }
