@@ -443,7 +443,7 @@ void parse_command(struct parser *ps)
         break;
     case CMD_BMOD:
         if (top_frame(ps)->have)
-            binary(ps, OP_MOD, PREC_MOD, 0);
+            modulo(ps);
         else if (top_frame(ps)->kind == FRAME_BRACKET)
             top_frame(ps)->is_residue = true;
         else

@@ -95,6 +95,7 @@ void reduce_above(struct parser *ps, int prec);  /* every operator that binds cl
 void operand_put(struct parser *ps, struct expr *e);     /* without implicit multiplication */
 void operand_replace(struct parser *ps, struct expr *e); /* the top one */
 bool binary(struct parser *ps, enum op_kind kind, int prec, int id); /* false: no left side */
+void modulo(struct parser *ps); /* behind a value: a remainder, or the modulus of a congruence */
 void parser_fail(struct parser *ps);
 
 /* latex.c */

@@ -238,7 +238,10 @@ static void reduce_binary(struct parser *ps, const struct op *o)
         e = expr_bin(ps->pool, EX_FUNC, FN_BINOM, a, b);
         break;
     case OP_MOD:
-        e = expr_bin(ps->pool, EX_FUNC, FN_MOD, a, b);
+        if (o->prec == PREC_RESIDUE)
+            e = expr_bin(ps->pool, EX_RESIDUE, 0, a, b);
+        else
+            e = expr_bin(ps->pool, EX_FUNC, FN_MOD, a, b);
         break;
     default:
         e = expr_bin(ps->pool, EX_BUILDER, 0, a, b);
@@ -303,4 +306,13 @@ bool binary(struct parser *ps, enum op_kind kind, int prec, int id)
     reduce_above(ps, prec);
     op_push(ps, kind, prec, id);
     return true;
+}
+
+void modulo(struct parser *ps)
+{
+    bool is_residue = false;
+
+    for (int i = top_frame(ps)->ops; i < ps->n_ops; i++)
+        is_residue |= ps->ops[i].kind == OP_REL && ps->ops[i].id == REL_EQUIV;
+    binary(ps, OP_MOD, is_residue ? PREC_RESIDUE : PREC_MOD, 0);
 }

@@ -476,12 +476,35 @@ static bool is_letter(char c)
     return isalpha((unsigned char)c) || (unsigned char)c >= 128;
 }
 
+/* The letter x between a number and a power of ten. */
+static bool is_ascii_times(const struct lexer *x)
+{
+    size_t i = x->i + 1;
+
+    if (at(x, x->i) != 'x' || x->out->n == 0 || x->out->tok[x->out->n - 1].kind != TOK_NUM)
+        return false;
+    while (at(x, i) == ' ')
+        i++;
+    if (!has(x, i, "10"))
+        return false;
+    i += 2;
+    while (at(x, i) == ' ')
+        i++;
+    return at(x, i) == '^' || has(x, i, "**");
+}
+
 static void lex_word(struct lexer *x)
 {
     size_t from = x->i, end = based_end(x, from);
 
-    if (end > from && ((end - from > 1 && is_digit(at(x, end - 1))) || has(x, end, "_{16}") || has(x, end, "_16"))) {
+    if (end > from && ((end - from > 1 && is_digit(at(x, end - 1))) || has(x, end, "_{16}") || has(x, end, "_16") ||
+                       has(x, end, "}_{16}") || has(x, end, "}_16"))) {
         add_token(x, TOK_NUM, from, end)->has_base = true;
+        return;
+    }
+    if (is_ascii_times(x)) { /* 1.5 x 10^-4 */
+        struct latex_token *t = add_token(x, TOK_CMD, from, from + 1);
+        t->cmd = latex_command_find(STR("times"));
         return;
     }
     end = from;

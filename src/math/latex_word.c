@@ -180,7 +180,7 @@ static bool word_after_value(struct parser *ps)
         if (tok(ps, 0)->kind == TOK_OP)
             parser_fail(ps);
         else
-            binary(ps, OP_MOD, PREC_MOD, 0);
+            modulo(ps);
         return true;
     }
     if (multiplier(t) > 0 && is_pure_number(left)) {
@@ -332,11 +332,31 @@ static bool is_function_here(const struct parser *ps, const struct latex_token *
                                 (next->kind == TOK_WORD && (next->text.len == 1 || latex_word_find(next->text))));
 }
 
+/* \frac ab: each argument without braces is one letter of the word. */
+static bool is_letter_argument(const struct parser *ps, const struct latex_token *t)
+{
+    const struct frame *command;
+
+    if (top_frame(ps)->kind != FRAME_ATOM || t->is_text || t->text.len < 2 || t->text.len > 4)
+        return false;
+    command = &ps->frames[ps->n_frames - 2];
+    return command->command == COMMAND_FRAC || command->command == COMMAND_BINOM;
+}
+
 static void word_as_value(struct parser *ps)
 {
-    const struct latex_token *t = tok(ps, 0);
+    struct latex_token *t = tok(ps, 0);
     const struct latex_command *cmd = t->text.len > 1 ? latex_word_find(t->text) : NULL;
 
+    if (!cmd && is_letter_argument(ps, t)) {
+        struct latex_token first = *t;
+        first.text.len = 1;
+        t->text = str_slice(t->text, 1, t->text.len);
+        t->from++;
+        t->blank_before = false;
+        deliver_letter(ps, &first);
+        return;
+    }
     if (cmd && cmd->cls == CMD_CONST) {
         ps->at++;
         deliver(ps, expr_const(ps->pool, (enum expr_const)cmd->id));
