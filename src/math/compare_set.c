@@ -148,6 +148,23 @@ static bool is_relation_set(struct math_ctx *c, const struct expr *e)
     return true;
 }
 
+/* What the variable of a set builder ranges over; -1: its members are no plain variable. */
+static int builder_domain(const struct expr *e)
+{
+    const struct expr *v = e->kid[0];
+
+    if (v->op == EX_SYM)
+        return CONST_REALS;
+    if (v->op == EX_REL && v->n == 2 && v->rel[0] == REL_IN && v->kid[0]->op == EX_SYM && v->kid[1]->op == EX_CONST)
+        return v->kid[1]->id;
+    return -1;
+}
+
+static bool is_builder(struct math_ctx *c, const struct expr *e, int domain)
+{
+    return e->op == EX_BUILDER && builder_domain(e) == domain && is_real_set(c, e->kid[1]);
+}
+
 bool is_real_set(struct math_ctx *c, const struct expr *e)
 {
     switch (e->op) {
@@ -160,7 +177,7 @@ bool is_real_set(struct math_ctx *c, const struct expr *e)
     case EX_REL:
         return is_relation_set(c, e);
     case EX_BUILDER:
-        return is_real_set(c, e->kid[1]) || (e->kid[1]->op == EX_REL && is_relation_set(c, e->kid[1]));
+        return is_builder(c, e, CONST_REALS);
     case EX_SETOP:
     case EX_LIST:
         for (int i = 0; i < e->n; i++) {
@@ -374,10 +391,99 @@ static bool is_in(struct line *l, int cell, const struct expr *e)
     }
 }
 
+/* --- sets of whole numbers --------------------------------------------------------------------- */
+
+static bool is_whole_builder(struct math_ctx *c, const struct expr *e)
+{
+    return is_builder(c, e, CONST_INTEGERS) || is_builder(c, e, CONST_NATURALS);
+}
+
+static bool is_whole_number(struct math_ctx *c, const struct expr *e)
+{
+    fmpq_t q;
+    bool ok;
+
+    fmpq_init(q);
+    ok = eval_rational(c, e, q) == EVAL_OK && fmpz_is_one(fmpq_denref(q));
+    fmpq_clear(q);
+    return ok;
+}
+
+static bool is_whole_points(struct math_ctx *c, const struct expr *e)
+{
+    bool ok = is_point_set(c, e);
+
+    for (int i = 0; i < e->n && ok; i++)
+        ok = is_whole_number(c, e->kid[i]);
+    return ok;
+}
+
+/* Whether a whole number lies in the cell. */
+static bool has_whole(struct line *l, int cell)
+{
+    fmpq_t lo, hi;
+    fmpz_t z;
+    bool ok;
+
+    if (cell % 2)
+        return is_whole_number(l->c, l->end[cell / 2]);
+    if (cell == 0 || cell == 2 * l->n)
+        return true;
+    fmpq_init(lo);
+    fmpq_init(hi);
+    fmpz_init(z);
+    ok = eval_rational(l->c, l->end[cell / 2 - 1], lo) == EVAL_OK && eval_rational(l->c, l->end[cell / 2], hi) == EVAL_OK;
+    l->is_bad |= !ok; /* an end that is no fraction */
+    fmpz_fdiv_q(z, fmpq_numref(lo), fmpq_denref(lo));
+    fmpz_add_ui(z, z, 1);
+    ok = ok && fmpq_cmp_fmpz(hi, z) > 0;
+    fmpz_clear(z);
+    fmpq_clear(hi);
+    fmpq_clear(lo);
+    return ok;
+}
+
+/* {x in Z: -1 <= x <= 2} against {-1, 0, 1, 2} or another such set. Whether 0 is natural is open. */
+static enum tri whole_sets_equal(struct math_ctx *c, const struct expr *gold, const struct expr *pred)
+{
+    struct line l = {.c = c};
+    bool is_natural = is_builder(c, gold, CONST_NATURALS) || is_builder(c, pred, CONST_NATURALS);
+    bool are_builders = is_whole_builder(c, gold) && is_whole_builder(c, pred);
+    const struct expr *zero = expr_num_si(&c->pool, 0, 1);
+
+    if (are_builders && builder_domain(gold) != builder_domain(pred))
+        return TRI_UNKNOWN;
+    if (!are_builders && !is_whole_points(c, gold) && !is_whole_points(c, pred))
+        return TRI_UNKNOWN;
+    collect_ends(&l, gold);
+    collect_ends(&l, pred);
+    add_end(&l, zero);
+    for (int cell = 0; cell <= 2 * l.n && !l.is_bad; cell++) {
+        int s = side(&l, cell, zero);
+        bool in_gold = is_in(&l, cell, gold), in_pred = is_in(&l, cell, pred);
+
+        if (!spend(c, 20))
+            return undecided(c, "limit reached");
+        if (s < 0 && is_natural) {
+            in_gold = in_gold && gold->op != EX_BUILDER;
+            in_pred = in_pred && pred->op != EX_BUILDER;
+        }
+        if (s == 0 && is_natural && !are_builders && (gold->op == EX_BUILDER ? in_gold : in_pred))
+            return undecided(c, "whether 0 is natural");
+        if (in_gold != in_pred && has_whole(&l, cell) && !l.is_bad)
+            return decide(c, TRI_NO, "sets of whole numbers");
+    }
+    if (l.is_bad)
+        return undecided(c, "ends cannot be ordered");
+    return decide(c, TRI_YES, "sets of whole numbers");
+}
+
 enum tri real_set_equal(struct math_ctx *c, const struct expr *gold, const struct expr *pred)
 {
     struct line l = {.c = c};
 
+    if (is_whole_builder(c, gold) || is_whole_builder(c, pred))
+        return whole_sets_equal(c, gold, pred);
     if (!is_real_set(c, gold) || !is_real_set(c, pred))
         return TRI_UNKNOWN;
     collect_ends(&l, gold);
