@@ -183,6 +183,31 @@ static struct expr *fold_sum(struct math_ctx *c, struct expr *e)
     return matrix_like(c, first, kids);
 }
 
+static bool is_transpose(const struct expr *e)
+{
+    return e->op == EX_SYM && (str_eqz(e->name, "T") || str_eqz(e->name, "\\top") || str_eqz(e->name, "\\intercal"));
+}
+
+/* M^T, and (1, -1)^T as a column; e itself when its base is neither. */
+static struct expr *transposed(struct math_ctx *c, struct expr *e)
+{
+    const struct expr *m = e->kid[0];
+    struct expr **kids, *out;
+    bool is_matrix = m->op == EX_MATRIX;
+    int rows = is_matrix ? m->cols : m->n, cols = is_matrix ? m->rows : 1;
+
+    if (!is_matrix && (m->op != EX_SEQ || m->n == 0 || !((m->open == '(' && m->close == ')') || (m->open == '[' && m->close == ']'))))
+        return e;
+    kids = arena_array(&c->arena, (size_t)m->n + 1, sizeof(*kids));
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < cols; j++)
+            kids[i * cols + j] = m->kid[j * rows + i];
+    out = expr_new(&c->pool, EX_MATRIX, 0, kids, m->n);
+    out->rows = rows;
+    out->cols = cols;
+    return out;
+}
+
 static struct expr *fold_vectors(struct math_ctx *c, const struct expr *e)
 {
     struct expr *out = map_kids(c, e, fold_vectors);
@@ -196,6 +221,8 @@ static struct expr *fold_vectors(struct math_ctx *c, const struct expr *e)
         if (is_vector(out->kid[0]))
             return scaled(c, out->kid[0], expr_num_si(&c->pool, -1, 1), false);
         return out;
+    case EX_POW:
+        return is_transpose(out->kid[1]) ? transposed(c, out) : out;
     case EX_DIV:
         if (is_vector(out->kid[0]) && expr_is_arith(out->kid[1]))
             return scaled(c, out->kid[0], out->kid[1], true);
@@ -371,6 +398,33 @@ static struct expr *rename_bound(struct math_ctx *c, const struct expr *e)
     return substitute(c, out, name, expr_sym(&c->pool, str_fmt(&c->arena, "@%d", out->depth)));
 }
 
+/* --- residues ---------------------------------------------------------------------------------- */
+
+static bool is_congruence(const struct expr *e)
+{
+    return e->op == EX_REL && e->n == 2 && e->rel[0] == REL_EQUIV;
+}
+
+/* x = 1, 4 mod 5, where the parser gives the modulus to the last member alone: to each its own. */
+static const struct expr *spread_modulus(struct math_ctx *c, const struct expr *e)
+{
+    const struct expr *last = e->kid[e->n - 1];
+    struct expr **kids;
+
+    if (last->op != EX_RESIDUE || !is_congruence(e->kid[0]))
+        return e;
+    kids = arena_array(&c->arena, (size_t)e->n, sizeof(*kids));
+    for (int i = 0; i < e->n; i++) {
+        const struct expr *k = i == e->n - 1 ? last->kid[0] : e->kid[i];
+        if (expr_is_arith(k))
+            k = expr_rel(&c->pool, REL_EQUIV, e->kid[0]->kid[0], (struct expr *)k);
+        else if (!is_congruence(k))
+            return e;
+        kids[i] = expr_bin(&c->pool, EX_RESIDUE, 0, (struct expr *)k, last->kid[1]);
+    }
+    return expr_new(&c->pool, EX_LIST, e->id, kids, e->n);
+}
+
 const struct expr *normal_form(struct math_ctx *c, const struct expr *e)
 {
     const struct expr *out = e;
@@ -383,6 +437,8 @@ const struct expr *normal_form(struct math_ctx *c, const struct expr *e)
         out = flatten(c, out);
     if (is_collection(out))
         out = fill_dots(c, out);
+    if (out->op == EX_LIST && out->n > 1)
+        out = spread_modulus(c, out);
     if (expr_has_op(out, EX_UNIT))
         out = join_units(c, out);
     return expand_signs(c, out);
