@@ -177,6 +177,28 @@ static enum tri exact_equal(struct math_ctx *c, const struct expr *a, const stru
     return decide(c, truth == T_TRUE ? TRI_YES : TRI_NO, "exact");
 }
 
+static bool is_positive(struct math_ctx *c, const struct expr *e)
+{
+    acb_t x;
+    bool ok;
+
+    acb_init(x);
+    ok = eval_ball(c, e, NULL, 192, x) == EVAL_OK && arb_is_zero(acb_imagref(x)) && arb_is_positive(acb_realref(x));
+    acb_clear(x);
+    return ok;
+}
+
+/* A square root against a sum of roots, both positive: their squares, which have a generator less. */
+static enum tri squares_equal(struct math_ctx *c, const struct expr *a, const struct expr *b)
+{
+    const struct expr *root = expr_is_func(a, FN_SQRT) ? a : b, *other = root == a ? b : a;
+
+    if (!expr_is_func(root, FN_SQRT) || root->n != 1 || other->op != EX_ADD || !is_positive(c, a) || !is_positive(c, b))
+        return TRI_UNKNOWN;
+    return exact_equal(c, root->kid[0],
+                       expr_bin(&c->pool, EX_POW, 0, (struct expr *)other, expr_num_si(&c->pool, 2, 1)));
+}
+
 static bool has_imaginary(const struct expr *e)
 {
     return expr_has_const(e, CONST_I);
@@ -208,6 +230,8 @@ static enum tri constants_equal(struct math_ctx *c, const struct expr *a, const 
     if (r == APART)
         return decide(c, TRI_NO, "enclosures");
     if (r == OVERLAP && (t = exact_equal(c, a, b)) != TRI_UNKNOWN)
+        return t;
+    if (r == OVERLAP && (t = squares_equal(c, a, b)) != TRI_UNKNOWN)
         return t;
     if (r == OVERLAP)
         r = enclose(c, a, b, LAST_PRECISION);
