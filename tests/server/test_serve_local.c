@@ -198,6 +198,32 @@ static void stream_text(struct arena *a, const char *how, struct buf *out)
     buf_clear(&body);
 }
 
+/* The second server computes every prompt anew; the first has most of it in its blocks by then. */
+TEST(prefix_cache_on_and_off)
+{
+    static const char *const args[] = {"--model", MODEL, "--dtype", "float32", "--max-model-len", "1024", "--num_kv_blocks", "800",
+                                       "--no_enable_prefix_caching", NULL};
+    struct test_server cached = server, plain;
+    struct arena a;
+
+    arena_init(&a, 0);
+    test_server_start(&plain, args);
+    for (size_t k = 0; k < LEN(kinds); k++) {
+        struct json *first = chat(&a, kinds[k], ""), *again = chat(&a, kinds[k], ""), *without;
+
+        server = plain;
+        without = chat(&a, kinds[k], "");
+        server = cached;
+        CHECK_STR("cached", choice_text(again, 0), choice_text(first, 0));
+        CHECK_STR("without a cache", choice_text(without, 0), choice_text(first, 0));
+        json_close(first);
+        json_close(again);
+        json_close(without);
+    }
+    CHECK_INT("the second server ends well", test_server_stop(&plain), 0);
+    arena_clear(&a);
+}
+
 TEST(streamed_or_not)
 {
     struct arena a;
@@ -294,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_logprob_however_it_is_asked_for),
+        cmocka_unit_test(prefix_cache_on_and_off),
         cmocka_unit_test(streamed_or_not),
         cmocka_unit_test(n_choices_are_n_requests),
         cmocka_unit_test(defaults_are_the_models),
