@@ -12,7 +12,11 @@ jobs=$(nproc)
 run() {
     echo "== $1: build"
     cmake --preset "$1" >/dev/null
-    cmake --build --preset "$1" -j "$jobs" | tail -n 1
+    if ! cmake --build --preset "$1" -j "$jobs" >"build/$1.log" 2>&1; then
+        grep -E 'error|FAILED|undefined' "build/$1.log" || tail -n 40 "build/$1.log"
+        exit 1
+    fi
+    tail -n 1 "build/$1.log"
     if [ "$1" != clang ]; then
         echo "== $1: test"
         ctest --preset "$1" -j "$jobs" --output-on-failure --no-tests=error
