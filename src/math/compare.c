@@ -111,11 +111,14 @@ static enum tri regions_equal(struct math_ctx *c, const struct expr *g, const st
 {
     enum tri t = real_set_equal(c, g, p);
     const struct expr *fg, *fp;
+    const char *why = c->reason;
 
     if (t != TRI_UNKNOWN)
         return t;
     if (str_eq(expr_form(&c->arena, g), expr_form(&c->arena, p)))
         return decide(c, TRI_YES, "same form");
+    if (are_line_sets(c, g, p))
+        return undecided(c, why);
     fg = g->op == EX_SETOP ? finite_set(c, g) : g;
     fp = p->op == EX_SETOP ? finite_set(c, p) : p;
     if (fg && fp && (fg != g || fp != p))

@@ -95,6 +95,7 @@ bool has_quantity(const struct expr *e); /* a unit, percent or degree at its top
 /* Subsets of the reals (compare_set.c). TRI_UNKNOWN also when one side is none. */
 bool is_real_set(struct math_ctx *c, const struct expr *e);
 enum tri real_set_equal(struct math_ctx *c, const struct expr *gold, const struct expr *pred);
+bool are_line_sets(struct math_ctx *c, const struct expr *a, const struct expr *b); /* else it says UNKNOWN */
 
 /* Text (compare_text.c). Both are cleaned texts. */
 enum tri text_equal(struct math_ctx *c, struct str gold, struct str pred);

@@ -443,18 +443,24 @@ static bool has_whole(struct line *l, int cell)
     return ok;
 }
 
+/* Whether both are sets of whole numbers, at least one of them by a condition. */
+static bool are_whole_sets(struct math_ctx *c, const struct expr *a, const struct expr *b)
+{
+    bool is_a = is_whole_builder(c, a), is_b = is_whole_builder(c, b);
+
+    if (is_a && is_b)
+        return builder_domain(a) == builder_domain(b);
+    return (is_a && is_whole_points(c, b)) || (is_b && is_whole_points(c, a));
+}
+
 /* {x in Z: -1 <= x <= 2} against {-1, 0, 1, 2} or another such set. Whether 0 is natural is open. */
 static enum tri whole_sets_equal(struct math_ctx *c, const struct expr *gold, const struct expr *pred)
 {
     struct line l = {.c = c};
     bool is_natural = is_builder(c, gold, CONST_NATURALS) || is_builder(c, pred, CONST_NATURALS);
-    bool are_builders = is_whole_builder(c, gold) && is_whole_builder(c, pred);
+    bool are_builders = gold->op == EX_BUILDER && pred->op == EX_BUILDER;
     const struct expr *zero = expr_num_si(&c->pool, 0, 1);
 
-    if (are_builders && builder_domain(gold) != builder_domain(pred))
-        return TRI_UNKNOWN;
-    if (!are_builders && !is_whole_points(c, gold) && !is_whole_points(c, pred))
-        return TRI_UNKNOWN;
     collect_ends(&l, gold);
     collect_ends(&l, pred);
     add_end(&l, zero);
@@ -478,11 +484,16 @@ static enum tri whole_sets_equal(struct math_ctx *c, const struct expr *gold, co
     return decide(c, TRI_YES, "sets of whole numbers");
 }
 
+bool are_line_sets(struct math_ctx *c, const struct expr *a, const struct expr *b)
+{
+    return are_whole_sets(c, a, b) || (is_real_set(c, a) && is_real_set(c, b));
+}
+
 enum tri real_set_equal(struct math_ctx *c, const struct expr *gold, const struct expr *pred)
 {
     struct line l = {.c = c};
 
-    if (is_whole_builder(c, gold) || is_whole_builder(c, pred))
+    if (are_whole_sets(c, gold, pred))
         return whole_sets_equal(c, gold, pred);
     if (!is_real_set(c, gold) || !is_real_set(c, pred))
         return TRI_UNKNOWN;
