@@ -22,7 +22,7 @@ if [ -z "$model" ]; then
 fi
 sed -n 1p data/aime24.jsonl >"$work/one.jsonl"
 sampling=(--input_file "$work/one.jsonl" --n_samples 64 --max_tokens "$tokens" --fsync never)
-engine=(--max_num_seqs 64 --max_model_len 2048)
+engine=(--max_num_seqs 64 --max_model_len 1024)
 
 rate() { grep -oE '[0-9]+ completion tokens/s' "$1" | grep -oE '^[0-9]+'; }
 
