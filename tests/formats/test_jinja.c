@@ -1,6 +1,7 @@
 /* test_jinja.c - templates against what Jinja2 makes of them
  * (tests/data/formats/jinja_vectors.jsonl, written by tools/make_jinja_vectors.py), and what Jinja2
- * does not have: places in errors, limits, host functions, one template in many threads. */
+ * does not have: places in errors, limits, host functions, one template in many threads.
+ * timeout: 600 */
 #include <pthread.h>
 
 #include "base/arena.h"

@@ -460,6 +460,7 @@ static const struct {
     {"Check: \n", "", NULL},
 };
 
+/* A megabyte of each piece. The program's own time limit is the bound: anything quadratic would take hours. */
 TEST(hostile_text_ends_in_time)
 {
     enum { SIZE = 1 << 20 };
@@ -468,7 +469,6 @@ TEST(hostile_text_ends_in_time)
     for (size_t i = 0; i < LEN(hostile); i++) {
         size_t n = strlen(hostile[i].piece), len = 0, n_end = strlen(hostile[i].end);
         struct answer_candidate c[ANSWER_MAX_CANDIDATES];
-        clock_t start = clock(), used; /* processor time: the machine may be busy */
         int found;
 
         while (len + n <= SIZE) {
@@ -477,14 +477,10 @@ TEST(hostile_text_ends_in_time)
         }
         memcpy(text + len, hostile[i].end, n_end);
         found = answer_find((struct str){text, len + n_end}, &arena, c, ANSWER_MAX_CANDIDATES);
-        used = clock() - start;
         if (hostile[i].want && hostile[i].want[0])
             CHECK_STR(hostile[i].piece, c[0].text, STR(hostile[i].want));
         CHECK(hostile[i].piece, found <= ANSWER_MAX_CANDIDATES);
         (void)answer_choice_in_prose((struct str){text, len + n_end}, 10);
-        if (used > 3 * CLOCKS_PER_SEC) /* some 20 ms without sanitizers */
-            fail_msg("\"%s\" took %ld ms", hostile[i].piece,
-                     (long)(used / (CLOCKS_PER_SEC / 1000)));
         arena_reset(&arena);
     }
     free(text);
