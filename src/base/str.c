@@ -72,11 +72,22 @@ ptrdiff_t str_find(struct str s, struct str needle, size_t from)
 
 ptrdiff_t str_rfind(struct str s, struct str needle)
 {
+    size_t end;
+
     if (needle.len > s.len)
         return -1;
-    for (size_t i = s.len - needle.len + 1; i-- > 0;)
-        if (needle.len == 0 || memcmp(s.ptr + i, needle.ptr, needle.len) == 0)
-            return (ptrdiff_t)i;
+    if (needle.len == 0)
+        return (ptrdiff_t)s.len;
+    end = s.len - needle.len + 1; /* matches begin before it */
+    while (end > 0) {
+        const char *p = memrchr(s.ptr, needle.ptr[0], end);
+
+        if (!p)
+            return -1;
+        if (memcmp(p, needle.ptr, needle.len) == 0)
+            return p - s.ptr;
+        end = (size_t)(p - s.ptr);
+    }
     return -1;
 }
 

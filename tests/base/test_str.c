@@ -20,6 +20,11 @@ TEST(cuts_and_trims)
     CHECK_INT("find", str_find(STR("abcabc"), STR("ca"), 0), 2);
     CHECK_INT("find from", str_find(STR("abcabc"), STR("a"), 1), 3);
     CHECK_INT("rfind", str_rfind(STR("abcabc"), STR("bc")), 4);
+    CHECK_INT("rfind at the start", str_rfind(STR("abcab"), STR("abc")), 0);
+    CHECK_INT("rfind the whole", str_rfind(STR("abc"), STR("abc")), 0);
+    CHECK_INT("rfind nothing", str_rfind(STR("abc"), STR("")), 3);
+    CHECK_INT("rfind too long", str_rfind(STR("ab"), STR("abc")), -1);
+    CHECK_INT("rfind not there", str_rfind(STR("aaaa"), STR("ab")), -1);
     CHECK_INT("not there", str_find(STR("abc"), STR("x"), 0), -1);
 }
 
