@@ -378,9 +378,8 @@ int cmd_bench(int argc, char **argv)
     int status;
 
     log_set_prefix("llmeval bench");
-    for (int i = 0; i < argc; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return command_help(help, groups, (int)LEN(groups));
+    if (opts_asks_help(argc, argv))
+        return command_help(help, groups, (int)LEN(groups));
     status =
         opts_parse(argc, argv, groups, (int)LEN(groups), NULL, &e) ? run(&b) : command_failed(&e);
     opts_clear(groups, (int)LEN(groups), NULL);

@@ -198,9 +198,8 @@ int cmd_offline(int argc, char **argv)
     int status;
 
     log_set_prefix("llmeval offline");
-    for (int i = 0; i < argc; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return command_help(help, groups, (int)LEN(groups));
+    if (opts_asks_help(argc, argv))
+        return command_help(help, groups, (int)LEN(groups));
     if (!opts_parse(argc, argv, groups, (int)LEN(groups), NULL, &e)) {
         status = command_failed(&e);
     } else {
