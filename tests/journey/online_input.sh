@@ -11,7 +11,8 @@ cd "$WORK"
 unset OPENAI_API_KEY OPENAI_BASE_URL
 
 head -3 "$SOURCE/data/aime24.jsonl" >in.jsonl
-start_server --answers in.jsonl --reply_tokens 20 --served_model_name right-model
+# Replies long enough that every row is over a KiB, the unit of the limit that stands for a full disk below.
+start_server --answers in.jsonl --reply_tokens 200 --served_model_name right-model
 
 # refuse WORDS OPTIONS...: status 2, exactly one line that is an error, with the words in it
 refuse() {
