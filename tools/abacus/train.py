@@ -1,6 +1,6 @@
 """Trains the abacus model from scratch and writes a Hugging Face folder.
 
-    python3 tools/abacus/train.py --output models/abacus --minutes 60 --threads 2
+    python3 tools/abacus/train.py --output models/abacus --minutes 60 --processes 2
 
 Needs PyTorch (Debian: python3-torch). The problems follow from --seed alone; the weights also from how many steps
 fit into --minutes (or from --steps, which makes them repeatable on one machine).
@@ -9,6 +9,7 @@ fit into --minutes (or from --steps, which makes them repeatable on one machine)
 import argparse
 import json
 import math
+import multiprocessing
 import os
 import random
 import struct
@@ -31,14 +32,48 @@ CONFIG = {
 LEVEL_SHARE = [0.22, 0.28, 0.34, 0.16]
 
 
+class Norm(torch.autograd.Function):
+    """x / rms(x) * w, from float32 to bfloat16. Written out because the CPU is bound by the passes over memory."""
+
+    @staticmethod
+    def forward(ctx, x, w):
+        rms = torch.linalg.vector_norm(x, dim=-1, keepdim=True).pow_(2).div_(x.shape[-1])
+        r = rms.add_(CONFIG["rms_norm_eps"]).rsqrt_()
+        unit, w = (x * r).bfloat16(), w.bfloat16()
+        ctx.save_for_backward(unit, r, w)
+        return unit * w
+
+    @staticmethod
+    def backward(ctx, g):
+        unit, r, w = ctx.saved_tensors
+        t = g * unit
+        mean = (t @ w[:, None]).float().div_(unit.shape[-1]).bfloat16()
+        return torch.addcmul(g * w, unit, mean, value=-1).float() * r, t.flatten(0, -2).sum(0, dtype=torch.float32)
+
+
 class RMSNorm(nn.Module):
     def __init__(self, n):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(n))
 
     def forward(self, x):
-        scale = torch.rsqrt(x.float().pow(2).mean(-1, keepdim=True) + CONFIG["rms_norm_eps"])
-        return x * scale.to(x.dtype) * self.weight.to(x.dtype)
+        return Norm.apply(x, self.weight)
+
+
+class SwiGLU(torch.autograd.Function):
+    """silu(a) * b"""
+
+    @staticmethod
+    def forward(ctx, a, b):
+        s = torch.sigmoid(a)
+        ctx.save_for_backward(a, b, s)
+        return a * s * b
+
+    @staticmethod
+    def backward(ctx, g):
+        a, b, s = ctx.saved_tensors
+        t = a * s
+        return torch.addcmul(s + t, t, s, value=-1).mul_(b).mul_(g), g * t
 
 
 class Attention(nn.Module):
@@ -56,20 +91,20 @@ class Attention(nn.Module):
         q = self.q_proj(x).view(B, T, self.heads, self.dim).transpose(1, 2)
         k = self.k_proj(x).view(B, T, self.kv_heads, self.dim).transpose(1, 2)
         v = self.v_proj(x).view(B, T, self.kv_heads, self.dim).transpose(1, 2)
-        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        scale = self.dim**-0.5
+        q, k = rotate(q, cos * scale, sin * scale), rotate(k, cos, sin)
         # The heads of a group share keys and values: they become further rows of one product.
         group = self.heads // self.kv_heads
         q = q.reshape(B, self.kv_heads, group * T, self.dim)
-        scores = (q @ k.transpose(2, 3)) * self.dim**-0.5 + mask.repeat(group, 1)
-        y = scores.softmax(-1).to(v.dtype) @ v
+        scores = q @ k.transpose(2, 3) + mask.repeat(group, 1)
+        y = scores.softmax(-1, dtype=torch.bfloat16) @ v
         y = y.view(B, self.heads, T, self.dim)
         return self.o_proj(y.transpose(1, 2).reshape(B, T, -1))
 
 
 def rotate(x, cos, sin):
-    cos, sin = cos.to(x.dtype), sin.to(x.dtype)
-    a, b = x.chunk(2, -1)
-    return x * cos + torch.cat((-b, a), -1) * sin
+    """sin carries the sign: the first half of a head takes -sin of the second."""
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin)
 
 
 class MLP(nn.Module):
@@ -80,7 +115,7 @@ class MLP(nn.Module):
         self.down_proj = nn.Linear(c["intermediate_size"], c["hidden_size"], bias=False)
 
     def forward(self, x):
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return self.down_proj(SwiGLU.apply(self.gate_proj(x), self.up_proj(x)))
 
 
 class Layer(nn.Module):
@@ -105,8 +140,9 @@ class Model(nn.Module):
         dim = c["hidden_size"] // c["num_attention_heads"]
         inv = c["rope_theta"] ** (-torch.arange(0, dim, 2).double() / dim)
         angle = torch.outer(torch.arange(c["max_position_embeddings"]).double(), inv).repeat(1, 2)
-        self.register_buffer("cos", angle.cos().float(), persistent=False)
-        self.register_buffer("sin", angle.sin().float(), persistent=False)
+        sign = torch.tensor([-1.0, 1.0]).repeat_interleave(dim // 2)
+        self.register_buffer("cos", angle.cos().bfloat16(), persistent=False)
+        self.register_buffer("sin", (angle.sin() * sign).bfloat16(), persistent=False)
         for name, p in self.named_parameters():
             if p.dim() == 2:
                 scale = 0.02 / math.sqrt(2 * c["num_hidden_layers"]) if "o_proj" in name or "down_proj" in name else 0.02
@@ -213,18 +249,88 @@ def learning_rate(done, peak):
     return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
+class Ranks:
+    """The processes of a run. Each takes batches of its own; the mean of their gradients is the same in all."""
+
+    def __init__(self, n, n_parameters):
+        self.n = n
+        self.barrier = multiprocessing.Barrier(n)
+        self.gradients = [torch.zeros(n_parameters).share_memory_() for _ in range(n)]
+        self.losses = torch.zeros(n).share_memory_()
+        self.tokens = torch.zeros(n, dtype=torch.long).share_memory_()
+        self.done = torch.zeros(1, dtype=torch.double).share_memory_()
+
+    def average(self, rank, parameters, loss, n_tokens):
+        self.losses[rank], self.tokens[rank] = loss, n_tokens
+        torch.cat([p.grad.view(-1) for p in parameters], out=self.gradients[rank])
+        self.barrier.wait()
+        mean = sum(self.gradients[1:], self.gradients[0].clone()) / self.n
+        loss, n_tokens = self.losses.mean().item(), self.tokens.sum().item()
+        self.barrier.wait()
+        for p, g in zip(parameters, mean.split([p.numel() for p in parameters])):
+            p.grad.copy_(g.view_as(p))
+        return loss, n_tokens
+
+
+def train(rank, ranks, model, t, o):
+    torch.set_num_threads(1)
+    parameters = list(model.parameters())
+    decay = [p for p in parameters if p.dim() == 2]
+    other = [p for p in parameters if p.dim() != 2]
+    opt = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": other, "weight_decay": 0.0}],
+                            lr=o.lr, betas=(0.9, 0.98))
+    batches = Batches(t, o.seed + 1 + rank, o.tokens // ranks.n)
+    start, curve, window, n_tokens, step = time.time(), [], [], 0, 0
+    while True:
+        if rank == 0:
+            ranks.done[0] = step / o.steps if o.steps else (time.time() - start) / (60 * o.minutes)
+        ranks.barrier.wait()
+        done = ranks.done.item()
+        if done >= 1:
+            break
+        for g in opt.param_groups:
+            g["lr"] = learning_rate(done, o.lr)
+        ids, target = batches.next()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = model(ids)
+        loss = F.cross_entropy(logits.float().view(-1, logits.shape[-1]), target.view(-1), ignore_index=-100)
+        opt.zero_grad(set_to_none=True)
+        loss.backward()
+        loss, n = ranks.average(rank, parameters, loss.item(), ids.numel())
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        opt.step()
+        step += 1
+        n_tokens += n
+        window.append(loss)
+        if step % 100 == 0:
+            curve.append((step, sum(window) / len(window)))
+            window = []
+            if rank == 0:
+                print(f"step {step} loss {curve[-1][1]:.4f} tokens {n_tokens} seconds {time.time() - start:.0f}", flush=True)
+        if rank == 0 and step % 1000 == 0:
+            write_safetensors(f"{o.output}/model.safetensors", model)
+    if rank != 0:
+        return
+    write_safetensors(f"{o.output}/model.safetensors", model)
+    write_curve(f"{o.output}/loss.svg", curve)
+    with open(f"{o.output}/training.json", "w") as f:
+        json.dump({"parameters": sum(p.numel() for p in parameters), "steps": step, "tokens": n_tokens,
+                   "seconds": round(time.time() - start), "seed": o.seed, "processes": ranks.n, "batch_tokens": o.tokens,
+                   "learning_rate": o.lr, "final_loss": curve[-1][1]}, f, indent=2)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--output", default="models/abacus")
     ap.add_argument("--minutes", type=float, default=60)
     ap.add_argument("--steps", type=int, default=0, help="instead of --minutes")
-    ap.add_argument("--threads", type=int, default=2)
-    ap.add_argument("--tokens", type=int, default=6000, help="in a batch")
+    ap.add_argument("--processes", type=int, default=2, help="one a core")
+    ap.add_argument("--tokens", type=int, default=6000, help="in a batch, over all processes")
     ap.add_argument("--lr", type=float, default=2e-3)
     ap.add_argument("--seed", type=int, default=1)
     o = ap.parse_args()
 
-    torch.set_num_threads(o.threads)
+    torch.set_num_threads(1)
     torch.manual_seed(o.seed)
     os.makedirs(o.output, exist_ok=True)
     rng = random.Random(o.seed)
@@ -246,40 +352,13 @@ def main():
     model = Model(CONFIG)
     n = sum(p.numel() for p in model.parameters())
     print(f"{n} parameters, vocabulary {CONFIG['vocab_size']}", flush=True)
-    decay = [p for p in model.parameters() if p.dim() == 2]
-    other = [p for p in model.parameters() if p.dim() != 2]
-    opt = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": other, "weight_decay": 0.0}],
-                            lr=o.lr, betas=(0.9, 0.98))
-    batches = Batches(t, o.seed + 1, o.tokens)
-    start, curve, window, n_tokens, step = time.time(), [], [], 0, 0
-    while True:
-        done = step / o.steps if o.steps else (time.time() - start) / (60 * o.minutes)
-        if done >= 1:
-            break
-        for g in opt.param_groups:
-            g["lr"] = learning_rate(done, o.lr)
-        ids, target = batches.next()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = model(ids)
-        loss = F.cross_entropy(logits.float().view(-1, logits.shape[-1]), target.view(-1), ignore_index=-100)
-        opt.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        opt.step()
-        step += 1
-        n_tokens += ids.numel()
-        window.append(loss.item())
-        if step % 100 == 0:
-            curve.append((step, sum(window) / len(window)))
-            window = []
-            print(f"step {step} loss {curve[-1][1]:.4f} tokens {n_tokens} seconds {time.time() - start:.0f}", flush=True)
-        if step % 1000 == 0:
-            write_safetensors(f"{o.output}/model.safetensors", model)
-    write_safetensors(f"{o.output}/model.safetensors", model)
-    write_curve(f"{o.output}/loss.svg", curve)
-    with open(f"{o.output}/training.json", "w") as f:
-        json.dump({"parameters": n, "steps": step, "tokens": n_tokens, "seconds": round(time.time() - start),
-                   "seed": o.seed, "batch_tokens": o.tokens, "learning_rate": o.lr, "final_loss": curve[-1][1]}, f, indent=2)
+    ranks = Ranks(o.processes, n)
+    others = [multiprocessing.Process(target=train, args=(r, ranks, model, t, o)) for r in range(1, o.processes)]
+    for p in others:
+        p.start()
+    train(0, ranks, model, t, o)
+    for p in others:
+        p.join()
 
 
 if __name__ == "__main__":
