@@ -19,7 +19,7 @@ enum { INTERIM_EVERY_MS = 20000, N_GROUPS = 7, N_RECORDED = 3 };
 extern char **environ;
 
 struct pipeline_opts {
-    const char *tasks, *output_dir, *data_dir, *baselines_dir;
+    const char *tasks, *output_dir, *data_dir, *baselines_dir, *group_key;
     bool interim;
 };
 
@@ -31,6 +31,8 @@ static const struct opt pipeline_table[] = {
     OPT_STR(struct pipeline_opts, data_dir, "data", "folder of the benchmarks, NAME.jsonl", .flags = OPT_UNRECORDED),
     OPT_STR(struct pipeline_opts, baselines_dir, "baselines", "folder of published figures to show beside the results",
             .flags = OPT_UNRECORDED),
+    OPT_STR(struct pipeline_opts, group_key, "level", "field that divides the problems: accuracy is also given for each of "
+            "its values", .flags = OPT_UNRECORDED),
     OPT_BOOL(struct pipeline_opts, interim, "true", "score rounds that are complete for all problems while the run goes on",
              .flags = OPT_UNRECORDED),
     {0},
@@ -126,7 +128,7 @@ static struct score *score_task(struct pipeline *p, int task, struct err *e)
     const struct score_opts o = {
         .input_path = p->outputs[task],
         .task_name = str_fmt(&p->arena, "math_opensource/%s", p->names[task]).ptr,
-        .input_key = p->data.input_key, .label_key = p->data.label_key, .response_key = p->data.response_key,
+        .input_key = p->data.input_key, .label_key = p->data.label_key, .response_key = p->data.response_key, .group_key = p->o.group_key,
         .n_samples = p->sampling.n_samples, .max_workers = 128, .timeout = 20, .seed = p->sampling.seed,
         .bootstrap_samples = 1000, .confidence_level = 0.95,
     };

@@ -8,7 +8,7 @@
 
 struct score_flags {
     const char *input_path, *task_name, *cache_path, *result_path, *baseline;
-    const char *input_key, *label_key, *response_key;
+    const char *input_key, *label_key, *response_key, *group_key;
     int max_workers, n_samples, first_n_samples, bootstrap_samples;
     bool brief;
     double timeout, confidence_level;
@@ -24,6 +24,7 @@ static const struct opt score_table[] = {
     OPT_STR(struct score_flags, input_key, "prompt", "field of the prompt"),
     OPT_STR(struct score_flags, label_key, "answer", "field of the gold answer"),
     OPT_STR(struct score_flags, response_key, "gen", "field of the generation"),
+    OPT_STR(struct score_flags, group_key, "level", "field that divides the problems: accuracy is also given for each of its values"),
     OPT_INT(struct score_flags, n_samples, "0", 0, 1000000, "samples expected for each problem; 0: what the file says"),
     OPT_INT(struct score_flags, first_n_samples, "0", 0, 1000000, "score only the first so many samples of each problem; 0: all"),
     OPT_BOOL(struct score_flags, brief, "false", "print one line instead of the table"),
@@ -89,7 +90,7 @@ int cmd_score(int argc, char **argv)
     if (ok) {
         const struct score_opts o = {
             .input_path = f.input_path, .task_name = f.task_name, .input_key = f.input_key,
-            .label_key = f.label_key, .response_key = f.response_key, .n_samples = f.n_samples,
+            .label_key = f.label_key, .response_key = f.response_key, .group_key = f.group_key, .n_samples = f.n_samples,
             .first_n_samples = f.first_n_samples,
             .max_workers = f.max_workers, .timeout = f.timeout, .seed = f.seed,
             .bootstrap_samples = f.bootstrap_samples, .confidence_level = f.confidence_level,

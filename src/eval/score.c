@@ -115,6 +115,7 @@ void score_compute(struct score *s)
     count_rows(s);
     compute_accuracy(s);
     compute_at_k(s);
+    score_compute_groups(s);
 }
 
 struct score *score_open(const struct score_opts *o, struct err *e)

@@ -21,6 +21,7 @@ struct score_opts {
     const char *input_path;
     const char *task_name;
     const char *input_key, *label_key, *response_key;
+    const char *group_key; /* field whose values divide the problems, as "level" does; "": none */
     int first_n_samples; /* look only at samples 0 .. first_n_samples - 1 of each problem; 0: all */
     int n_samples; /* expected for each problem; 0: what the file or its manifest says */
     int max_workers;
@@ -46,12 +47,22 @@ struct score_row {
 
 struct score_problem {
     struct str doc_id;      /* as stored, or "" where the file has none */
+    struct str group;       /* value of group_key, "" without one */
     struct str prompt_hash; /* 16 hex digits of the SHA-256 of the prompt; "" without one */
     int *rows;              /* indices in order of sample_index */
     int n_rows, n_right;
     struct answer_class *classes; /* biggest first; the right one merged into one */
     struct str *class_text;       /* what its first member answered */
     int n_classes, n_blank;
+};
+
+enum { SCORE_MAX_GROUPS = 64 };
+
+/* The problems with the same value of group_key. */
+struct score_group {
+    struct str name;
+    int n_problems, n_rows, n_right;
+    struct interval these, like;
 };
 
 struct score_counts {
@@ -76,6 +87,8 @@ struct score {
     int n_samples; /* expected for each problem */
     struct score_counts counts;
     struct interval these, like, boot; /* of the accuracy; boot.value is NaN when switched off */
+    struct score_group *groups;        /* [n_groups] in order of their names */
+    int n_groups;
     struct interval *pass, *maj;       /* [n_k], k = 1 .. n_k, over the problems with at least k samples */
     int *n_pass_problems;              /* [n_k] */
     int n_k;
@@ -101,6 +114,7 @@ struct str score_field(struct arena *a, const struct json *row, const char *key)
 bool score_read_rows(struct score *s, struct err *e) MUST_CHECK;
 bool score_grade(struct score *s, struct err *e) MUST_CHECK;
 void score_compute(struct score *s);
+void score_compute_groups(struct score *s);
 
 /* The difference to another result: a result JSON of ours or today's tool, or a file of generations, which is
  * graded in the same way. Problems are matched by prompt, else by doc_id. */

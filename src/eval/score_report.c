@@ -131,6 +131,25 @@ static struct json *details_json(const struct score *s)
     return d;
 }
 
+static struct json *groups_json(const struct score *s)
+{
+    struct json *m = json_new_object();
+
+    for (int i = 0; i < s->n_groups; i++) {
+        const struct score_group *g = &s->groups[i];
+        struct json *one = json_new_object();
+
+        json_set(one, "problems", json_new_int(g->n_problems));
+        json_set(one, "samples", json_new_int(g->n_rows));
+        json_set(one, "right", json_new_int(g->n_right));
+        json_set(one, "accuracy", json_new_real((double)g->n_right / g->n_rows));
+        json_set(one, "these_problems", interval_json(&g->these));
+        json_set(one, "problems_like_these", interval_json(&g->like));
+        json_set(m, g->name.ptr, one);
+    }
+    return m;
+}
+
 static struct json *counts_json(const struct score *s)
 {
     const struct score_counts *c = &s->counts;
@@ -221,6 +240,10 @@ void score_write_json(const struct score *s, const struct score_baseline *b, str
         json_set(acc, "bootstrap_over_problems", interval_json(&s->boot));
     json_set(m, "accuracy", acc);
     json_set(m, "counts", counts_json(s));
+    if (s->n_groups) {
+        json_set(m, "group_key", json_new_str(STR(s->opts.group_key)));
+        json_set(m, "groups", groups_json(s));
+    }
     json_set(m, "pass@k", at_k_json(s, s->pass));
     json_set(m, "maj@k", at_k_json(s, s->maj));
     if (b)
@@ -304,6 +327,20 @@ static void add_at_k(const struct score *s, struct buf *out)
     }
 }
 
+static void add_groups(const struct score *s, int percent, struct buf *out)
+{
+    if (s->n_groups == 0)
+        return;
+    buf_addf(out, "\n%-16.16s  accuracy   %d %% interval, problems like these   problems  samples\n", s->opts.group_key, percent);
+    for (int i = 0; i < s->n_groups; i++) {
+        const struct score_group *g = &s->groups[i];
+
+        buf_addf(out, "%-16.*s    %6.2f   %6.2f - %-6.2f %-24s %5d  %7d\n", (int)MIN(g->name.len, 16), g->name.ptr,
+                 100.0 * g->n_right / g->n_rows, 100 * g->like.low, 100 * g->like.high,
+                 g->like.is_conservative ? "conservative" : "", g->n_problems, g->n_rows);
+    }
+}
+
 void score_write_table(const struct score *s, const struct score_baseline *b, struct buf *out)
 {
     int percent = (int)lround(100 * s->opts.confidence_level);
@@ -321,6 +358,7 @@ void score_write_table(const struct score *s, const struct score_baseline *b, st
     if (s->high_bound - s->low_bound > 0)
         buf_addf(out, "  bounds: %.2f if all that is open were wrong, %.2f if right\n", 100 * s->low_bound, 100 * s->high_bound);
     add_counts(s, out);
+    add_groups(s, percent, out);
     add_at_k(s, out);
     if (b) {
         buf_addf(out, "\nagainst %s (%.2f, %d problems in common): %+.2f, %d %% interval %+.2f to %+.2f, p = %.4f\n", b->path,

@@ -171,6 +171,8 @@ static bool read_line(struct reader *r, struct str line, const struct jsonl *it,
     r->saw_label |= json_type(json_get(row, s->opts.label_key)) != JSON_ABSENT;
     r->declared_samples = MAX(r->declared_samples, (int)json_int(json_get(row, "n_samples"), 0));
     problem = find_problem(r, row);
+    if (s->opts.group_key[0] && !s->problems[problem].group.len)
+        s->problems[problem].group = score_field(&s->arena, row, s->opts.group_key);
     if (is_true(json_get(row, "error"))) {
         s->counts.n_errors++;
     } else if (json_type(gen) != JSON_ABSENT) {

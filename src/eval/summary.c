@@ -26,6 +26,21 @@ static void add_published(const struct summary *s, const struct score *score, st
     }
 }
 
+static void add_groups(const struct score *s, struct buf *out)
+{
+    if (s->n_groups == 0)
+        return;
+    buf_addf(out, "\n| %s | accuracy | problems like these | problems | samples |\n| --- | --: | --: | --: | --: |\n",
+             s->opts.group_key);
+    for (int i = 0; i < s->n_groups; i++) {
+        const struct score_group *g = &s->groups[i];
+
+        buf_addf(out, "| " STR_FMT " | %.2f | %.2f - %.2f%s | %d | %d |\n", STR_ARG(g->name), 100.0 * g->n_right / g->n_rows,
+                 100 * g->like.low, 100 * g->like.high, g->like.is_conservative ? " (conservative)" : "", g->n_problems,
+                 g->n_rows);
+    }
+}
+
 static void add_at_k(const struct score *s, struct buf *out)
 {
     buf_addz(out, "\n| k | pass@k | maj@k |\n| --: | --: | --: |\n");
@@ -54,6 +69,7 @@ static void add_task(const struct summary *s, const struct score *score, struct 
              c->n_missing);
     if (s->published)
         add_published(s, score, out);
+    add_groups(score, out);
     add_at_k(score, out);
 }
 

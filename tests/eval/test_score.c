@@ -19,6 +19,9 @@ static const char *const answers[N_PROBLEMS][N_SAMPLES] = {
     {NULL, NULL, "50", ""},
 };
 
+/* Of each problem, in our form only: names that sort otherwise as text than as numbers. */
+static const int levels[N_PROBLEMS] = {1, 10, 2, 1, 2};
+
 enum form { FORM_OURS, FORM_TODAY, FORM_2025 };
 
 static void add_generation(struct buf *out, const char *answer)
@@ -49,7 +52,7 @@ static void write_file(const char *path, enum form form)
             if (form == FORM_2025)
                 buf_addc(&out, ']');
             if (form == FORM_OURS)
-                buf_addf(&out, ", \"finish_reason\": \"%s\"", answers[p][s] ? "stop" : "length");
+                buf_addf(&out, ", \"level\": %d, \"finish_reason\": \"%s\"", levels[p], answers[p][s] ? "stop" : "length");
             buf_addz(&out, "}\n");
         }
     CHECK_OK(path, file_replace(path, buf_str(&out), &e), &e);
@@ -59,7 +62,7 @@ static void write_file(const char *path, enum form form)
 static struct score_opts opts_for(const char *path)
 {
     return (struct score_opts){.input_path = path, .task_name = "math_opensource/aime24", .input_key = "prompt",
-                               .label_key = "answer", .response_key = "gen", .max_workers = 2, .timeout = 20,
+                               .label_key = "answer", .response_key = "gen", .group_key = "level", .max_workers = 2, .timeout = 20,
                                .bootstrap_samples = 200, .confidence_level = 0.95};
 }
 
@@ -133,6 +136,45 @@ TEST(classes_are_answers_not_strings)
     assert_true(fabs(s->low_bound - 9.0 / 20) < 1e-12);
     assert_true(fabs(s->high_bound - 12.0 / 20) < 1e-12);
     assert_true(fabs(s->accuracy_without_truncated - 9.0 / 17) < 1e-12);
+    score_close(s);
+}
+
+static const struct {
+    const char *name;
+    int n_problems, n_rows, n_right;
+} groups[] = {{"1", 2, 8, 7}, {"2", 2, 8, 1}, {"10", 1, 4, 1}};
+
+TEST(problems_of_one_level_are_scored_together)
+{
+    struct score_opts o = opts_for(in_dir("ours.jsonl"));
+    struct score *s = must_score(&o);
+    struct buf text = {0};
+    struct err e = ERR_INIT;
+    struct json *m, *one;
+
+    CHECK_INT("groups", s->n_groups, 3);
+    for (size_t i = 0; i < LEN(groups); i++) {
+        const struct score_group *g = &s->groups[i];
+
+        CHECK_STR("name", g->name, STR(groups[i].name));
+        CHECK_INT(groups[i].name, g->n_problems, groups[i].n_problems);
+        CHECK_INT(groups[i].name, g->n_rows, groups[i].n_rows);
+        CHECK_INT(groups[i].name, g->n_right, groups[i].n_right);
+        /* The interval is that of the group's problems alone. */
+        CHECK(groups[i].name, g->like.low <= (double)g->n_right / g->n_rows && g->like.high >= (double)g->n_right / g->n_rows);
+        CHECK(groups[i].name, g->like.low < g->like.high);
+    }
+    score_write_json(s, NULL, &text);
+    m = json_parse(buf_str(&text), &e);
+    CHECK_OK("json", m != NULL, &e);
+    one = json_get(json_get(m, "groups"), "10");
+    CHECK("accuracy", json_num(json_get(one, "accuracy"), 0) == 0.25);
+    json_close(m);
+    buf_clear(&text);
+    score_close(s);
+    o.group_key = "";
+    s = must_score(&o);
+    CHECK_INT("none asked", s->n_groups, 0);
     score_close(s);
 }
 
@@ -263,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_tools_files_give_one_score),
         cmocka_unit_test(classes_are_answers_not_strings),
+        cmocka_unit_test(problems_of_one_level_are_scored_together),
         cmocka_unit_test(the_number_of_workers_changes_no_byte),
         cmocka_unit_test(the_result_json_has_what_the_python_tool_reads),
         cmocka_unit_test(a_baseline_is_matched_by_problem),
