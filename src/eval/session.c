@@ -206,7 +206,7 @@ static void say_identical(const struct session *s, const struct session_task *t)
     int doc, a, b, n = store_n_identical(t->store, &doc, &a, &b);
 
     if (n > 0 && s->o.sampling->temperature > 0)
-        log_warn("%d of %d problems have samples with the same text (doc_id %s: %d and %d): does the server use the "
+        log_warn("%d of %d problems have samples with the same long text (doc_id %s: %d and %d): does the server use the "
                  "seeds?", n, t->docs->n, t->docs->items[doc].id.ptr, a, b);
 }
 

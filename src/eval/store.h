@@ -58,7 +58,9 @@ bool store_append(struct store *s, int doc, int sample, const struct gen_event *
 /* Flushes if the interval is over: to be called about once a second while nothing arrives. */
 bool store_tick(struct store *s, struct err *e) MUST_CHECK;
 
-/* Problems that have two samples with the same text, empty ones apart. first_doc and the two
+enum { STORE_TWIN_BYTES = 1000 };
+
+/* Problems that have two samples with the same text of at least STORE_TWIN_BYTES as stored. first_doc and the two
  * samples show one; they may be NULL. */
 int store_n_identical(const struct store *s, int *first_doc, int *sample_a, int *sample_b);
 

@@ -377,13 +377,17 @@ TEST(finds_identical_samples)
 {
     struct store *s = must_open("fresh", 3);
     int doc = -1, a = -1, b = -1;
+    char same[STORE_TWIN_BYTES + 1], other[STORE_TWIN_BYTES + 1];
 
-    add(s, 0, 0, "");
-    add(s, 0, 1, "");
-    add(s, 1, 0, "same");
-    add(s, 1, 1, "other");
+    memset(same, 's', STORE_TWIN_BYTES);
+    memset(other, 'o', STORE_TWIN_BYTES);
+    same[STORE_TWIN_BYTES] = other[STORE_TWIN_BYTES] = '\0';
+    add(s, 0, 0, "short");
+    add(s, 0, 1, "short");
+    add(s, 1, 0, same);
+    add(s, 1, 1, other);
     CHECK_INT("none", store_n_identical(s, NULL, NULL, NULL), 0);
-    add(s, 1, 2, "same");
+    add(s, 1, 2, same);
     CHECK_INT("one", store_n_identical(s, &doc, &a, &b), 1);
     CHECK("which", doc == 1 && a == 0 && b == 2);
     must_close(s);
