@@ -62,7 +62,7 @@ start_server --answers "$WORK/in.jsonl" --reply_tokens 20 --fault length
 online length --n_samples 2
 [ $status = 0 ] && grep -q "cut at max_tokens  *8 of 8" "$log" || fail "length: $(cat "$log")"
 stop_server
-start_server --answers "$WORK/in.jsonl" --reply_tokens 400 --fault duplicate
+start_server --answers "$WORK/in.jsonl" --reply_tokens 1000 --fault duplicate
 online duplicate --n_samples 2
 [ $status = 0 ] && grep -q "4 of 4 problems have samples with the same long text" "$log" || fail "duplicate: $(cat "$log")"
 stop_server
