@@ -90,6 +90,12 @@ static size_t symbol_end(struct str s, size_t i)
     return i;
 }
 
+/* "is" between blanks: the one word of two letters that no formula has. */
+static bool is_verb(struct str s, size_t from, size_t to)
+{
+    return str_eqz(str_slice(s, from, to), "is") && from > 0 && s.ptr[from - 1] == ' ' && to < s.len && s.ptr[to] == ' ';
+}
+
 bool span_has_words(struct str s)
 {
     size_t i = 0;
@@ -102,7 +108,7 @@ bool span_has_words(struct str s)
         } else if (is_alpha(s.ptr[i])) {
             while (i < s.len && is_alpha(s.ptr[i]))
                 i++;
-            if (i - from >= 3 && !is_math_word(str_slice(s, from, i)))
+            if ((i - from >= 3 && !is_math_word(str_slice(s, from, i))) || is_verb(s, from, i))
                 return true;
         } else if ((unsigned char)s.ptr[i] >= 0xC3 && symbol_end(s, i) == i) {
             return true; /* a letter beyond ASCII */

@@ -131,12 +131,12 @@ struct interval interval_these_problems(const struct tally *t, int n_problems, d
  * all wrong in addition (after Agresti and Coull 1998). */
 static struct interval clustered(const double *x, const double *weight, int n, bool is_coarse, double confidence)
 {
-    double mean = 0, var = 0, t = student_quantile((1 + confidence) / 2, MAX(n - 1, 1));
+    double mean = x[0], var = 0, t = student_quantile((1 + confidence) / 2, MAX(n - 1, 1));
     struct interval r = {.low = 0, .high = 1};
     bool is_few;
 
     for (int i = 0; i < n; i++)
-        mean += weight[i] * x[i];
+        mean += weight[i] * (x[i] - x[0]); /* exact when all are equal: 1 stays 1 */
     for (int i = 0; i < n; i++)
         var += weight[i] * weight[i] * (x[i] - mean) * (x[i] - mean);
     var *= n > 1 ? (double)n / (n - 1) : 1;

@@ -231,6 +231,8 @@ static const struct row sentences[] = {
     {"So x is 17 when y is 3.", "17"},
     {"The equation has no real solutions.", "no real solutions"},
     {"There are 12 of them, which is less than 15.", "12"},
+    {"It is 3.", "3"},
+    {"x is 42.", "42"},
     {"It is not hard to see that n equals 17.", "17"},
     {"弗兰克一共有**858颗**糖果。", "858 \\text{颗}"},
 };

@@ -49,6 +49,28 @@ TEST(nothing_is_certain_at_the_edges)
     assert_true(a.low < 0.25 && a.high == 1 && a.is_conservative);
 }
 
+/* Whatever number of problems: weights of 1/n do not sum to exactly 1 for many n. */
+TEST(all_right_is_exactly_one_for_any_number_of_problems)
+{
+    enum { MOST = 1500 };
+    static struct tally t[MOST];
+    static double x[MOST];
+    double before = 0;
+
+    for (int i = 0; i < MOST; i++) {
+        t[i] = (struct tally){16, 16};
+        x[i] = 1;
+    }
+    for (int n = 2; n <= MOST; n++) {
+        struct interval a = interval_problems_like_these(t, n, 0.95), b = interval_of_values(x, n, 0.95);
+
+        CHECK_INT("value", n, a.value == 1 && b.value == 1 && a.stderr_ == 0 ? n : -1);
+        CHECK_INT("high", n, a.high == 1 && b.high == 1 ? n : -1);
+        CHECK_INT("low grows", n, a.low >= before && b.low == a.low && (n < 50 || a.low > 0.9) ? n : -1);
+        before = a.low;
+    }
+}
+
 TEST(paired_differences_agree_with_a_worked_example)
 {
     /* d = 1, 2, 3, 4 hundredths: mean 0.025, sd 0.0129099, t = 3.8729833, df 3. */
@@ -181,6 +203,7 @@ int main(void)
         cmocka_unit_test(quantiles_agree_with_tables),
         cmocka_unit_test(standard_errors_agree_with_their_formulas),
         cmocka_unit_test(nothing_is_certain_at_the_edges),
+        cmocka_unit_test(all_right_is_exactly_one_for_any_number_of_problems),
         cmocka_unit_test(paired_differences_agree_with_a_worked_example),
         cmocka_unit_test(the_bootstrap_is_repeatable_and_centred),
         cmocka_unit_test(intervals_cover_as_often_as_they_say),
