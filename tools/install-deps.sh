@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Installs every Debian 12 package that a build or a test needs; does nothing when all are there.
+# Installs every Debian 12 package that is missing: what the program is built from and, with "tests", what
+# the tests need in addition.
+#   tools/install-deps.sh [tests]
 set -euo pipefail
 
 packages=(
-    gcc clang make cmake ninja-build pkg-config git
+    gcc libc6-dev cmake ninja-build pkg-config
     libcurl4-openssl-dev libmicrohttpd-dev libjansson-dev libyaml-dev libpcre2-dev libutf8proc-dev
     libflint-dev libflint-arb-dev libcalcium-dev libmpfr-dev libgmp-dev
-    libcmocka-dev xz-utils curl
 )
-# Open MPI makes tensor parallelism over processes possible; the build goes without it too.
-packages+=(libopenmpi-dev openmpi-bin)
+if [ "${1:-}" = tests ]; then
+    # A second compiler; Open MPI for tensor parallelism over processes, which a build goes without too; and
+    # Python, the second opinion on golden files in two tests.
+    packages+=(clang git libcmocka-dev xz-utils curl libopenmpi-dev openmpi-bin python3)
+fi
 
 missing=()
 for p in "${packages[@]}"; do
