@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "cli/commands.h"
-#include "engine/engine.h"
+#include "cli/local_model.h"
 #include "eval/session.h"
 #include "formats/json.h"
 #include "generator/generator_local.h"
@@ -92,55 +92,16 @@ static bool make_kwargs(struct offline *o, struct err *e)
     return true;
 }
 
-/* The manifest records what "auto" came to, so that another machine's arithmetic is not mixed in
- * unseen. The numerics are "<device> <instruction set> <type>". */
-static void record_numerics(struct offline *o, const struct generator *g)
-{
-    struct str rest = STR(generator_local_numerics(g)), device, isa;
-    struct arena a;
-
-    arena_init(&a, 0);
-    if (str_cut(&rest, ' ', &device) && str_cut(&rest, ' ', &isa)) {
-        set_text(&o->engine.cpu_isa, str_dup(&a, isa).ptr);
-        set_text(&o->engine.dtype, str_dup(&a, rest).ptr);
-    }
-    o->engine.max_model_len = g->max_model_len;
-    arena_clear(&a);
-}
-
-static void say_engine(const struct generator *g)
-{
-    struct engine_stats st;
-    double queries, hits;
-
-    generator_local_engine_stats(g, &st);
-    queries = (double)st.sched.n_prefix_queries;
-    hits = (double)st.sched.n_prefix_hits;
-    log_info("KV cache: at most %.1f %% of %d blocks of %d tokens in use; %.1f %% of %.0f prompt "
-             "tokens were there already; "
-             "%llu preemptions, %llu tokens computed again",
-             st.n_blocks > 0 ? 100.0 * st.n_blocks_peak / st.n_blocks : 0.0, st.n_blocks,
-             st.block_tokens, queries > 0 ? 100 * hits / queries : 0.0, queries,
-             (unsigned long long)st.sched.n_preemptions,
-             (unsigned long long)st.sched.n_preempted_tokens);
-    log_info("engine: %llu steps, %llu prompt and %llu answer tokens computed, %.1f s in the "
-             "model, %.1f s in drawing",
-             (unsigned long long)st.n_steps, (unsigned long long)st.n_prefill_tokens,
-             (unsigned long long)st.n_decode_tokens, (double)st.forward_us / 1e6,
-             (double)st.draw_us / 1e6);
-}
-
 static bool open_model(struct offline *o, struct generator **g, struct err *e)
 {
     *g = generator_local_open(&o->engine, e);
     if (!*g)
         return false;
-    log_info("%s: context of %d tokens, %s", o->engine.model_name_or_path, (*g)->max_model_len,
-             generator_local_numerics(*g));
+    local_model_say_opened(&o->engine, *g);
     if (o->sampling.temperature < 1e-5 && o->sampling.n_samples > 1)
         log_warn("--temperature 0: the %d samples of a problem are the same by definition",
                  o->sampling.n_samples);
-    record_numerics(o, *g);
+    local_model_record(&o->engine, *g);
     return true;
 }
 
@@ -162,7 +123,7 @@ static int run(struct offline *o, const struct opt_group *groups, int n_groups)
     if (s && session_add(s, o->data.input_file, o->data.output_file, &e) && open_model(o, &g, &e) &&
         session_open_stores(s, g, &e)) {
         status = session_run(s, NULL);
-        say_engine(g);
+        local_model_say_work(g);
     } else {
         status = command_failed(&e);
     }

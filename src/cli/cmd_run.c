@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "cli/commands.h"
+#include "cli/local_model.h"
 #include "eval/session.h"
 #include "eval/summary.h"
 #include "generator/generator_local.h"
@@ -57,7 +58,8 @@ struct pipeline {
     struct run_opts run;
     struct opt_group recorded[N_RECORDED]; /* what can change an answer */
     struct arena arena;
-    const char **names;   /* of the tasks */
+    const char **names;   /* of the files */
+    const char **tasks;   /* as the score names them */
     const char **outputs; /* their answers */
     int n_tasks;
     int64_t last_interim_ms;
@@ -65,6 +67,12 @@ struct pipeline {
 };
 
 /* --- tasks -------------------------------------------------------------------------------------- */
+
+/* A benchmark whose name belongs to another grader keeps it; the rest is mathematics. */
+static const char *task_name(struct arena *a, const char *name)
+{
+    return grader_for_task(STR(name)) == grader_find(STR("math")) ? str_fmt(a, "math_opensource/%s", name).ptr : name;
+}
 
 static bool add_task(struct pipeline *p, struct session *s, struct str name, struct err *e)
 {
@@ -79,6 +87,7 @@ static bool add_task(struct pipeline *p, struct session *s, struct str name, str
         if (str_eqz(name, p->names[i]))
             return err_set(e, ERR_INPUT, "--tasks names \"" STR_FMT "\" twice", STR_ARG(name));
     p->names[p->n_tasks] = str_dup(&p->arena, name).ptr;
+    p->tasks[p->n_tasks] = task_name(&p->arena, p->names[p->n_tasks]);
     p->outputs[p->n_tasks] = str_fmt(&p->arena, "%s/" STR_FMT ".jsonl", p->o.output_dir, STR_ARG(name)).ptr;
     return session_add(s, input, p->outputs[p->n_tasks++], e);
 }
@@ -88,6 +97,7 @@ static bool add_tasks(struct pipeline *p, struct session *s, struct err *e)
     struct str list = STR(p->o.tasks), name;
 
     p->names = arena_array(&p->arena, list.len + 1, sizeof(*p->names));
+    p->tasks = arena_array(&p->arena, list.len + 1, sizeof(*p->tasks));
     p->outputs = arena_array(&p->arena, list.len + 1, sizeof(*p->outputs));
     while (str_cut(&list, ',', &name))
         if (!add_task(p, s, str_trim(name), e))
@@ -101,8 +111,8 @@ static bool add_tasks(struct pipeline *p, struct session *s, struct err *e)
 static void round_done(void *ctx, int task, int n_rounds)
 {
     struct pipeline *p = ctx;
-    char rounds[16], name[256];
-    const char *const argv[] = {"llmeval", "score", "--input_path", p->outputs[task], "--task_name", name,
+    char rounds[16];
+    const char *const argv[] = {"llmeval", "score", "--input_path", p->outputs[task], "--task_name", p->tasks[task],
                     "--first_n_samples", rounds, "--bootstrap_samples", "0", "--max_workers", "1", "--brief", NULL};
     posix_spawn_file_actions_t actions;
 
@@ -113,7 +123,6 @@ static void round_done(void *ctx, int task, int n_rounds)
         return;
     p->last_interim_ms = clock_ms();
     snprintf(rounds, sizeof(rounds), "%d", n_rounds);
-    snprintf(name, sizeof(name), "math_opensource/%s", p->names[task]);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
     if (posix_spawn(&p->interim, "/proc/self/exe", &actions, NULL, (char *const *)(uintptr_t)argv, environ) != 0)
@@ -127,8 +136,9 @@ static struct score *score_task(struct pipeline *p, int task, struct err *e)
 {
     const struct score_opts o = {
         .input_path = p->outputs[task],
-        .task_name = str_fmt(&p->arena, "math_opensource/%s", p->names[task]).ptr,
-        .input_key = p->data.input_key, .label_key = p->data.label_key, .response_key = p->data.response_key, .group_key = p->o.group_key,
+        .task_name = p->tasks[task],
+        .input_key = p->data.input_key, .label_key = p->data.label_key, .response_key = p->data.response_key,
+        .group_key = p->o.group_key,
         .n_samples = p->sampling.n_samples, .max_workers = 128, .timeout = 20, .seed = p->sampling.seed,
         .bootstrap_samples = 1000, .confidence_level = 0.95,
     };
@@ -194,8 +204,10 @@ static bool score_all(struct pipeline *p, const char *model, const char *engine,
 static struct generator *open_generator(struct pipeline *p, struct err *e)
 {
     bool is_local = p->engine.model_name_or_path[0], is_remote = p->remote.base_url.n > 0;
+    const char *from_env = getenv("OPENAI_BASE_URL"); /* read where no model folder is given */
+    struct generator *g;
 
-    if (is_local == is_remote) {
+    if ((is_local && is_remote) || (!is_local && !is_remote && !(from_env && from_env[0]))) {
         err_set(e, ERR_INPUT, "give either --base_url (a server) or --model_name_or_path (a model folder)");
         return NULL;
     }
@@ -203,13 +215,20 @@ static struct generator *open_generator(struct pipeline *p, struct err *e)
                               : (struct opt_group){"Server", remote_server_table, &p->remote};
     p->recorded[1] = (struct opt_group){"Prompt", prompt_table, &p->prompt};
     p->recorded[2] = (struct opt_group){"Sampling", sampling_table, &p->sampling};
-    return is_local ? generator_local_open(&p->engine, e) : generator_remote_open(&p->remote, e);
+    if (!is_local)
+        return generator_remote_open(&p->remote, e);
+    g = generator_local_open(&p->engine, e);
+    if (g) {
+        local_model_say_opened(&p->engine, g);
+        local_model_record(&p->engine, g);
+    }
+    return g;
 }
 
 /* The manifest names the model that was found, so that a later run with another one is refused. */
 static void record_model(struct pipeline *p, const struct generator *g)
 {
-    if (p->remote.base_url.n == 0 || p->remote.model_name[0])
+    if (p->engine.model_name_or_path[0] || p->remote.model_name[0])
         return;
     free((char *)(uintptr_t)p->remote.model_name);
     p->remote.model_name = xstrdup(g->model_name);
@@ -230,6 +249,13 @@ static bool open_all(struct pipeline *p, struct session **s, struct generator **
     return session_open_stores(*s, *g, e);
 }
 
+static struct str answers_from(const struct pipeline *p, const struct generator *g)
+{
+    if (p->engine.model_name_or_path[0])
+        return STR(generator_local_numerics(g));
+    return p->remote.base_url.n ? STR(p->remote.base_url.items[0]) : STR(getenv("OPENAI_BASE_URL"));
+}
+
 static int run(struct pipeline *p)
 {
     struct session *s = NULL;
@@ -242,8 +268,10 @@ static int run(struct pipeline *p)
 
     if (ok) {
         model = str_dup(&p->arena, STR(g->model_name)).ptr;
-        engine = str_dup(&p->arena, STR(p->remote.base_url.n ? p->remote.base_url.items[0] : generator_local_numerics(g))).ptr;
+        engine = str_dup(&p->arena, answers_from(p, g)).ptr;
         status = session_run(s, &result);
+        if (p->engine.model_name_or_path[0])
+            local_model_say_work(g);
     }
     session_close(s);
     generator_close(g); /* before workers are forked: its threads end here */
@@ -256,6 +284,17 @@ static int run(struct pipeline *p)
     if (!score_all(p, model, engine, &result, &e))
         return command_failed(&e);
     return status;
+}
+
+/* Under mpirun all ranks but the first only help with the model. */
+static int follow_or_run(struct pipeline *p)
+{
+    struct err e = ERR_INIT;
+    bool followed = false;
+
+    if (p->engine.model_name_or_path[0] && !generator_local_follow(&p->engine, &followed, &e))
+        return command_failed(&e);
+    return followed ? EXIT_OK : run(p);
 }
 
 int cmd_run(int argc, char **argv)
@@ -279,7 +318,7 @@ int cmd_run(int argc, char **argv)
     arena_init(&p.arena, 0);
     if (opts_parse(argc, argv, groups, N_GROUPS, NULL, &e)) {
         opts_hide_secrets(groups, N_GROUPS, argc, argv);
-        status = run(&p);
+        status = follow_or_run(&p);
     } else {
         status = command_failed(&e);
     }

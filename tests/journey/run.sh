@@ -56,4 +56,34 @@ run --output_dir "$work/whole" --temperature 0.7 >/dev/null 2>"$work/other.log" 
 status=0
 "$llmeval" run --tasks nope --data_dir "$source/data" --base_url "$url" 2>"$work/other.log" || status=$?
 [ $status = 2 ] && grep -q 'there is no task "nope"' "$work/other.log" || fail "unknown task: $status"
+
+# The server from the environment; a benchmark whose name belongs to another grader than mathematics.
+mkdir "$work/data"
+head -2 "$source/data/aime24.jsonl" | sed 's/"answer": *"[0-9]*"/"answer":"B"/' >"$work/data/gpqa_tiny.jsonl"
+OPENAI_BASE_URL=$url "$llmeval" run --tasks gpqa_tiny --data_dir "$work/data" --n_samples 2 --output_dir "$work/env" \
+    >"$work/env.txt" 2>"$work/env.log" || fail "from the environment: $(cat "$work/env.log")"
+grep -q '"grader": "choice"' "$work/env/gpqa_tiny.score.json" || fail "gpqa was not graded as multiple choice"
+grep -q "answers from: $url" "$work/env.txt" || fail "the server from the environment is not named"
+status=0
+OPENAI_BASE_URL= "$llmeval" run --tasks aime24 --data_dir "$source/data" 2>"$work/other.log" || status=$?
+[ $status = 2 ] && grep -q 'give either --base_url' "$work/other.log" || fail "no server and no model: $status"
+
+# A model folder: the manifest names the arithmetic that "auto" came to; two processes give the bytes of one.
+model=$source/tests/data/models/qwen2-tied-bf16
+run_in() {
+    local dir=$1
+    shift
+    "$@" run --tasks gpqa_tiny --data_dir "$work/data" --model_name_or_path "$model" --n_samples 2 --max_tokens 20 \
+        --output_dir "$dir" >"$dir.txt" 2>"$dir.log" || fail "model folder: $(cat "$dir.log")"
+}
+run_in "$work/one" "$llmeval"
+grep -qE '"cpu_isa": "(plain|avx|amx)' "$work/one/gpqa_tiny.jsonl.manifest.json" || fail "the instruction set is not recorded"
+grep -q '"dtype": "bfloat16"' "$work/one/gpqa_tiny.jsonl.manifest.json" || fail "the type is not recorded"
+if command -v mpirun >/dev/null && ldd "$llmeval" | grep -q libmpi; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    # Open MPI leaks, and takes its own locks in two orders, which the sanitizers would report as ours.
+    ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=report_bugs=0 run_in "$work/two" mpirun --oversubscribe -n 2 "$llmeval"
+    cmp <(grep -o '"gen": *"[^"]*"' "$work/one/gpqa_tiny.jsonl" | sort) <(grep -o '"gen": *"[^"]*"' "$work/two/gpqa_tiny.jsonl" | sort) ||
+        fail "two processes answered otherwise than one"
+fi
 echo ok
