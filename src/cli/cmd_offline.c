@@ -114,7 +114,8 @@ static int run(struct offline *o, const struct opt_group *groups, int n_groups)
                                     .groups = groups,
                                     .n_groups = n_groups,
                                     .template_kwargs = o->kwargs,
-                                    .keep_special_tokens = !o->offline.skip_special_tokens};
+                                    .keep_special_tokens = !o->offline.skip_special_tokens,
+                                    .is_reproducible = true};
     struct err e = ERR_INIT;
     struct session *s = session_open(&so, &e);
     struct generator *g = NULL;

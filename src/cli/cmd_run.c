@@ -237,7 +237,8 @@ static void record_model(struct pipeline *p, const struct generator *g)
 static bool open_all(struct pipeline *p, struct session **s, struct generator **g, struct err *e)
 {
     struct session_opts so = {.data = &p->data, .prompt = &p->prompt, .sampling = &p->sampling, .run = &p->run,
-                              .groups = p->recorded, .n_groups = N_RECORDED, .round_done = round_done, .ctx = p};
+                              .groups = p->recorded, .n_groups = N_RECORDED, .round_done = round_done, .ctx = p,
+                              .is_reproducible = p->engine.model_name_or_path[0] != '\0'};
 
     *s = session_open(&so, e);
     if (!*s || !add_tasks(p, *s, e))

@@ -136,6 +136,7 @@ bool session_open_stores(struct session *s, struct generator *g, struct err *e)
             .prompt_key = s->o.data->input_key,
             .response_key = s->o.data->response_key,
             .fsync = fsync_of(s->o.data->fsync),
+            .is_reproducible = s->o.is_reproducible,
             .repair = s->o.data->repair_resume,
             .groups = s->o.groups,
             .n_groups = s->o.n_groups,
@@ -266,6 +267,17 @@ static bool close_stores(struct session *s, struct err *e)
     return ok;
 }
 
+/* Order is for those who compare files; without room for it every row is still there. */
+static void order_stores(const struct session *s)
+{
+    for (int i = 0; s->o.is_reproducible && i < s->n_tasks; i++) {
+        struct err e = ERR_INIT;
+
+        if (!store_order(s->tasks[i]->store, &e))
+            log_warn("the rows stay in the order in which they came: %s", e.msg);
+    }
+}
+
 int session_run(struct session *s, struct run_result *result)
 {
     struct run_task *tasks = xcalloc((size_t)s->n_tasks, sizeof(*tasks));
@@ -290,8 +302,9 @@ int session_run(struct session *s, struct run_result *result)
         log_error("%s", e.msg);
         status = e.code == ERR_REMOTE ? STATUS_SOME_FAILED : STATUS_BROKEN;
     }
-    run_catch_signals(NULL);
     err_clear(&e);
+    order_stores(s);
+    run_catch_signals(NULL);
     if (!close_stores(s, &e) && ok) {
         log_error("%s", e.msg);
         status = STATUS_BROKEN;

@@ -25,6 +25,7 @@ struct session_opts {
     const struct run_opts *run;
     const struct json *template_kwargs; /* chat_template_kwargs of every request; may be NULL */
     bool keep_special_tokens;
+    bool is_reproducible; /* the generator's answers follow from its parameters: so do the bytes of a finished store */
     const struct opt_group *groups; /* effective parameters, for the manifests */
     int n_groups;
     void (*round_done)(void *ctx, int task, int n_rounds); /* as in struct run_task; may be NULL */

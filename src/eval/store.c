@@ -391,11 +391,14 @@ bool store_tick(struct store *s, struct err *e)
 bool store_append(struct store *s, int doc, int sample, const struct gen_event *reply,
                   struct err *e)
 {
+    struct gen_event row = *reply;
+
+    if (s->o.is_reproducible)
+        row.latency_us = row.first_token_us = row.n_cached_tokens = -1;
     buf_reset(&s->text);
     json_write_str(&s->text, reply->text);
     buf_reset(&s->row);
-    store_row_write(&s->row, &s->o.docs->items[doc], sample, s->o.n_samples, s->o.response_key,
-                    reply);
+    store_row_write(&s->row, &s->o.docs->items[doc], sample, s->o.n_samples, s->o.response_key, &row);
     if (s->row.failed || s->row.len > STORE_MAX_LINE_BYTES)
         return err_set(e, ERR_MEMORY, "the answer to doc_id \"%.60s\" is too long for one line",
                        s->o.docs->items[doc].id.ptr);
@@ -438,6 +441,72 @@ int store_n_identical(const struct store *s, int *first_doc, int *sample_a, int 
             *sample_b = b;
         }
     return n;
+}
+
+struct row_place {
+    int64_t slot;
+    struct store_span span;
+};
+
+struct row_places {
+    struct store *s;
+    struct row_place *items;
+    int64_t n, last_slot;
+    bool is_ordered, is_plain; /* every row names its sample */
+};
+
+static bool note_place(void *ctx, const struct store_line *line, struct err *e UNUSED)
+{
+    struct row_places *p = ctx;
+    struct store_row row;
+    const char *what;
+    int doc;
+
+    if (str_trim(line->text).len == 0)
+        return true;
+    p->is_plain = p->is_plain && !line->is_last && p->n < p->s->counts.n_rows &&
+                  store_row_read(line->text, p->s->o.prompt_key, p->s->o.response_key, &row, &what) && !row.has_error &&
+                  row.sample_index >= 0;
+    if (!p->is_plain)
+        return true;
+    doc = doc_of_row(p->s, &row, &what);
+    p->is_plain = doc >= 0;
+    if (!p->is_plain)
+        return true;
+    p->items[p->n] = (struct row_place){(int64_t)slot(p->s, doc, (int)row.sample_index),
+                                        {line->offset, (int64_t)line->text.len + 1}};
+    p->is_ordered = p->is_ordered && p->items[p->n].slot > p->last_slot;
+    p->last_slot = p->items[p->n++].slot;
+    return true;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    int64_t x = ((const struct row_place *)a)->slot, y = ((const struct row_place *)b)->slot;
+
+    return (x > y) - (x < y);
+}
+
+bool store_order(struct store *s, struct err *e)
+{
+    struct row_places p = {.s = s, .last_slot = -1, .is_ordered = true, .is_plain = true};
+    struct store_span *spans;
+    bool ok;
+
+    if (s->counts.n_rows < (int64_t)s->o.docs->n * s->o.n_samples || s->n_unnumbered > 0 || s->file.is_broken)
+        return true;
+    p.items = xcalloc((size_t)s->counts.n_rows + 1, sizeof(*p.items));
+    spans = xcalloc((size_t)s->counts.n_rows + 1, sizeof(*spans));
+    ok = store_file_each(&s->file, note_place, &p, e);
+    if (ok && p.is_plain && !p.is_ordered) {
+        qsort(p.items, (size_t)p.n, sizeof(*p.items), compare_places);
+        for (int64_t i = 0; i < p.n; i++)
+            spans[i] = p.items[i].span;
+        ok = store_file_keep(&s->file, spans, p.n, e);
+    }
+    free(spans);
+    free(p.items);
+    return ok;
 }
 
 bool store_close(struct store *s, struct err *e)

@@ -272,18 +272,11 @@ static bool copy_rest(struct store_file *f, const struct store_span *spans, int 
     return copy_span(f, at, f->n_bytes - at, to, to_path, e);
 }
 
-bool store_file_remove(struct store_file *f, const struct store_span *spans, int n_spans,
-                       struct err *e)
+/* Puts the finished file at fd, <path><suffix>, in the store's place and takes it over with its lock. */
+static bool take_over(struct store_file *f, int fd, const char *path, bool ok, struct err *e)
 {
-    char *path = NULL;
     struct store_file renewed = {.fd = -1};
-    int fd;
-    bool ok;
 
-    if (!save_damaged(f, spans, n_spans, e))
-        return false;
-    fd = open_beside(f, ".repaired", O_TRUNC, &path, e);
-    ok = fd >= 0 && copy_rest(f, spans, n_spans, fd, path, e);
     if (ok && fsync(fd) != 0)
         ok = err_set_errno(e, "%s", path);
     if (fd >= 0)
@@ -291,9 +284,9 @@ bool store_file_remove(struct store_file *f, const struct store_span *spans, int
     ok = ok && store_file_open(&renewed, path, e);
     if (ok && rename(path, f->path) != 0)
         ok = err_set_errno(e, "%s: cannot be renamed to %s", path, f->path);
-    free(path);
     if (!ok) {
         store_file_close(&renewed);
+        unlink(path);
         return false;
     }
     close(f->fd);
@@ -301,4 +294,33 @@ bool store_file_remove(struct store_file *f, const struct store_span *spans, int
     f->n_bytes = renewed.n_bytes;
     free(renewed.path);
     return true;
+}
+
+bool store_file_remove(struct store_file *f, const struct store_span *spans, int n_spans,
+                       struct err *e)
+{
+    char *path = NULL;
+    int fd;
+    bool ok;
+
+    if (!save_damaged(f, spans, n_spans, e))
+        return false;
+    fd = open_beside(f, ".repaired", O_TRUNC, &path, e);
+    ok = fd >= 0 && copy_rest(f, spans, n_spans, fd, path, e);
+    ok = take_over(f, fd, path, ok, e);
+    free(path);
+    return ok;
+}
+
+bool store_file_keep(struct store_file *f, const struct store_span *spans, int64_t n_spans, struct err *e)
+{
+    char *path = NULL;
+    int fd = open_beside(f, ".ordered", O_TRUNC, &path, e);
+    bool ok = fd >= 0;
+
+    for (int64_t i = 0; ok && i < n_spans; i++)
+        ok = copy_span(f, spans[i].offset, spans[i].n_bytes, fd, path, e);
+    ok = take_over(f, fd, path, ok, e);
+    free(path);
+    return ok;
 }

@@ -44,7 +44,7 @@ bool store_file_append(struct store_file *f, struct str line, struct err *e) MUS
 bool store_file_cut(struct store_file *f, int64_t n_bytes, struct err *e) MUST_CHECK;
 bool store_file_sync(struct store_file *f, struct err *e) MUST_CHECK;
 
-/* A stretch of the file that is not to stay. */
+/* A stretch of the file. */
 struct store_span {
     int64_t offset, n_bytes;
 };
@@ -53,3 +53,7 @@ struct store_span {
  * <path>.damaged first. */
 bool store_file_remove(struct store_file *f, const struct store_span *spans, int n_spans,
                        struct err *e) MUST_CHECK;
+
+/* Replaces the file by one that holds the spans, in their order, and nothing else. */
+bool store_file_keep(struct store_file *f, const struct store_span *spans, int64_t n_spans,
+                     struct err *e) MUST_CHECK;

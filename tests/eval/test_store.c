@@ -396,6 +396,87 @@ TEST(finds_identical_samples)
     must_close(s);
 }
 
+static struct store *open_reproducible(void)
+{
+    struct store_opts o = {.docs = f.docs, .n_samples = 2, .prompt_key = "prompt", .response_key = "gen",
+                           .fsync = STORE_FSYNC_NEVER, .is_reproducible = true, .groups = &group, .n_groups = 1};
+    struct err e = ERR_INIT;
+    struct store *s = store_open(f.output, &o, &e);
+
+    CHECK_OK("open", s != NULL, &e);
+    return s;
+}
+
+/* The text follows from doc and sample, the times and what the cache held do not. */
+static void add_by_load(struct store *s, int doc, int sample, int load)
+{
+    char text[32];
+    struct gen_event reply;
+    struct err e = ERR_INIT;
+
+    snprintf(text, sizeof(text), "%d of %d", sample, doc);
+    reply = reply_of(text);
+    reply.latency_us = 1000 + load;
+    reply.first_token_us = 10 + load;
+    reply.n_cached_tokens = load;
+    CHECK_OK(text, store_append(s, doc, sample, &reply, &e), &e);
+}
+
+static void order(struct store *s)
+{
+    struct err e = ERR_INIT;
+
+    CHECK_OK("order", store_order(s, &e), &e);
+}
+
+static const struct {
+    int doc, sample;
+} orders[][4] = {
+    {{0, 0}, {0, 1}, {1, 0}, {1, 1}},
+    {{1, 1}, {0, 0}, {1, 0}, {0, 1}},
+    {{1, 0}, {1, 1}, {0, 1}, {0, 0}},
+};
+
+/* Rows in any order, in one run or two, end as the same bytes; while samples lack, the file is left alone. */
+TEST(a_finished_store_has_the_same_bytes_whatever_came_first)
+{
+    struct buf want = {0};
+
+    for (size_t i = 0; i < LEN(orders); i++) {
+        struct store *s = open_reproducible();
+        struct buf before, after;
+
+        for (int k = 0; k < 3; k++)
+            add_by_load(s, orders[i][k].doc, orders[i][k].sample, (int)i);
+        before = get(f.output);
+        order(s);
+        after = get(f.output);
+        CHECK_STR("one is missing", buf_str(&after), buf_str(&before));
+        buf_clear(&after);
+        buf_clear(&before);
+        if (i == 2) { /* another run goes on */
+            must_close(s);
+            s = open_reproducible();
+        }
+        add_by_load(s, orders[i][3].doc, orders[i][3].sample, (int)i);
+        order(s);
+        CHECK_INT("all there", counts_of(s).n_rows, 4);
+        must_close(s);
+        after = get(f.output);
+        if (i == 0)
+            buf_add_str(&want, buf_str(&after));
+        CHECK_STR("bytes", buf_str(&after), buf_str(&want));
+        CHECK("in order", strstr(buf_z(&after), "1 of 0") < strstr(buf_z(&after), "0 of 1"));
+        buf_clear(&after);
+        s = open_reproducible(); /* still a store */
+        CHECK_INT("reopened", counts_of(s).n_rows, 4);
+        must_close(s);
+        unlink(f.output);
+        unlink(f.manifest);
+    }
+    buf_clear(&want);
+}
+
 TEST(the_manifest_says_how)
 {
     struct err e = ERR_INIT;
@@ -426,6 +507,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_writer_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_written, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_in_the_place_of_the_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_finished_store_has_the_same_bytes_whatever_came_first, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_identical_samples, setup, teardown),
         cmocka_unit_test_setup_teardown(the_manifest_says_how, setup, teardown),
     };
