@@ -119,9 +119,14 @@ static void warn_about_context(const struct session *s)
 {
     int len = s->g->max_model_len;
 
-    if (len > 0 && s->o.sampling->max_tokens >= len)
-        log_warn("max_tokens %d leaves no room for a prompt in a context of %d: limits will be %s", s->o.sampling->max_tokens,
-                 len, strcmp(s->o.sampling->overlong, "clamp") == 0 ? "clamped" : "refused");
+    if (len <= 0 || s->o.sampling->max_tokens < len)
+        return;
+    if (strcmp(s->o.sampling->overlong, "clamp") == 0)
+        log_info("--max_tokens %d is more than the context of %d holds: an answer gets what its prompt leaves",
+                 s->o.sampling->max_tokens, len);
+    else
+        log_warn("--max_tokens %d leaves no room for a prompt in a context of %d: requests will be refused",
+                 s->o.sampling->max_tokens, len);
 }
 
 bool session_open_stores(struct session *s, struct generator *g, struct err *e)
