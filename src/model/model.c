@@ -144,7 +144,8 @@ static bool check_memory(struct model *m, struct device *d, struct err *e)
     if (needed > n_free)
         return err_set(e, ERR_MEMORY, "the weights need %.2f GB in %s, %.2f GB are free%s", (double)needed / 1e9,
                        dtype_name(m->decoder_opts.device.compute), (double)n_free / 1e9,
-                       m->decoder_opts.device.compute == DTYPE_F32 ? "; --dtype bfloat16 needs half" : "");
+                       m->decoder_opts.device.compute == DTYPE_F32 ? "; --dtype bfloat16 needs half"
+                                                                   : "; ranks on several machines share them (mpirun -n N)");
     return true;
 }
 

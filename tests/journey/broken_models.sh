@@ -144,6 +144,11 @@ case("unknown rope", ["dynamic"], edit_config(rope_scaling={"rope_type": "dynami
 case("unknown rope key", ["short_factor"], edit_config(rope_scaling={"rope_type": "yarn", "factor": 2.0, "short_factor": [1]}))
 case("quantised", ["quantization_config"], edit_config(quantization_config={"quant_method": "awq"}))
 case("too long", ["max_model_len 5000", "1024"], lambda d: None, more=["--max_model_len", "5000"])
+huge = edit_config(hidden_size=65536, intermediate_size=65536, num_hidden_layers=1000, num_attention_heads=512,
+                   num_key_value_heads=8, head_dim=128)
+dummy = ["--load-format", "dummy"]
+case("weights that do not fit", ["the weights need", "GB in bfloat16", "GB are free", "mpirun"], huge, more=[*dummy, "--dtype", "bfloat16"])
+case("weights that do not fit in float32", ["the weights need", "--dtype bfloat16 needs half"], huge, more=[*dummy, "--dtype", "float32"])
 case("bad rope option", ["rope_scaling as given"], lambda d: None, more=["--rope-scaling", "{"])
 case("ranks that do not divide", ["tensor_parallel_size 8"], lambda d: None, more=["--tensor_parallel_size", "8"])
 case("ranks that do not divide kv heads", ["tensor_parallel_size 2", "3 kv heads"], lambda d: None, "qwen3-untied-yarn-f32", more=["--tensor_parallel_size", "2"])

@@ -23,13 +23,14 @@ run --input_file "$src/data/aime24.jsonl" --output_file aime.jsonl --n_samples 4
 [ "$(wc -l <aime.jsonl)" = 120 ] || fail "aime24: $(wc -l <aime.jsonl) rows"
 grep -q 'KV cache: at most' log || fail "no word about the cache"
 [ "$(grep -c 'has no effect here' log)" = 3 ] || fail "flags without effect are said once each: $(cat log)"
-head -n 40 "$src/data/math500.jsonl" >math.jsonl
-run --input_file math.jsonl --output_file math.out.jsonl --max_tokens 16 --repetition_penalty 1.1 --min_p 0.05 2>log
-[ "$(wc -l <math.out.jsonl)" = 40 ] || fail "math500"
+# One problem of math500 is longer than the tiny model's context: it is named and counted, the others go on.
+status=0
+run --input_file "$src/data/math500.jsonl" --output_file math.out.jsonl --max_tokens 8 --repetition_penalty 1.1 --min_p 0.05 2>log || status=$?
+[ "$status" = 3 ] && [ "$(wc -l <math.out.jsonl)" = 499 ] && grep -q '1 over the context' log || fail "math500: status $status: $(cat log)"
 "$bin" score --input_path aime.jsonl --task_name math_opensource/aime24 --result_path aime.score.json >score.txt 2>log || fail "score: $(cat log)"
 grep -q '"sample_count": *120' aime.score.json || fail "score of aime24: $(head -c 400 aime.score.json)"
 "$bin" score --input_path math.out.jsonl --task_name math_opensource/math500 --result_path math.score.json >score.txt 2>log || fail "score: $(cat log)"
-grep -q '"sample_count": *40' math.score.json || fail "score of math500: $(head -c 400 math.score.json)"
+grep -q '"sample_count": *499' math.score.json && grep -q '"missing": *1,' math.score.json || fail "score of math500: $(head -c 400 math.score.json)"
 
 # 2. Killed again and again, at any moment; then the same as without.
 long=(--input_file "$src/data/aime24.jsonl" --n_samples 3 --max_tokens 120 --max_num_seqs 16)
