@@ -20,8 +20,7 @@
 #define MAX_FLAWS 32
 
 struct prompt_view_opts {
-    const char *model_name_or_path, *input_file, *input_key, *chat_template, *chat_template_kwargs,
-        *color;
+    const char *model_name_or_path, *input_file, *input_key, *chat_template, *color;
     int limit;
     bool json;
 };
@@ -33,8 +32,6 @@ static const struct opt view_table[] = {
     OPT_STR(S, input_file, "", "JSONL file of a benchmark", .flags = OPT_REQUIRED),
     OPT_STR(S, input_key, "prompt", "field that holds the prompt"),
     OPT_STR(S, chat_template, "", "file with a template instead of the model's own"),
-    OPT_STR(S, chat_template_kwargs, "{}",
-            "further variables of the template as JSON: {\"enable_thinking\": false}"),
     OPT_INT(S, limit, "2", 1, 1000000, "items to show, from the first"),
     OPT_CHOICE(S, color, "auto", "auto|always|never", "colour special tokens; auto: on a terminal"),
     OPT_BOOL(S, json, "false", "print one JSON object for each item: text, ids, warnings"),
@@ -241,11 +238,6 @@ static bool open_all(struct prompt_view *v, const struct prompt_opts *prompt, st
     }
     v->is_colored = strcmp(color, "always") == 0 ||
                     (strcmp(color, "auto") == 0 && isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
-    v->kwargs = json_parse(STR(v->o->chat_template_kwargs), e);
-    if (!v->kwargs) {
-        err_prefix(e, "--chat_template_kwargs");
-        return false;
-    }
     v->tokenizer = tokenizer_open(v->o->model_name_or_path, e);
     if (!v->tokenizer)
         return false;
@@ -259,7 +251,7 @@ int cmd_inspect_prompt(int argc, char **argv)
     struct prompt_view_opts o = {0};
     struct prompt_opts prompt = {0};
     const struct opt_group groups[] = {{"prompt", view_table, &o},
-                                       {"system prompt", prompt_table, &prompt}};
+                                       {"what goes into the template", prompt_table, &prompt}};
     struct prompt_view v = {.o = &o};
     struct err e = ERR_INIT;
     int status = EXIT_OK;
@@ -270,7 +262,8 @@ int cmd_inspect_prompt(int argc, char **argv)
                             "FILE.jsonl [OPTIONS]\n",
                             groups, LEN(groups));
     }
-    if (!opts_parse(argc, argv, groups, LEN(groups), NULL, &e) || !open_all(&v, &prompt, &e) ||
+    if (!opts_parse(argc, argv, groups, LEN(groups), NULL, &e) || !prompt_kwargs(&prompt, argc, argv, &v.kwargs, &e) ||
+        !open_all(&v, &prompt, &e) ||
         !show_file(&v, &e))
         status = command_failed(&e);
     buf_clear(&v.out);

@@ -28,17 +28,11 @@ static const char help[] =
     "130 interrupted. Flags may be written with - or _, values after a blank or =.\n";
 
 struct offline_opts {
-    bool enable_thinking, skip_special_tokens, fail_fast;
-    const char *chat_template_kwargs;
+    bool skip_special_tokens, fail_fast;
     int batch_size;
 };
 
 static const struct opt offline_table[] = {
-    OPT_BOOL(struct offline_opts, enable_thinking, "false",
-             "handed to the chat template when the flag is given, either way",
-             .flags = OPT_UNRECORDED),
-    OPT_STR(struct offline_opts, chat_template_kwargs, "",
-            "JSON object of variables for the chat template"),
     OPT_BOOL(struct offline_opts, skip_special_tokens, "true",
              "special tokens are no part of the answer's text"),
     OPT_INT(struct offline_opts, batch_size, "128", 1, 1 << 30,
@@ -57,40 +51,8 @@ struct offline {
     struct run_opts run;
     struct engine_opts engine;
     struct offline_opts offline;
-    bool is_thinking_given;
     struct json *kwargs;
 };
-
-static void set_text(const char **field, const char *value)
-{
-    free((char *)(uintptr_t)*field);
-    *field = xstrdup(value);
-}
-
-/* The template's variables: those of --chat_template_kwargs, and enable_thinking if that flag was
- * given. */
-static bool make_kwargs(struct offline *o, struct err *e)
-{
-    struct buf text = {0};
-
-    if (*o->offline.chat_template_kwargs) {
-        o->kwargs = json_parse(STR(o->offline.chat_template_kwargs), e);
-        if (o->kwargs && json_type(o->kwargs) != JSON_OBJECT)
-            err_set(e, ERR_INPUT, "%s, expected an object", json_type_name(json_type(o->kwargs)));
-        err_prefix(e, "--chat_template_kwargs");
-        if (e->code != ERR_NONE)
-            return false;
-    }
-    if (o->is_thinking_given) {
-        if (!o->kwargs)
-            o->kwargs = json_new_object();
-        json_set(o->kwargs, "enable_thinking", json_new_bool(o->offline.enable_thinking));
-        json_write(&text, o->kwargs); /* the manifest records both flags in one */
-        set_text(&o->offline.chat_template_kwargs, buf_z(&text));
-        buf_clear(&text);
-    }
-    return true;
-}
 
 static bool open_model(struct offline *o, struct generator **g, struct err *e)
 {
@@ -140,7 +102,7 @@ static int follow_or_run(struct offline *o, const struct opt_group *groups, int 
     bool followed;
 
     o->engine.seed_base = o->sampling.seed;
-    if (!generator_local_follow(&o->engine, &followed, &e) || !make_kwargs(o, &e))
+    if (!generator_local_follow(&o->engine, &followed, &e) )
         return command_failed(&e);
     return followed ? EXIT_OK : run(o, groups, n_groups);
 }
@@ -162,12 +124,11 @@ int cmd_offline(int argc, char **argv)
     log_set_prefix("llmeval offline");
     if (opts_asks_help(argc, argv))
         return command_help(help, groups, (int)LEN(groups));
-    if (!opts_parse(argc, argv, groups, (int)LEN(groups), NULL, &e)) {
-        status = command_failed(&e);
-    } else {
-        o.is_thinking_given = opts_given(&offline_table[0], argc, argv);
+    if (opts_parse(argc, argv, groups, (int)LEN(groups), NULL, &e) &&
+        prompt_kwargs(&o.prompt, argc, argv, &o.kwargs, &e))
         status = follow_or_run(&o, groups, (int)LEN(groups));
-    }
+    else
+        status = command_failed(&e);
     json_close(o.kwargs);
     opts_clear(groups, (int)LEN(groups), NULL);
     return status;

@@ -4,6 +4,7 @@
 #include "base/opt.h"
 #include "cli/commands.h"
 #include "eval/session.h"
+#include "formats/json.h"
 #include "generator/generator_remote.h"
 
 static const char help[] =
@@ -24,6 +25,7 @@ static const char help[] =
 struct online {
     struct data_opts data;
     struct prompt_opts prompt;
+    struct json *kwargs; /* of the chat template; may be NULL */
     struct sampling_opts sampling;
     struct remote_opts remote;
     struct run_opts run;
@@ -44,6 +46,7 @@ static int run(struct online *o, const struct opt_group *groups, int n_groups)
                                     .prompt = &o->prompt,
                                     .sampling = &o->sampling,
                                     .run = &o->run,
+                                    .template_kwargs = o->kwargs,
                                     .groups = groups,
                                     .n_groups = n_groups};
     struct err e = ERR_INIT;
@@ -90,12 +93,14 @@ int cmd_online(int argc, char **argv)
     log_set_prefix("llmeval online");
     if (opts_asks_help(argc, argv))
         return command_help(help, groups, (int)LEN(groups));
-    if (!opts_parse(argc, argv, groups, (int)LEN(groups), NULL, &e)) {
+    if (!opts_parse(argc, argv, groups, (int)LEN(groups), NULL, &e) ||
+        !prompt_kwargs(&o.prompt, argc, argv, &o.kwargs, &e)) {
         status = command_failed(&e);
     } else {
         opts_hide_secrets(groups, (int)LEN(groups), argc, argv);
         status = run(&o, groups, (int)LEN(groups));
     }
+    json_close(o.kwargs);
     opts_clear(groups, (int)LEN(groups), NULL);
     return status;
 }

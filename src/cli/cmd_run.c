@@ -12,6 +12,7 @@
 #include "cli/local_model.h"
 #include "eval/session.h"
 #include "eval/summary.h"
+#include "formats/json.h"
 #include "generator/generator_local.h"
 #include "generator/generator_remote.h"
 
@@ -52,6 +53,7 @@ struct pipeline {
     struct pipeline_opts o;
     struct data_opts data;
     struct prompt_opts prompt;
+    struct json *kwargs; /* of the chat template; may be NULL */
     struct sampling_opts sampling;
     struct remote_opts remote;
     struct engine_opts engine;
@@ -237,7 +239,8 @@ static void record_model(struct pipeline *p, const struct generator *g)
 static bool open_all(struct pipeline *p, struct session **s, struct generator **g, struct err *e)
 {
     struct session_opts so = {.data = &p->data, .prompt = &p->prompt, .sampling = &p->sampling, .run = &p->run,
-                              .groups = p->recorded, .n_groups = N_RECORDED, .round_done = round_done, .ctx = p,
+                              .groups = p->recorded, .n_groups = N_RECORDED,
+                              .template_kwargs = p->kwargs, .round_done = round_done, .ctx = p,
                               .is_reproducible = p->engine.model_name_or_path[0] != '\0'};
 
     *s = session_open(&so, e);
@@ -317,12 +320,13 @@ int cmd_run(int argc, char **argv)
         return command_help(help, groups, N_GROUPS);
     log_set_prefix("llmeval run");
     arena_init(&p.arena, 0);
-    if (opts_parse(argc, argv, groups, N_GROUPS, NULL, &e)) {
+    if (opts_parse(argc, argv, groups, N_GROUPS, NULL, &e) && prompt_kwargs(&p.prompt, argc, argv, &p.kwargs, &e)) {
         opts_hide_secrets(groups, N_GROUPS, argc, argv);
         status = follow_or_run(&p);
     } else {
         status = command_failed(&e);
     }
+    json_close(p.kwargs);
     opts_clear(groups, N_GROUPS, NULL);
     arena_clear(&p.arena);
     return status;

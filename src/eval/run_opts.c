@@ -1,6 +1,9 @@
 /* run_opts.c - see run_opts.h. Defaults are those of the README that users come from. */
 #include "eval/run_opts.h"
 
+#include "base/arena.h"
+#include "formats/json.h"
+
 #define S struct data_opts
 const struct opt data_table[] = {
     OPT_STR(S, input_file, NULL,
@@ -31,6 +34,9 @@ const struct opt prompt_table[] = {
                "empty|default|qwen_math|deepseek_r1|amthinking|openr1",
                "a system prompt by name; docs/online.md has their texts"),
     OPT_STR(S, system_prompt, NULL, "a system prompt of your own"),
+    OPT_BOOL(S, enable_thinking, "false", "handed to the chat template when the flag is given, either way",
+             .flags = OPT_UNRECORDED),
+    OPT_STR(S, chat_template_kwargs, "", "JSON object of variables for the chat template: {\"enable_thinking\": false}"),
     {0},
 };
 #undef S
@@ -124,4 +130,36 @@ struct sampling sampling_of(const struct sampling_opts *o, struct str *stop)
     s.stop = stop;
     s.n_stop = o->stop.n;
     return s;
+}
+
+static const struct opt *find_opt(const struct opt *table, const char *name)
+{
+    while (strcmp(table->name, name) != 0)
+        table++;
+    return table;
+}
+
+bool prompt_kwargs(struct prompt_opts *o, int argc, char **argv, struct json **kwargs, struct err *e)
+{
+    struct buf text = {0};
+
+    *kwargs = NULL;
+    if (o->chat_template_kwargs[0]) {
+        *kwargs = json_parse(STR(o->chat_template_kwargs), e);
+        if (*kwargs && json_type(*kwargs) != JSON_OBJECT)
+            err_set(e, ERR_INPUT, "%s, expected an object", json_type_name(json_type(*kwargs)));
+        err_prefix(e, "--chat_template_kwargs");
+        if (e->code != ERR_NONE)
+            return false;
+    }
+    if (!opts_given(find_opt(prompt_table, "enable_thinking"), argc, argv))
+        return true;
+    if (!*kwargs)
+        *kwargs = json_new_object();
+    json_set(*kwargs, "enable_thinking", json_new_bool(o->enable_thinking));
+    json_write(&text, *kwargs);
+    free((char *)(uintptr_t)o->chat_template_kwargs);
+    o->chat_template_kwargs = xstrdup(buf_z(&text));
+    buf_clear(&text);
+    return true;
 }

@@ -9,6 +9,8 @@
 #include "base/str.h"
 #include "generator/generator.h"
 
+struct json;
+
 struct data_opts {
     const char *input_file, *output_file;
     const char *input_key, *label_key, *response_key;
@@ -18,6 +20,8 @@ struct data_opts {
 
 struct prompt_opts {
     const char *system_prompt_type, *system_prompt;
+    bool enable_thinking;
+    const char *chat_template_kwargs; /* JSON object or "" */
 };
 
 struct sampling_opts {
@@ -39,6 +43,10 @@ extern const struct opt data_table[], prompt_table[], sampling_table[], run_tabl
 /* The text of a --system_prompt_type; "" for "empty"; names outside the table are refused when
  * options are read. */
 struct str system_prompt_text(const char *type);
+
+/* The variables of the chat template: those of --chat_template_kwargs, and enable_thinking where that flag was given,
+ * which is written back into o, so that the manifest records both in one. NULL in *kwargs: none; else close it. */
+bool prompt_kwargs(struct prompt_opts *o, int argc, char **argv, struct json **kwargs, struct err *e) MUST_CHECK;
 
 /* Sampling as the options have it; stop must have room for o->stop.n strings. The seed is the
  * caller's. */

@@ -79,6 +79,10 @@ run_in() {
 run_in "$work/one" "$llmeval"
 grep -qE '"cpu_isa": "(plain|avx|amx)' "$work/one/gpqa_tiny.jsonl.manifest.json" || fail "the instruction set is not recorded"
 grep -q '"dtype": "bfloat16"' "$work/one/gpqa_tiny.jsonl.manifest.json" || fail "the type is not recorded"
+"$llmeval" run --tasks gpqa_tiny --data_dir "$work/data" --model_name_or_path "$model" --max_tokens 4 --output_dir "$work/think" \
+    --no_enable_thinking --chat_template_kwargs '{"a": 1}' >/dev/null 2>"$work/other.log" || fail "thinking: $(cat "$work/other.log")"
+grep -qF '"chat_template_kwargs": "{\"a\": 1, \"enable_thinking\": false}"' "$work/think/gpqa_tiny.jsonl.manifest.json" ||
+    fail "the template's variables are not recorded: $(grep chat_template_kwargs "$work/think/gpqa_tiny.jsonl.manifest.json")"
 if command -v mpirun >/dev/null && ldd "$llmeval" | grep -q libmpi; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     # Open MPI leaks, and takes its own locks in two orders, which the sanitizers would report as ours.
