@@ -10,316 +10,26 @@
  *
  * A client's socket is watched edge-triggered from accept to close, so a sleep costs no system
  * call. */
-#include "net/http_server.h"
+#include "net/http_exchange.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <microhttpd.h>
-
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
 
-#define STREAM_BLOCK      8192 /* bytes that one write of a stream takes from its output */
 #define LISTEN_BACKLOG    4096
 #define DEADLINE_CHECK_MS 500
 #define WRITE_COST_US     20
 #define DISCARD_FACTOR                                                                             \
     4 /* so many times max_body_bytes are read and dropped, to answer in good order */
-
-/* One client's socket, for as long as it is open. Loop thread only. */
-struct http_conn {
-    int fd;
-    bool is_gone;
-    int64_t deadline_ms;     /* for the request under way; 0: none */
-    struct http_exchange *x; /* the request under way or being answered */
-    struct http_conn *prev, *next;
-};
-
-/* The ready lists. */
-enum ready_kind {
-    READY_NOW,  /* an answer begins or ends */
-    READY_SOON, /* a stream has more to send */
-    N_READY,
-};
-
-enum answer_state { ANSWER_NONE, ANSWER_WHOLE, ANSWER_STREAM };
-
-struct http_header {
-    const char *name, *value;
-    struct http_header *next;
-};
-
-struct http_exchange {
-    struct http_server *s;
-    atomic_int n_holders;
-    void *user;
-
-    /* loop thread only */
-    struct http_conn *conn;
-    struct MHD_Connection *mhd; /* NULL once the connection is done with it */
-    bool is_suspended, is_delivered, is_queued, is_over, is_too_large;
-    struct buf body;
-    uint64_t n_received;
-    char *path;
-    char method[16];
-    int64_t next_write_us; /* trickle */
-    bool is_timed;         /* on the loop's list of timed exchanges */
-    struct http_exchange *timed_next;
-
-    pthread_mutex_t lock;
-    /* guarded by lock: */
-    enum answer_state state;
-    int status;
-    const char *content_type;
-    struct arena headers_arena;
-    struct http_header *headers;
-    struct buf out;
-    size_t n_taken; /* bytes of out that were sent */
-    bool is_ended, is_gone, is_waiting;
-    bool is_cut; /* more than max_unsent_bytes piled up: the connection ends without the rest */
-    bool has_mischief;
-    enum http_mischief mischief;
-    size_t mischief_after;
-    size_t trickle_bytes;
-    int trickle_ms;
-
-    /* guarded by the server's lock: */
-    struct http_exchange *ready_next[N_READY];
-    bool is_ready[N_READY];
-};
-
-struct http_server {
-    struct http_server_opts opts;
-    struct http_handlers handlers;
-    struct MHD_Daemon *daemon;
-    int epoll_fd, wake_fd, listen_fd, port;
-    struct http_conn *conns;
-    struct http_exchange *timed;
-    int n_exchanges; /* on connections */
-    int64_t soon_us; /* no round of streams before */
-    atomic_int n_stops;
-    atomic_bool is_woken;
-
-    pthread_mutex_t lock;
-    /* guarded by lock: */
-    struct http_exchange *ready[N_READY];
-};
-
-/* --- Wake-ups and life of an exchange. -----------------------------------------------------------
- */
-
-static void wake(struct http_server *s)
-{
-    uint64_t one = 1;
-
-    /* Relaxed is enough for the flag: the lists behind it have a lock, and the loop clears the flag
-     * before it looks at them. */
-    if (!atomic_exchange(&s->is_woken, true) && write(s->wake_fd, &one, sizeof(one)) < 0)
-        return; /* only EAGAIN is possible, and then the loop is awake already */
-}
-
-static void exchange_drop(struct http_exchange *x)
-{
-    if (atomic_fetch_sub(&x->n_holders, 1) > 1)
-        return;
-    buf_clear(&x->body);
-    buf_clear(&x->out);
-    arena_clear(&x->headers_arena);
-    free(x->path);
-    pthread_mutex_destroy(&x->lock);
-    free(x);
-}
-
-/* Has the loop look at x again. Called with x's lock held. */
-static void make_ready(struct http_exchange *x, enum ready_kind kind)
-{
-    struct http_server *s = x->s;
-    bool is_news = false;
-
-    if (!x->is_waiting)
-        return;
-    pthread_mutex_lock(&s->lock);
-    if (!x->is_ready[kind]) {
-        is_news = kind == READY_NOW || !s->ready[kind];
-        x->is_ready[kind] = true;
-        x->ready_next[kind] = s->ready[kind];
-        s->ready[kind] = x;
-        atomic_fetch_add(&x->n_holders, 1);
-    }
-    pthread_mutex_unlock(&s->lock);
-    if (is_news)
-        wake(s);
-}
-
-static void suspend(struct http_exchange *x)
-{
-    x->is_suspended = true;
-    MHD_suspend_connection(x->mhd);
-}
-
-static void resume(struct http_exchange *x)
-{
-    if (!x->is_suspended || !x->mhd)
-        return;
-    x->is_suspended = false;
-    MHD_resume_connection(x->mhd);
-}
-
-static void mark_gone(struct http_exchange *x)
-{
-    bool is_news;
-
-    pthread_mutex_lock(&x->lock);
-    is_news = !x->is_gone;
-    x->is_gone = true;
-    if (x->state != ANSWER_WHOLE) { /* the library may still read a whole answer */
-        buf_clear(&x->out);
-        x->n_taken = 0;
-    }
-    pthread_mutex_unlock(&x->lock);
-    if (is_news && x->is_delivered && x->s->handlers.gone)
-        x->s->handlers.gone(x->s->handlers.ctx, x);
-}
-
-/* --- Sending. ------------------------------------------------------------------------------------
- */
-
-/* A reset, now: dissolving the association drops what is unsent and sends RST. */
-static void reset_socket(int fd)
-{
-    struct sockaddr none = {.sa_family = AF_UNSPEC};
-
-    if (connect(fd, &none, sizeof(none)) != 0)
-        log_debug("http: a connection could not be reset: errno %d", errno);
-}
-
-/* Puts x on the list of exchanges that the clock wakes. */
-static void wait_until(struct http_exchange *x, int64_t when_us)
-{
-    x->next_write_us = when_us;
-    if (!x->is_timed) {
-        x->is_timed = true;
-        x->timed_next = x->s->timed;
-        x->s->timed = x;
-        atomic_fetch_add(&x->n_holders, 1);
-    }
-}
-
-/* The time for mischief has come; with x's lock held, which it gives back. */
-static ssize_t act_up(struct http_exchange *x)
-{
-    enum http_mischief what = x->mischief;
-
-    pthread_mutex_unlock(&x->lock);
-    if (what == HTTP_STALL && atomic_load(&x->s->n_stops) == 0) {
-        suspend(x);
-        return 0;
-    }
-    if (what == HTTP_RESET)
-        reset_socket(x->conn->fd);
-    return what == HTTP_CUT ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
-}
-
-static ssize_t read_stream(void *cls, uint64_t pos, char *buf, size_t max)
-{
-    struct http_exchange *x = cls;
-    size_t n;
-    bool at_mischief;
-
-    pthread_mutex_lock(&x->lock);
-    if (x->is_gone || x->is_cut) {
-        pthread_mutex_unlock(&x->lock);
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    }
-    n = MIN(x->out.len - x->n_taken, max);
-    at_mischief = x->has_mischief && x->mischief_after < HTTP_AFTER_BODY &&
-                  (pos >= x->mischief_after || (n == 0 && x->is_ended));
-    if (at_mischief)
-        return act_up(x);
-    if (x->has_mischief && x->mischief_after < HTTP_AFTER_BODY)
-        n = MIN(n, x->mischief_after - (size_t)pos);
-    if (n > 0 && x->trickle_ms > 0) {
-        int64_t now = clock_us();
-
-        if (now < x->next_write_us) {
-            wait_until(x, x->next_write_us);
-            pthread_mutex_unlock(&x->lock);
-            suspend(x);
-            return 0;
-        }
-        x->next_write_us = now + (int64_t)x->trickle_ms * 1000;
-        n = MIN(n, x->trickle_bytes);
-    }
-    if (n == 0 && !x->is_ended) {
-        x->is_waiting = true;
-        pthread_mutex_unlock(&x->lock);
-        suspend(x);
-        return 0;
-    }
-    memcpy(buf, x->out.ptr + x->n_taken, n);
-    x->n_taken += n;
-    if (x->n_taken == x->out.len && x->state == ANSWER_STREAM) {
-        buf_reset(&x->out);
-        x->n_taken = 0;
-    }
-    pthread_mutex_unlock(&x->lock);
-    return n > 0 ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
-}
-
-/* A whole answer goes out from its buffer in one write, unless something is to go wrong on the way.
- * A body that is cut in good order still claims its whole length. */
-static struct MHD_Response *make_response(struct http_exchange *x)
-{
-    bool plain = !x->has_mischief && x->trickle_ms == 0;
-
-    if (x->state == ANSWER_WHOLE && (plain || x->mischief_after == HTTP_AFTER_BODY))
-        return MHD_create_response_from_buffer(x->out.len, (void *)(uintptr_t)buf_z(&x->out),
-                                               MHD_RESPMEM_PERSISTENT);
-    return MHD_create_response_from_callback(x->state == ANSWER_WHOLE ? x->out.len
-                                                                      : MHD_SIZE_UNKNOWN,
-                                             STREAM_BLOCK, read_stream, x, NULL);
-}
-
-static enum MHD_Result queue_answer(struct http_exchange *x)
-{
-    struct MHD_Response *r;
-    enum MHD_Result ok;
-    int status;
-
-    pthread_mutex_lock(&x->lock);
-    if (x->has_mischief && x->mischief_after == HTTP_BEFORE_HEADERS) {
-        bool stalls = act_up(x) == 0;
-
-        return stalls ? MHD_YES : MHD_NO;
-    }
-    r = make_response(x);
-    status = x->status;
-    for (struct http_header *h = x->headers; r && h; h = h->next)
-        MHD_add_response_header(r, h->name, h->value);
-    if (r && x->content_type)
-        MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, x->content_type);
-    pthread_mutex_unlock(&x->lock);
-    if (!r)
-        return MHD_NO;
-    if (atomic_load(&x->s->n_stops) > 0)
-        MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
-    x->is_queued = true;
-    ok = MHD_queue_response(x->mhd, (unsigned)status, r);
-    MHD_destroy_response(r);
-    return ok;
-}
 
 /* --- The library's callbacks: a connection, its requests, its end. -------------------------------
  */
@@ -403,7 +113,7 @@ static enum MHD_Result begin_body(struct http_exchange *x, const char *url, cons
         x->is_delivered = true;
         atomic_fetch_add(&x->n_holders, 1);
         x->s->handlers.request(x->s->handlers.ctx, x);
-        return x->state == ANSWER_NONE ? MHD_NO : queue_answer(x);
+        return x->state == ANSWER_NONE ? MHD_NO : exchange_queue_answer(x);
     }
     return MHD_YES;
 }
@@ -449,12 +159,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     if (is_gone)
         return MHD_NO;
     if (is_answered)
-        return queue_answer(x);
+        return exchange_queue_answer(x);
     if (x->conn->is_gone) {
-        mark_gone(x);
+        exchange_mark_gone(x);
         return MHD_NO;
     }
-    suspend(x);
+    exchange_suspend(x);
     return MHD_YES;
 }
 
@@ -468,9 +178,9 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
         return;
     *con_cls = NULL;
     if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
-        mark_gone(x);
+        exchange_mark_gone(x);
     else if (x->has_mischief && x->mischief_after == HTTP_AFTER_BODY && x->mischief == HTTP_RESET)
-        reset_socket(x->conn->fd);
+        http_reset_socket(x->conn->fd);
     x->conn->x = NULL;
     x->conn->deadline_ms =
         clock_ms() + (s->opts.idle_timeout_s + s->opts.request_timeout_s) * 1000LL;
@@ -614,7 +324,7 @@ static int take_ready(struct http_server *s, enum ready_kind kind)
         next = x->ready_next[kind];
         x->is_ready[kind] = false; /* from here on it may stand on the next list */
         pthread_mutex_unlock(&s->lock);
-        resume(x);
+        exchange_resume(x);
         exchange_drop(x);
     }
     return n;
@@ -635,8 +345,8 @@ static void take_hangup(struct http_conn *c)
     c->is_gone = true;
     if (c->x && c->x->is_delivered && !c->x->is_over) {
         c->x->is_over = true;
-        mark_gone(c->x);
-        resume(c->x);
+        exchange_mark_gone(c->x);
+        exchange_resume(c->x);
     }
 }
 
@@ -653,7 +363,7 @@ static void take_timed(struct http_server *s)
         }
         *at = x->timed_next;
         x->is_timed = false;
-        resume(x);
+        exchange_resume(x);
         exchange_drop(x);
     }
 }
@@ -697,7 +407,7 @@ static void begin_drain(struct http_server *s)
     s->listen_fd = -1;
     for (struct http_conn *c = s->conns; c; c = c->next)
         if (c->x && c->x->has_mischief)
-            resume(c->x);
+            exchange_resume(c->x);
 }
 
 static void take_events(struct http_server *s, const struct epoll_event *ev, int n)
@@ -769,8 +479,8 @@ void http_server_close(struct http_server *s)
         atomic_fetch_add(&s->n_stops, 2);
         for (struct http_conn *c = s->conns; c; c = c->next)
             if (c->x) {
-                mark_gone(c->x);
-                resume(c->x);
+                exchange_mark_gone(c->x);
+                exchange_resume(c->x);
             }
         MHD_run(s->daemon);
         MHD_stop_daemon(s->daemon);
@@ -787,130 +497,4 @@ void http_server_close(struct http_server *s)
         close(s->epoll_fd);
     pthread_mutex_destroy(&s->lock);
     free(s);
-}
-
-/* --- What the application calls. -----------------------------------------------------------------
- */
-
-const char *http_method(const struct http_exchange *x)
-{
-    return x->method;
-}
-
-struct str http_path(const struct http_exchange *x)
-{
-    return STR(x->path);
-}
-
-struct str http_body(const struct http_exchange *x)
-{
-    return x->is_too_large ? STR("") : (struct str){buf_z(&x->body), x->body.len};
-}
-
-bool http_is_too_large(const struct http_exchange *x)
-{
-    return x->is_too_large;
-}
-
-struct str http_request_header(const struct http_exchange *x, const char *name)
-{
-    const char *z = MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
-
-    return z ? STR(z) : STR("");
-}
-
-void http_set_user(struct http_exchange *x, void *user)
-{
-    x->user = user;
-}
-
-void *http_user(const struct http_exchange *x)
-{
-    return x->user;
-}
-
-void http_header_add(struct http_exchange *x, const char *name, const char *value)
-{
-    struct http_header *h;
-
-    pthread_mutex_lock(&x->lock);
-    h = arena_new(&x->headers_arena, struct http_header);
-    h->name = arena_strndup(&x->headers_arena, name, strlen(name));
-    h->value = arena_strndup(&x->headers_arena, value, strlen(value));
-    h->next = x->headers;
-    x->headers = h;
-    pthread_mutex_unlock(&x->lock);
-}
-
-static void begin_answer(struct http_exchange *x, enum answer_state state, int status,
-                         const char *content_type)
-{
-    x->state = state;
-    x->status = status;
-    x->content_type = arena_strndup(&x->headers_arena, content_type, strlen(content_type));
-    make_ready(x, READY_NOW);
-}
-
-void http_answer(struct http_exchange *x, int status, const char *content_type, struct str body)
-{
-    pthread_mutex_lock(&x->lock);
-    if (!x->is_gone) {
-        buf_add_str(&x->out, body);
-        x->is_ended = true;
-    }
-    begin_answer(x, ANSWER_WHOLE, status, content_type);
-    pthread_mutex_unlock(&x->lock);
-}
-
-void http_stream(struct http_exchange *x, int status, const char *content_type)
-{
-    pthread_mutex_lock(&x->lock);
-    begin_answer(x, ANSWER_STREAM, status, content_type);
-    pthread_mutex_unlock(&x->lock);
-}
-
-bool http_send(struct http_exchange *x, struct str bytes)
-{
-    bool is_taken;
-
-    pthread_mutex_lock(&x->lock);
-    if (x->out.len - x->n_taken > x->s->opts.max_unsent_bytes)
-        x->is_cut = true;
-    is_taken = !x->is_gone && !x->is_cut;
-    if (is_taken)
-        buf_add_str(&x->out, bytes);
-    if (!x->is_gone)
-        make_ready(x, x->is_cut ? READY_NOW : READY_SOON);
-    pthread_mutex_unlock(&x->lock);
-    return is_taken;
-}
-
-void http_end(struct http_exchange *x)
-{
-    pthread_mutex_lock(&x->lock);
-    x->is_ended = true;
-    make_ready(x, READY_NOW);
-    pthread_mutex_unlock(&x->lock);
-}
-
-void http_release(struct http_exchange *x)
-{
-    exchange_drop(x);
-}
-
-void http_misbehave(struct http_exchange *x, enum http_mischief what, size_t after)
-{
-    pthread_mutex_lock(&x->lock);
-    x->has_mischief = true;
-    x->mischief = what;
-    x->mischief_after = after;
-    pthread_mutex_unlock(&x->lock);
-}
-
-void http_trickle(struct http_exchange *x, size_t n_bytes, int every_ms)
-{
-    pthread_mutex_lock(&x->lock);
-    x->trickle_bytes = n_bytes;
-    x->trickle_ms = every_ms;
-    pthread_mutex_unlock(&x->lock);
 }
