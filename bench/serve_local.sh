@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What HTTP costs: completion tokens per second of 64 concurrent streamed chats over `llmeval serve`, against the engine in the same
-# process (`llmeval offline`), same model, prompts, seeds and batch. Prints both and their ratio.
+# What HTTP costs: completion tokens per second of 64 concurrent streamed chats over `llmeval serve`, against the engine alone
+# (`llmeval bench`, decoding only) and in the process that samples (`llmeval offline`), same model, prompt and batch.
 #   bench/serve_local.sh [LLMEVAL] [MODEL_FOLDER] [TOKENS] [ROUNDS]
 # Without a folder: the shape of Qwen2.5-0.5B with random weights and a small tokenizer.
 set -euo pipefail
@@ -39,6 +39,11 @@ for round in $(seq "$rounds"); do
     wait "$server" 2>/dev/null || true
     server=
     rm -f "$work/port"
+    prompt=$(grep -oE '"prompt_tokens":[0-9]+' "$work/offline1.jsonl" | head -n 1 | grep -oE '[0-9]+')
+    "$llmeval" bench --model_name_or_path "$model" "${load[@]}" --n_parallel 64 --prompt_len "$prompt" --gen_len "$tokens" \
+        --shared_prompt --json >"$work/bench.json"
+    bench=$(sed -nE 's/.*"decode_tokens_per_s": ([0-9.]+),.*/\1/p' "$work/bench.json")
     a=$(rate "$work/offline.log") b=$(rate "$work/online.log")
-    echo "round $round: in process $a, over HTTP $b tokens/s, ratio $(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.3f", b / a }')"
+    awk -v r="$round" -v c="$bench" -v a="$a" -v b="$b" 'BEGIN {
+        printf "round %d: bench %.0f, offline %.0f, over HTTP %.0f tokens/s; HTTP is %.3f of bench, %.3f of offline\n", r, c, a, b, b / c, b / a }'
 done
