@@ -1,5 +1,6 @@
 /* cmd_run.c - llmeval run: samples several benchmarks through one queue, scores them, writes a summary. */
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -176,6 +177,13 @@ static bool write_summary(struct pipeline *p, const struct summary *s, struct er
     return ok;
 }
 
+static bool has_answers(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && st.st_size > 0;
+}
+
 static bool score_all(struct pipeline *p, const char *model, const char *engine, const struct run_result *run, struct err *e)
 {
     struct score **scores = xcalloc((size_t)p->n_tasks, sizeof(*scores));
@@ -183,12 +191,15 @@ static bool score_all(struct pipeline *p, const char *model, const char *engine,
     bool ok = published != NULL;
 
     for (int i = 0; ok && i < p->n_tasks; i++) {
+        if (!has_answers(p->outputs[i]))
+            continue;
         scores[i] = score_task(p, i, e);
         ok = scores[i] != NULL;
     }
     if (ok) {
         const struct summary s = {
-            .model = model, .engine = engine, .scores = (const struct score *const *)scores, .n_tasks = p->n_tasks,
+            .model = model, .engine = engine, .tasks = p->tasks,
+            .scores = (const struct score *const *)scores, .n_tasks = p->n_tasks,
             .run = run, .published = published, .groups = p->recorded, .n_groups = N_RECORDED,
         };
 

@@ -161,7 +161,7 @@ static void take_failure(struct run *r, const struct place *p, const struct gen_
         return;
     s->n_failed++;
     s->n_by_class[ev->fail_class]++;
-    r->n_in_a_row++;
+    r->n_in_a_row += ev->fail_class != FAIL_CONTEXT; /* a long prompt says nothing about the next one */
     if (s->n_failed <= N_FAILURES_SHOWN) {
         progress_hide(&r->progress);
         log_warn("doc_id %s, sample %d failed: %s", p->task->doc_name(p->task->ctx, p->doc),

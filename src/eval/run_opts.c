@@ -69,7 +69,7 @@ const struct opt run_table[] = {
     OPT_INT(S, max_failures, "0", 0, INT32_MAX,
             "failed samples after which the run stops; 0: no limit", .flags = OPT_UNRECORDED),
     OPT_INT(S, max_consecutive_failures, "100", 0, INT32_MAX,
-            "failed samples in a row after which the run stops; "
+            "failed samples in a row after which the run stops, prompts over the context apart; "
             "0: no limit",
             .flags = OPT_UNRECORDED),
     {0},

@@ -65,12 +65,30 @@ static void add_task(const struct summary *s, const struct score *score, struct 
         buf_addz(out, "; none is left without them\n");
     else
         buf_addf(out, "; accuracy without them %.2f\n", 100 * score->accuracy_without_truncated);
+    if (score->high_bound > score->low_bound)
+        buf_addf(out, "- %.2f if all that is open (missing, cut off, undecided) were wrong, %.2f if right\n", 100 * score->low_bound,
+                 100 * score->high_bound);
     buf_addf(out, "- undecided %d, no answer found %d, empty %d, missing %d\n", c->n_unknown, c->n_nothing_extracted, c->n_empty,
              c->n_missing);
     if (s->published)
         add_published(s, score, out);
     add_groups(score, out);
     add_at_k(score, out);
+}
+
+static void add_failures(const struct run_result *r, struct buf *out)
+{
+    const char *before = "- failed by: ";
+
+    for (int i = 0; i < N_FAIL_CLASSES; i++) {
+        if (r->n_by_class[i] == 0)
+            continue;
+        buf_addf(out, "%s%lld %s", before, (long long)r->n_by_class[i],
+                 i == FAIL_CONTEXT ? "over the context" : fail_class_name((enum fail_class)i));
+        before = ", ";
+    }
+    if (before[0] == ',')
+        buf_addz(out, "\n");
 }
 
 static void add_parameter(void *ctx, const struct opt *o, struct str value)
@@ -82,23 +100,32 @@ static void add_parameter(void *ctx, const struct opt *o, struct str value)
 void summary_write_markdown(const struct summary *s, struct buf *out)
 {
     const struct run_result *r = s->run;
-    int percent = s->n_tasks ? (int)lround(100 * s->scores[0]->opts.confidence_level) : 95;
+    const struct score *first = NULL;
 
+    for (int i = s->n_tasks; i-- > 0;)
+        first = s->scores[i] ? s->scores[i] : first;
     buf_addf(out, "# %s\n\n", s->model);
     buf_addf(out, "| task | accuracy | %d %% interval, problems like these | pass@%d | maj@%d |\n| --- | --: | --: | --: | --: |\n",
-             percent, s->n_tasks ? s->scores[0]->n_k : 0, s->n_tasks ? s->scores[0]->n_k : 0);
+             first ? (int)lround(100 * first->opts.confidence_level) : 95, first ? first->n_k : 1, first ? first->n_k : 1);
     for (int i = 0; i < s->n_tasks; i++) {
         const struct score *q = s->scores[i];
 
-        buf_addf(out, "| %s | %.2f | %.2f - %.2f | %.2f | %.2f |\n", q->opts.task_name, 100 * q->accuracy, 100 * q->like.low,
-                 100 * q->like.high, 100 * q->pass[q->n_k - 1].value, 100 * q->maj[q->n_k - 1].value);
+        if (q)
+            buf_addf(out, "| %s | %.2f | %.2f - %.2f | %.2f | %.2f |\n", q->opts.task_name, 100 * q->accuracy, 100 * q->like.low,
+                     100 * q->like.high, 100 * q->pass[q->n_k - 1].value, 100 * q->maj[q->n_k - 1].value);
+        else
+            buf_addf(out, "| %s | no answers | | | |\n", s->tasks[i]);
     }
     for (int i = 0; i < s->n_tasks; i++)
-        add_task(s, s->scores[i], out);
+        if (s->scores[i])
+            add_task(s, s->scores[i], out);
+        else
+            buf_addf(out, "\n## %s\n\nno answer is stored: all samples failed\n", s->tasks[i]);
     buf_addz(out, "\n## Run\n\n- time: ");
     progress_duration(out, r->elapsed_ms);
     buf_addf(out, "\n- samples of this run: %lld (%lld were stored before, %lld failed)\n", (long long)r->n_stored,
              (long long)r->n_found, (long long)r->n_failed);
+    add_failures(r, out);
     buf_addf(out, "- tokens of this run: %lld prompt, %lld completion", (long long)r->n_prompt_tokens,
              (long long)r->n_completion_tokens);
     if (r->elapsed_ms > 0)
@@ -135,8 +162,11 @@ void summary_write_json(const struct summary *s, struct buf *out)
         struct buf text = {0};
         struct err e = ERR_INIT;
 
-        score_write_json(s->scores[i], NULL, &text);
-        json_set(tasks, s->scores[i]->opts.task_name, json_parse(buf_str(&text), &e));
+        if (s->scores[i])
+            score_write_json(s->scores[i], NULL, &text);
+        else
+            buf_addz(&text, "null");
+        json_set(tasks, s->tasks[i], json_parse(buf_str(&text), &e));
         buf_clear(&text);
     }
     json_set(m, "tasks", tasks);

@@ -10,7 +10,8 @@
 struct summary {
     const char *model;  /* as it was named */
     const char *engine; /* "http://... " or "cpu avx512_bf16 bfloat16" */
-    const struct score *const *scores; /* [n_tasks]; the task's name is opts.task_name */
+    const char *const *tasks;          /* [n_tasks] names */
+    const struct score *const *scores; /* [n_tasks]; NULL: no answer of the task is stored */
     int n_tasks;
     const struct run_result *run;
     struct published *published; /* may be NULL */

@@ -27,6 +27,7 @@ struct diary {
     int n_submitted, n_open, rounds[64], fail_from, fail_to; /* submissions in [from, to) fail */
     uint64_t seeds[64], failed_id[64];
     int n_failed, raise_at;
+    enum fail_class fail_class;
     struct err err;
 };
 
@@ -70,7 +71,7 @@ static bool diary_poll(struct generator *g, int timeout_ms, struct gen_event *ev
         err_set(&d->err, ERR_REMOTE, "by plan");
         ev[(*n)++] = (struct gen_event){.id = d->failed_id[--d->n_failed],
                                         .kind = GEN_FAILED,
-                                        .fail_class = FAIL_SERVER,
+                                        .fail_class = d->fail_class,
                                         .err = &d->err,
                                         .n_attempts = 1};
         d->n_open--;
@@ -113,7 +114,7 @@ static void open_diary(double ttft_ms)
         .script = "", .rule = "echo", .reply_tokens = 5, .ttft_ms = ttft_ms, .max_num_seqs = 16};
     struct err e = ERR_INIT;
 
-    diary = (struct diary){.base = {.ops = &diary_ops}};
+    diary = (struct diary){.base = {.ops = &diary_ops}, .fail_class = FAIL_SERVER};
     diary.inner = generator_scripted_open(&o, "m", 4096, &e);
     CHECK_OK("open", diary.inner != NULL, &e);
 }
@@ -262,6 +263,19 @@ TEST(stops_when_too_many_fail)
     generator_close(&diary.base);
 }
 
+TEST(prompts_over_the_context_do_not_stop_a_run)
+{
+    struct run_opts o = {.max_consecutive_failures = 3};
+
+    open_diary(0);
+    diary.fail_to = 8;
+    diary.fail_class = FAIL_CONTEXT;
+    must_run(4, &o);
+    CHECK_INT("complete", result.end, RUN_COMPLETE);
+    CHECK_INT("failed", result.n_by_class[FAIL_CONTEXT], 8);
+    generator_close(&diary.base);
+}
+
 TEST(a_success_ends_the_row_of_failures)
 {
     struct run_opts o = {.max_consecutive_failures = 3};
@@ -345,6 +359,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(asks_only_for_what_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(stops_when_too_many_fail, setup, teardown),
+        cmocka_unit_test_setup_teardown(prompts_over_the_context_do_not_stop_a_run, setup, teardown),
         cmocka_unit_test_setup_teardown(a_success_ends_the_row_of_failures, setup, teardown),
         cmocka_unit_test_setup_teardown(a_signal_interrupts, setup, teardown),
         cmocka_unit_test_setup_teardown(several_tasks_share_the_queue, setup, teardown),

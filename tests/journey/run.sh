@@ -83,6 +83,14 @@ grep -q '"dtype": "bfloat16"' "$work/one/gpqa_tiny.jsonl.manifest.json" || fail 
     --no_enable_thinking --chat_template_kwargs '{"a": 1}' >/dev/null 2>"$work/other.log" || fail "thinking: $(cat "$work/other.log")"
 grep -qF '"chat_template_kwargs": "{\"a\": 1, \"enable_thinking\": false}"' "$work/think/gpqa_tiny.jsonl.manifest.json" ||
     fail "the template's variables are not recorded: $(grep chat_template_kwargs "$work/think/gpqa_tiny.jsonl.manifest.json")"
+# A task whose prompts do not fit: it is named and counted, the other one is scored.
+{ printf '{"answer":"1","prompt":"'; head -c 20000 /dev/zero | tr '\0' 'x'; printf '"}\n'; } >"$work/data/long.jsonl"
+status=0
+"$llmeval" run --tasks long,gpqa_tiny --data_dir "$work/data" --model_name_or_path "$model" --max_tokens 4 --output_dir "$work/long" \
+    >"$work/long.txt" 2>"$work/long.log" || status=$?
+[ $status = 3 ] && grep -q '^| math_opensource/long | no answers |' "$work/long.txt" && grep -q '^| gpqa_tiny | ' "$work/long.txt" &&
+    grep -q '^- failed by: 1 over the context$' "$work/long.txt" && grep -q '"math_opensource/long": null' "$work/long/summary.json" ||
+    fail "a task without answers: $status: $(cat "$work/long.log" "$work/long.txt")"
 if command -v mpirun >/dev/null && ldd "$llmeval" | grep -q libmpi; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     # Open MPI leaks, and takes its own locks in two orders, which the sanitizers would report as ours.
