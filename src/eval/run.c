@@ -1,7 +1,9 @@
-/* run.c - see run.h. A job's id is round * n_docs + doc, counted over all tasks, so that ids rise
- * in the order of sending and say where an answer belongs. */
+/* run.c - see run.h. A job's id is round * n_docs + doc, counted over all tasks, and says where an answer
+ * belongs. Rounds are sent one after another; within a round, once two are out, the problems whose answers
+ * have been longest go first, so that what ends a run is short. */
 #include "eval/run.h"
 
+#include <math.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -12,6 +14,14 @@
 #include "eval/store.h"
 
 enum { POLL_MS = 500, N_EVENTS = 256, N_FAILURES_SHOWN = 5 };
+
+enum { FIRST_ORDERED_ROUND = 2 };
+
+/* A problem's answers so far, of this process. */
+struct lengths {
+    int64_t n_tokens;
+    int n_answers;
+};
 
 enum job_state { JOB_UNSENT, JOB_UNDER_WAY, JOB_ENDED };
 
@@ -31,7 +41,9 @@ struct run {
     int64_t n_docs;      /* of all tasks */
     int64_t n_ids;       /* n_docs * most samples; some stand for no job */
     unsigned char *jobs; /* [n_ids], enum job_state */
-    int64_t next_id;
+    int64_t n_passed;        /* places of the queue that were sent or had nothing to send */
+    int32_t *order;          /* [n_docs] the problems of the round that is being sent */
+    struct lengths *lengths; /* [n_docs] */
     int64_t n_under_way, n_in_a_row;
     bool is_ending; /* nothing more is sent */
     struct arena arena;
@@ -98,14 +110,57 @@ static bool send_job(struct run *r, int64_t id, struct err *e)
     return true;
 }
 
+struct expected {
+    double n_tokens;
+    int32_t doc;
+};
+
+/* Longest first; equal ones, and those of which nothing is known, in their own order in front. */
+static int compare_expected(const void *a, const void *b)
+{
+    const struct expected *x = a, *y = b;
+
+    if (x->n_tokens != y->n_tokens)
+        return x->n_tokens > y->n_tokens ? -1 : 1;
+    return (x->doc > y->doc) - (x->doc < y->doc);
+}
+
+static void order_round(struct run *r)
+{
+    struct expected *all = xcalloc((size_t)r->n_docs, sizeof(*all));
+
+    for (int32_t d = 0; d < r->n_docs; d++) {
+        const struct lengths *l = &r->lengths[d];
+
+        all[d] = (struct expected){l->n_answers > 0 ? (double)l->n_tokens / l->n_answers : INFINITY, d};
+    }
+    qsort(all, (size_t)r->n_docs, sizeof(*all), compare_expected);
+    for (int32_t d = 0; d < r->n_docs; d++)
+        r->order[d] = all[d].doc;
+    free(all);
+}
+
+/* Beyond what runs at once, a waiting round keeps the generator busy; more would fix the order too early. */
+static bool has_room(const struct run *r)
+{
+    int n = r->g->max_running;
+
+    return generator_room(r->g) > 0 && (n == 0 || r->n_under_way < 2 * (int64_t)n);
+}
+
 static bool send_jobs(struct run *r, struct err *e)
 {
-    while (!r->is_ending && r->next_id < r->n_ids && generator_room(r->g) > 0) {
-        struct place p = place_of(r, r->next_id);
+    while (!r->is_ending && r->n_passed < r->n_ids && has_room(r)) {
+        int64_t round = r->n_passed / r->n_docs, at = r->n_passed % r->n_docs, id;
+        struct place p;
 
-        if (is_job(&p) && !store_has(p.task->store, p.doc, p.sample) && !send_job(r, r->next_id, e))
+        if (at == 0 && round >= FIRST_ORDERED_ROUND)
+            order_round(r);
+        id = round * r->n_docs + r->order[at];
+        p = place_of(r, id);
+        if (is_job(&p) && !store_has(p.task->store, p.doc, p.sample) && !send_job(r, id, e))
             return false;
-        r->next_id++;
+        r->n_passed++;
     }
     return true;
 }
@@ -117,7 +172,7 @@ static void end_run(struct run *r, enum run_end end)
     r->is_ending = true;
     r->result->end = end;
     progress_hide(&r->progress);
-    for (int64_t id = 0; id < r->next_id; id++)
+    for (int64_t id = 0; id < r->n_ids; id++)
         if (r->jobs[id] == JOB_UNDER_WAY)
             generator_cancel(r->g, (uint64_t)id);
 }
@@ -139,6 +194,7 @@ static bool take_answer(struct run *r, const struct place *p, const struct gen_e
                         struct err *e)
 {
     struct run_result *s = r->result;
+    struct lengths *l = &r->lengths[(int64_t)ev->id % r->n_docs];
 
     if (!store_append(p->task->store, p->doc, p->sample, ev, e))
         return false;
@@ -146,6 +202,8 @@ static bool take_answer(struct run *r, const struct place *p, const struct gen_e
     s->n_prompt_tokens += MAX(0, ev->n_prompt_tokens);
     s->n_completion_tokens += MAX(0, ev->n_completion_tokens);
     s->n_reasoning_only += ev->text.len == 0 && ev->reasoning.len > 0;
+    l->n_tokens += MAX(0, ev->n_completion_tokens);
+    l->n_answers++;
     progress_answer(&r->progress, ev->n_completion_tokens);
     count_round(r, p);
     r->n_in_a_row = 0;
@@ -220,7 +278,7 @@ static bool run_all(struct run *r, struct err *e)
             end_run(r, RUN_INTERRUPTED);
         if (!send_jobs(r, e))
             return false;
-        if (r->n_under_way == 0 && (r->is_ending || r->next_id == r->n_ids))
+        if (r->n_under_way == 0 && (r->is_ending || r->n_passed == r->n_ids))
             return true;
         if (!generator_poll(r->g, POLL_MS, events, N_EVENTS, &n, e))
             return false;
@@ -283,6 +341,10 @@ bool run_jobs(struct run_task *tasks, int n_tasks, const struct run_opts *o, str
     arena_init(&r.arena, 0);
     count_jobs(&r);
     r.jobs = xcalloc((size_t)MAX(1, r.n_ids), 1);
+    r.order = xcalloc((size_t)MAX(1, r.n_docs), sizeof(*r.order));
+    r.lengths = xcalloc((size_t)MAX(1, r.n_docs), sizeof(*r.lengths));
+    for (int32_t d = 0; d < r.n_docs; d++)
+        r.order[d] = d;
     open_rounds(&r);
     progress_init(&r.progress, STDERR_FILENO, began);
     ok = run_all(&r, e);
@@ -291,6 +353,8 @@ bool run_jobs(struct run_task *tasks, int n_tasks, const struct run_opts *o, str
     progress_hide(&r.progress);
     result->elapsed_ms = clock_ms() - began;
     close_rounds(&r);
+    free(r.lengths);
+    free(r.order);
     free(r.jobs);
     arena_clear(&r.arena);
     return ok;

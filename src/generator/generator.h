@@ -210,6 +210,7 @@ struct generator {
     const struct generator_text_ops *text; /* NULL: not available */
     const char *model_name; /* served name */
     int max_model_len;      /* tokens; 0: unknown */
+    int max_running;        /* requests that are computed at once, the others wait; 0: unknown */
     bool can_score, accepts_images;
 };
 

@@ -401,6 +401,7 @@ static bool open_engine(struct local *g, struct err *e)
     if (!g->engine)
         return false;
     g->base.max_model_len = model_max_model_len(g->model);
+    g->base.max_running = m.max_num_seqs;
     return true;
 }
 

@@ -26,7 +26,8 @@ struct diary {
     struct generator *inner;
     int n_submitted, n_open, rounds[64], fail_from, fail_to; /* submissions in [from, to) fail */
     uint64_t seeds[64], failed_id[64];
-    int n_failed, raise_at;
+    int n_failed, raise_at, most_open, docs[64];
+    uint64_t last_id;
     enum fail_class fail_class;
     struct err err;
 };
@@ -47,6 +48,7 @@ static bool diary_submit(struct generator *g, const struct gen_request *r, struc
     int n = d->n_submitted++;
 
     d->n_open++;
+    d->most_open = MAX(d->most_open, d->n_open);
     if (n < (int)LEN(d->rounds)) {
         d->rounds[n] = r->round;
         d->seeds[n] = r->sampling.seed;
@@ -199,6 +201,15 @@ static void must_run(int n_samples, const struct run_opts *o)
 
 static const struct run_opts no_limits;
 
+/* Within a round the order may follow what earlier answers were like. */
+static bool is_seed_of(const struct str *ids, uint64_t seed, int round)
+{
+    for (int d = 0; d < 3; d++)
+        if (seed == sample_seed(5, ids[d], (uint32_t)round))
+            return true;
+    return false;
+}
+
 TEST(sends_round_by_round_with_seeds_of_their_own)
 {
     static const struct str ids[] = {STR_LIT("a"), STR_LIT("b"), STR_LIT("c")};
@@ -211,10 +222,71 @@ TEST(sends_round_by_round_with_seeds_of_their_own)
     CHECK_INT("sent", diary.n_submitted, 12);
     for (int i = 0; i < 12; i++) {
         CHECK_INT("round", diary.rounds[i], i / 3);
-        CHECK("seed", diary.seeds[i] == sample_seed(5, ids[i % 3], (uint32_t)(i / 3)));
+        CHECK_INT("a sample of each problem", is_seed_of(ids, diary.seeds[i], i / 3), true);
         for (int k = 0; k < i; k++)
             CHECK("no seed twice", diary.seeds[k] != diary.seeds[i]);
     }
+    generator_close(&diary.base);
+}
+
+/* Answers of 10, 30 and 20 tokens, one after another: from the third round on the longest goes first. */
+static bool one_by_one_poll(struct generator *g, int timeout_ms UNUSED, struct gen_event *ev, int cap UNUSED, int *n,
+                            struct err *e UNUSED)
+{
+    static const int lengths[] = {10, 30, 20};
+    struct diary *d = diary_of(g);
+
+    *n = d->n_open > 0;
+    if (*n == 0)
+        return true;
+    ev[0] = (struct gen_event){.id = d->last_id, .kind = GEN_DONE, .text = STR("x"), .finish_reason = FINISH_STOP,
+                               .finish_reason_text = STR("stop"), .n_prompt_tokens = 1, .n_cached_tokens = -1,
+                               .n_completion_tokens = lengths[d->last_id % LEN(lengths)], .n_reasoning_tokens = -1};
+    d->n_open = 0;
+    return true;
+}
+
+static int one_by_one_room(const struct generator *g)
+{
+    return 1 - diary_of(g)->n_open;
+}
+
+static bool one_by_one_submit(struct generator *g, const struct gen_request *r, struct err *e UNUSED)
+{
+    struct diary *d = diary_of(g);
+
+    d->last_id = r->id;
+    d->n_open = 1;
+    d->docs[d->n_submitted++] = (int)(r->id % 3);
+    return true;
+}
+
+TEST(later_rounds_send_the_longest_first)
+{
+    static const int want[] = {0, 1, 2, 0, 1, 2, 1, 2, 0, 1, 2, 0};
+    struct generator_ops ops = diary_ops;
+
+    open_diary(0);
+    ops.room = one_by_one_room;
+    ops.submit = one_by_one_submit;
+    ops.poll = one_by_one_poll;
+    diary.base.ops = &ops;
+    must_run(4, &no_limits);
+    CHECK_INT("stored", result.n_stored, 12);
+    for (size_t i = 0; i < LEN(want); i++)
+        CHECK_INT("order", diary.docs[i], want[i]);
+    diary.base.ops = &diary_ops;
+    generator_close(&diary.base);
+}
+
+/* What runs at once is known: twice as much is sent, so that the order of later rounds is still open. */
+TEST(sends_no_more_than_twice_what_runs)
+{
+    open_diary(0);
+    diary.base.max_running = 1;
+    must_run(4, &no_limits);
+    CHECK_INT("stored", result.n_stored, 12);
+    CHECK_INT("at most two at once", diary.most_open, 2);
     generator_close(&diary.base);
 }
 
@@ -357,6 +429,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(sends_round_by_round_with_seeds_of_their_own, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(later_rounds_send_the_longest_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(sends_no_more_than_twice_what_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(asks_only_for_what_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(stops_when_too_many_fail, setup, teardown),
         cmocka_unit_test_setup_teardown(prompts_over_the_context_do_not_stop_a_run, setup, teardown),
