@@ -54,7 +54,7 @@ done
 answers() { sed -E 's/.*"doc_id":("[^"]*"),"sample_index":([0-9]+).*"gen":("([^"\\]|\\.)*").*/\1 \2 \3/' "$1" | sort; }
 "$bin" serve --model "$model" --host 127.0.0.1 --port 0 --port_file port 2>server.log &
 server=$!
-for _ in $(seq 600); do [ -s port ] && break; sleep 0.05; done
+for _ in $(seq 1200); do [ -s port ] && break; sleep 0.05; done
 "$bin" online --input_file data/abacus.jsonl --output_file served.jsonl --base_url "http://127.0.0.1:$(cat port)/v1" --n_samples 3 2>log ||
     fail "online: $(cat log)"
 cmp <(answers whole/abacus.jsonl) <(answers served.jsonl) || fail "served answers differ"

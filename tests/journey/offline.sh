@@ -73,7 +73,7 @@ fi
 # 4. Over our own server the same text, row by row.
 "$bin" serve "${base[@]}" --host 127.0.0.1 --port 0 --port_file port 2>serve.log &
 server=$!
-for _ in $(seq 200); do [ -s port ] && break; sleep 0.05; done
+for _ in $(seq 1200); do [ -s port ] && break; sleep 0.05; done
 "$bin" online --input_file "$src/data/aime24.jsonl" --n_samples 3 --max_tokens 120 --max_workers 24 \
     --base_url "http://127.0.0.1:$(cat port)/v1" --output_file online.jsonl 2>log
 rows whole.jsonl >a

@@ -102,7 +102,7 @@ start_server --answers in.jsonl --ttft_ms 200 --token_ms 1
 options
 "$BIN" online "${ok[@]}" --output_file int.jsonl --n_samples 400 --max_workers 8 2>err.txt &
 client=$!
-sleep 1.5
+wait_until [ -s int.jsonl ]
 kill -INT $client
 status=0
 wait $client || status=$?
@@ -117,7 +117,7 @@ start_server --answers in.jsonl --ttft_ms 300
 options
 "$BIN" online "${ok[@]}" --output_file two.jsonl --n_samples 100 --max_workers 4 2>first.txt &
 client=$!
-sleep 0.7
+wait_until [ -s two.jsonl ]
 refuse "process $client is writing this file" "${ok[@]}" --output_file two.jsonl --n_samples 100
 kill -KILL $client
 wait $client 2>/dev/null || true
@@ -143,7 +143,7 @@ start_server --answers in.jsonl --ttft_ms 500 --api_key $key
 options
 "$BIN" online "${ok[@]}" --output_file keyed/c.jsonl --api_key $key --n_samples 5 2>/dev/null &
 client=$!
-sleep 0.5
+wait_until [ -e keyed/c.jsonl ]
 ! tr '\0' ' ' <"/proc/$client/cmdline" | grep -q canary || fail "the key is in the command line"
 wait $client || fail "the last run"
 stop_server
