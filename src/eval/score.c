@@ -29,7 +29,7 @@ static void count_rows(struct score *s)
         c->n_wrong += r->verdict == VERDICT_WRONG;
         c->n_unknown += r->verdict == VERDICT_UNKNOWN;
         c->n_truncated += r->is_truncated;
-        c->n_truncated_right += r->is_truncated && is_right;
+        c->n_truncated_with_gold += r->shows_gold;
         c->n_unclosed += r->is_unclosed;
         c->n_empty += r->is_empty;
         c->n_nothing_extracted += r->nothing_extracted;
@@ -64,7 +64,7 @@ static void compute_accuracy(struct score *s)
                                      s->opts.confidence_level);
     s->accuracy = (double)c->n_right / s->n_rows;
     s->accuracy_without_truncated = s->n_rows > c->n_truncated
-        ? (double)(c->n_right - c->n_truncated_right) / (s->n_rows - c->n_truncated) : NAN;
+        ? (double)c->n_right / (s->n_rows - c->n_truncated) : NAN;
     s->low_bound = (double)c->n_right / c->n_expected;
     s->high_bound = (double)(c->n_right + n_open + c->n_missing) / c->n_expected;
     free(x);

@@ -39,6 +39,7 @@ struct score_row {
     int sample_index;
     int part;           /* which element of a list in `gen` */
     bool is_truncated, is_unclosed, is_empty;
+    bool shows_gold; /* truncated, and yet the gold stands where it was cut: not right */
     enum verdict verdict;
     bool nothing_extracted, gold_unreadable, worker_lost;
     struct str extracted, extracted_gold, key, how;
@@ -70,7 +71,7 @@ struct score_counts {
     int n_rows, n_errors, n_duplicates, n_missing, n_torn;
     int n_right, n_wrong, n_unknown;
     int n_truncated, n_unclosed, n_empty, n_nothing_extracted, n_gold_unreadable, n_workers_lost;
-    int n_truncated_right;
+    int n_truncated_with_gold;
 };
 
 struct score {

@@ -67,6 +67,17 @@ static void grade_row(void *ctx, size_t item, struct buf *out)
     json_close(row);
 }
 
+/* What stands where an answer was cut off is a step on the way, not the answer: it is not right, whatever it is
+ * equal to, and has no vote. */
+static void take_as_cut(struct score *s, struct score_row *r)
+{
+    r->shows_gold = r->verdict == VERDICT_RIGHT;
+    r->how = str_fmt(&s->arena, "cut off by the token limit; what stands there is %s (" STR_FMT ")", verdict_name(r->verdict),
+                     STR_ARG(r->how));
+    r->verdict = VERDICT_WRONG;
+    r->key = STR("");
+}
+
 static bool take_row(void *ctx, size_t item, enum worker_outcome outcome, struct str answer, struct err *e)
 {
     struct score *s = ctx;
@@ -86,6 +97,8 @@ static bool take_row(void *ctx, size_t item, enum worker_outcome outcome, struct
     r->extracted_gold = unpack_str(&answer, &s->arena);
     r->key = unpack_str(&answer, &s->arena);
     r->how = unpack_str(&answer, &s->arena);
+    if (r->is_truncated)
+        take_as_cut(s, r);
     return true;
 }
 

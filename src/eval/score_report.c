@@ -159,6 +159,7 @@ static struct json *counts_json(const struct score *s)
     } rows[] = {
         {"problems", c->n_problems}, {"samples_expected", c->n_expected}, {"samples_scored", s->n_rows},
         {"right", c->n_right}, {"wrong", c->n_wrong}, {"unknown", c->n_unknown}, {"truncated", c->n_truncated},
+        {"truncated_with_gold", c->n_truncated_with_gold},
         {"unclosed_reasoning", c->n_unclosed}, {"empty", c->n_empty}, {"nothing_extracted", c->n_nothing_extracted},
         {"gold_unreadable", c->n_gold_unreadable}, {"missing", c->n_missing}, {"duplicates", c->n_duplicates},
         {"error_rows", c->n_errors}, {"torn_lines", c->n_torn}, {"workers_lost", c->n_workers_lost},
@@ -276,7 +277,8 @@ static void add_counts(const struct score *s, struct buf *out)
         int n;
         const char *what;
     } notes[] = {
-        {c->n_truncated, "cut off by the token limit"},
+        {c->n_truncated, "cut off by the token limit (not right)"},
+        {c->n_truncated_with_gold, "of them with the gold where they were cut"},
         {c->n_unclosed, "ended inside their reasoning"},
         {c->n_empty, "empty"},
         {c->n_nothing_extracted, "without an answer that could be found"},

@@ -60,7 +60,9 @@ static void add_task(const struct summary *s, const struct score *score, struct 
              score->these.is_conservative ? " (conservative)" : "");
     buf_addf(out, "- problems like these: %.2f - %.2f%s\n", 100 * score->like.low, 100 * score->like.high,
              score->like.is_conservative ? " (conservative)" : "");
-    buf_addf(out, "- cut off by the token limit: %d (%.1f %%)", c->n_truncated, 100.0 * c->n_truncated / score->n_rows);
+    buf_addf(out, "- cut off by the token limit, not right: %d (%.1f %%)", c->n_truncated, 100.0 * c->n_truncated / score->n_rows);
+    if (c->n_truncated_with_gold)
+        buf_addf(out, ", %d with the gold where they were cut", c->n_truncated_with_gold);
     if (isnan(score->accuracy_without_truncated))
         buf_addz(out, "; none is left without them\n");
     else

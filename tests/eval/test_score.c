@@ -139,6 +139,31 @@ TEST(classes_are_answers_not_strings)
     score_close(s);
 }
 
+TEST(a_truncated_sample_is_never_right)
+{
+    static const char text[] =
+        "{\"prompt\": \"a\", \"answer\": 12, \"gen\": \"so 3*4\", \"finish_reason\": \"length\"}\n"
+        "{\"prompt\": \"a\", \"answer\": 12, \"gen\": \"\\\\boxed{12}\", \"finish_reason\": \"length\"}\n"
+        "{\"prompt\": \"a\", \"answer\": 12, \"gen\": \"\\\\boxed{13}\", \"finish_reason\": \"length\"}\n"
+        "{\"prompt\": \"a\", \"answer\": 12, \"gen\": \"\\\\boxed{12}\", \"finish_reason\": \"stop\"}\n";
+    const char *path = in_dir("cut.jsonl");
+    struct score_opts o = opts_for(path);
+    struct err e = ERR_INIT;
+    struct score *s;
+
+    CHECK_OK("write", file_replace(path, STR(text), &e), &e);
+    s = must_score(&o);
+    CHECK_INT("right", s->counts.n_right, 1);
+    CHECK_INT("wrong", s->counts.n_wrong, 3);
+    CHECK_INT("truncated", s->counts.n_truncated, 3);
+    CHECK_INT("with the gold", s->counts.n_truncated_with_gold, 2);
+    CHECK_INT("no vote", s->problems[0].n_blank, 3);
+    CHECK("why", str_find(s->rows[1].how, STR("cut off by the token limit; what stands there is right (boxed"), 0) == 0);
+    assert_true(s->accuracy == 0.25 && s->accuracy_without_truncated == 1);
+    assert_true(s->low_bound == 0.25 && s->high_bound == 1);
+    score_close(s);
+}
+
 static const struct {
     const char *name;
     int n_problems, n_rows, n_right;
@@ -305,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_tools_files_give_one_score),
         cmocka_unit_test(classes_are_answers_not_strings),
+        cmocka_unit_test(a_truncated_sample_is_never_right),
         cmocka_unit_test(problems_of_one_level_are_scored_together),
         cmocka_unit_test(the_number_of_workers_changes_no_byte),
         cmocka_unit_test(the_result_json_has_what_the_python_tool_reads),
@@ -318,7 +344,7 @@ int main(void)
         return 1;
     n = cmocka_run_group_tests(tests, NULL, NULL);
     for (const char *const *f = (const char *const[]){"ours.jsonl", "today.jsonl", "y2025.jsonl", "scored.jsonl",
-                                                      "result.json", "bad.jsonl", "left.jsonl", NULL}; *f; f++)
+                                                      "result.json", "bad.jsonl", "left.jsonl", "cut.jsonl", NULL}; *f; f++)
         unlink(in_dir(*f));
     rmdir(dir);
     return n;
