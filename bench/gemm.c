@@ -1,12 +1,12 @@
 /* gemm.c - products on packed weights against what this machine allows, measured in the same run.
  *
- * usage: bench_gemm [threads [isa]]. Each figure is the best and the median of several repeats: the machine may
- * be shared. Peak is what the kernel set's own multiply instruction reaches from registers. */
+ * usage: bench_gemm [threads [isa]]. Each figure is the best and the median of several repeats by the wall clock: the
+ * machine may be shared. Peak is what the kernel set's own multiply instruction reaches from registers. */
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/num.h"
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/cpu_limits.h"
@@ -20,15 +20,6 @@ static const struct {
     {"0.5B qkv", 1152, 896, 1},    {"0.5B o", 896, 896, 8},     {"0.5B gate_up", 9728, 896, 1}, {"0.5B down", 896, 4864, 8},
     {"0.5B lm_head", 151936, 896, 1}, {"1.5B gate_up", 17920, 1536, 1}, {"1.5B down", 1536, 8960, 8}, {"7B qkv", 4608, 3584, 1},
 };
-
-/* CPU time of the process over its threads: what the wall clock would say on a machine of one's own. */
-static int64_t now_us(const struct device *d)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return ((int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000) / d->n_threads;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -52,17 +43,18 @@ static void bench_shape(struct device *d, int shape, const struct cpu_limits *li
     for (int i = 0; i < n_copies; i++)
         w[i] = d->ops->pack(d, &spec, &e);
     for (size_t i = 0; i < LEN(ms); i++) {
-        struct device_mem *xm = d->ops->alloc(d, (size_t)ms[i] * (size_t)k * 2, &e);
+        struct device_mem *xm = d->ops->alloc(d, (size_t)ms[i] * (size_t)(k + 32) * 2, &e);
         struct device_mem *ym = d->ops->alloc(d, (size_t)ms[i] * (size_t)n * 4, &e);
         struct tensor x = tensor_2d(DTYPE_BF16, ms[i], k, xm, 0), y = tensor_2d(DTYPE_F32, ms[i], n, ym, 0);
         double times[REPEATS], flop = 2.0 * ms[i] * n * k, bytes = (double)n * k * 2, best, median, limit;
 
+        x.row = k + 32; /* an odd number of cache lines, as a model's rows have */
         for (int r = 0; r < REPEATS; r++) {
-            int64_t t = now_us(d);
+            int64_t t = clock_us();
 
             for (int c = 0; c < n_copies; c++)
                 linear(d, &y, &x, w[c], NULL);
-            times[r] = (double)(now_us(d) - t) / n_copies * 1e-6;
+            times[r] = (double)(clock_us() - t) / n_copies * 1e-6;
         }
         qsort(times, REPEATS, sizeof(*times), compare);
         best = times[0];

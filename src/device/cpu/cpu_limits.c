@@ -2,21 +2,12 @@
 #include "device/cpu/cpu_limits.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "device/cpu/cpu_device.h"
 
-enum { READ_BYTES = 256 << 20, READ_PART = 4 << 20, REPEATS = 5 };
-
-/* CPU time of the process over the workers: on a machine of one's own that is the time on the wall, and on
- * a shared one it leaves out what others took. */
-static int64_t busy_us(const struct cpu_device *c)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return ((int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000) / pool_size(c->pool);
-}
+/* Each repeat takes some 20 ms, so that all workers are awake for nearly all of it. */
+enum { READ_BYTES = 256 << 20, READ_PART = 4 << 20, PASSES = 2, PEAK_PARTS = 40, REPEATS = 8 };
 
 struct read_job {
     const char *ptr;
@@ -54,32 +45,40 @@ static void flop_part(void *ctx, int part UNUSED, int worker UNUSED)
     job->n_flop += (int64_t)job->kernels->peak(job->compute);
 }
 
+static double read_rate(const struct cpu_device *c, const struct device_mem *m)
+{
+    struct read_job job = {.ptr = m->ptr};
+    int64_t t = clock_us();
+
+    for (int i = 0; i < PASSES; i++)
+        pool_for(c->pool, READ_BYTES / READ_PART, read_part, &job);
+    return (double)PASSES * READ_BYTES / ((double)(clock_us() - t) * 1e-6);
+}
+
+static double flop_rate(const struct cpu_device *c)
+{
+    struct flop_job job = {.kernels = c->kernels, .compute = c->base.compute};
+    int64_t t = clock_us();
+
+    pool_for(c->pool, PEAK_PARTS * pool_size(c->pool), flop_part, &job);
+    return (double)job.n_flop / ((double)(clock_us() - t) * 1e-6);
+}
+
 void cpu_measure_limits(struct device *d, struct cpu_limits *out)
 {
-    struct cpu_device *c = (struct cpu_device *)d;
+    const struct cpu_device *c = (struct cpu_device *)d;
     struct err ignored = ERR_INIT;
     struct device_mem *m = cpu_alloc(READ_BYTES, &ignored);
-    struct flop_job flops = {.kernels = c->kernels, .compute = d->compute};
 
     *out = (struct cpu_limits){0};
     if (m)
         memset(m->ptr, 1, READ_BYTES);
     for (int i = 0; i < REPEATS; i++) {
-        int64_t t = busy_us(c);
-        double rate;
+        double rate = m ? read_rate(c, m) : 0;
 
-        if (m) {
-            struct read_job job = {.ptr = m->ptr};
-
-            pool_for(c->pool, READ_BYTES / READ_PART, read_part, &job);
-            rate = READ_BYTES / ((double)(busy_us(c) - t) * 1e-6);
-            out->bandwidth = rate > out->bandwidth ? rate : out->bandwidth;
-        }
-        t = busy_us(c);
-        flops.n_flop = 0;
-        pool_for(c->pool, 4 * pool_size(c->pool), flop_part, &flops);
-        rate = (double)flops.n_flop / ((double)(busy_us(c) - t) * 1e-6);
-        out->flops = rate > out->flops ? rate : out->flops;
+        out->bandwidth = MAX(out->bandwidth, rate);
+        rate = flop_rate(c);
+        out->flops = MAX(out->flops, rate);
     }
     cpu_release(m);
 }

@@ -8,5 +8,5 @@ struct cpu_limits {
     double flops;     /* multiplications and additions/s of the kernel set's own instruction, from registers */
 };
 
-/* Best of several short runs, about half a second. d must be a CPU device. */
+/* By the wall clock, best of several short runs, about half a second. d must be a CPU device. */
 void cpu_measure_limits(struct device *d, struct cpu_limits *out);
