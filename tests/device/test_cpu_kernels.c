@@ -198,6 +198,49 @@ TEST(linear_rows_do_not_depend_on_their_number)
     }
 }
 
+/* 256 rows of 9,728 inputs are more than a cache holds: they are taken in blocks of rows and, where K has segments, in
+ * two halves of K; one row and 40 are not. */
+TEST(large_products_are_cut_without_a_trace)
+{
+    enum { N = 33, K = 9728, M = 256 };
+    static const int few[] = {1, 40}, n_segments[] = {1, 8};
+    float *values = xcalloc(N * K, sizeof(*values));
+
+    for (int i = 0; i < N * K; i++)
+        values[i] = noise(2, (uint32_t)i);
+    for (int set = 0; cpu_kernel_sets[set]; set++) {
+        if (!cpu_kernel_sets[set]->is_supported() || cpu_kernel_sets[set] == &kernels_plain)
+            continue;
+        rows_equal_name = cpu_kernel_sets[set]->name;
+        for (size_t t = 0; t < LEN(dtypes); t++) {
+            struct device *d = open_cpu(rows_equal_name, dtypes[t], 2);
+            struct matrix x = make(d, d->compute, M, K, 1), bias = make(d, DTYPE_F32, 1, N, 3);
+            struct matrix all = make(d, DTYPE_F32, M, N, -1), y = make(d, DTYPE_F32, M, N, -1);
+            struct tensor b = tensor_1d(DTYPE_F32, N, bias.t.mem, 0);
+
+            for (size_t s = 0; s < LEN(n_segments); s++) {
+                struct weight *w = make_weight(d, values, N, K, n_segments[s]);
+
+                linear(d, &all.t, &x.t, w, &b);
+                for (size_t i = 0; i < LEN(few); i++) {
+                    struct tensor y_few = tensor_rows(&y.t, 0, few[i]), x_few = tensor_rows(&x.t, M - few[i], few[i]);
+
+                    linear(d, &y_few, &x_few, w, &b);
+                    for (int row = 0; row < few[i]; row++)
+                        check_rows_equal(&y, row, &all, M - few[i] + row);
+                }
+                d->ops->unpack(d, w);
+            }
+            drop(&x);
+            drop(&bias);
+            drop(&all);
+            drop(&y);
+            device_close(d);
+        }
+    }
+    free(values);
+}
+
 /* Two ranks with half the columns and four segments each, added, are one rank with eight. */
 TEST(segments_of_two_ranks_add_up)
 {
@@ -308,6 +351,14 @@ TEST(gate_and_up_are_multiplied)
                 if (before.d)
                     drop(&before);
                 before = y;
+            }
+            drop(&before);
+            before = run_silu(d, 1, 20, 9728, true);
+            if (cpu_kernel_sets[s] != &kernels_plain) { /* blocks of rows */
+                struct matrix y = run_silu(d, 256, 20, 9728, true);
+
+                check_rows_equal(&before, 0, &y, 0);
+                drop(&y);
             }
             drop(&before);
             device_close(d);
@@ -573,6 +624,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_agrees_with_plain),
         cmocka_unit_test(linear_rows_do_not_depend_on_their_number),
+        cmocka_unit_test(large_products_are_cut_without_a_trace),
         cmocka_unit_test(segments_of_two_ranks_add_up),
         cmocka_unit_test(gate_and_up_are_multiplied),
         cmocka_unit_test(norms_agree_with_plain),

@@ -160,90 +160,114 @@ struct store_job {
     const struct tensor *qkv;
     const struct qkv_spec *s;
     const struct step *step;
+    int per_part; /* tokens */
 };
 
 enum { MAX_HEAD_DIM = 1024 };
 
-/* One head of one token: normed if the model does, then turned. */
-static void turn_head(const struct store_job *job, int t, const float *x, const struct tensor *norm, float *y)
+/* A token's angles, the same for all its heads. */
+struct angles {
+    float cos[MAX_HEAD_DIM / 2], sin[MAX_HEAD_DIM / 2];
+};
+
+static void find_angles(const struct store_job *job, int t, struct angles *a)
 {
     const struct rotation *r = job->s->rotation;
     int half = job->s->head_dim / 2;
     const float *table = cpu_ptr(&r->cos_sin);
-    float normed[MAX_HEAD_DIM];
 
-    if (norm) {
-        job->device->kernels->rms_norm(normed, x, cpu_ptr(norm), job->s->head_dim, job->s->eps);
-        x = normed;
-    }
     for (int i = 0; i < half; i++) {
         int axis = r->axis ? r->axis[i] : 0;
         int64_t position = job->step->positions[(size_t)axis * (size_t)job->step->n_tokens + (size_t)t];
-        float c = table[(position * half + i) * 2], s = table[(position * half + i) * 2 + 1];
-        float a = x[i], b = x[i + half];
 
-        y[i] = a * c - b * s;
-        y[i + half] = b * c + a * s;
+        a->cos[i] = table[(position * half + i) * 2];
+        a->sin[i] = table[(position * half + i) * 2 + 1];
     }
+}
+
+/* One head of one token: normed if the model does, then turned. */
+static void turn_head(const struct store_job *job, const struct angles *a, const float *x, const struct tensor *norm, float *y)
+{
+    const struct cpu_kernels *k = job->device->kernels;
+    float normed[MAX_HEAD_DIM];
+
+    if (norm) {
+        k->rms_norm(normed, x, cpu_ptr(norm), job->s->head_dim, job->s->eps);
+        x = normed;
+    }
+    k->rotate(y, x, a->cos, a->sin, job->s->head_dim / 2);
 }
 
 static void store_key(const struct store_job *job, char *block, int token, const float *x)
 {
     int n = job->s->head_dim;
+    uint16_t row[MAX_HEAD_DIM];
 
     if (job->device->base.compute == DTYPE_F32) {
         for (int i = 0; i < n; i++)
             ((float *)block)[i * KV_BLOCK_TOKENS + token] = x[i];
         return;
     }
-    for (int i = 0; i < n; i++)
-        ((uint16_t *)block)[(i / 2 * KV_BLOCK_TOKENS + token) * 2 + i % 2] = f32_to_bf16(x[i]);
+    job->device->kernels->to_bf16(row, x, n);
+    for (int i = 0; i < n; i += 2)
+        memcpy(block + (i / 2 * KV_BLOCK_TOKENS + token) * 4, row + i, 4);
 }
 
 static void store_value(const struct store_job *job, char *block, int token, const float *x)
 {
     int n = job->s->head_dim, dim = cpu_padded_dim(n);
+    uint16_t row[MAX_HEAD_DIM];
 
     if (job->device->base.compute == DTYPE_F32) {
         memcpy((float *)block + token * dim, x, (size_t)n * sizeof(float));
         return;
     }
+    job->device->kernels->to_bf16(row, x, n);
     for (int i = 0; i < n; i++)
-        ((uint16_t *)block)[(token / 2 * dim + i) * 2 + token % 2] = f32_to_bf16(x[i]);
+        ((uint16_t *)block)[(token / 2 * dim + i) * 2 + token % 2] = row[i];
 }
 
-static void store_token(void *ctx, int t, int worker UNUSED)
+static void store_token(const struct store_job *job, int t)
 {
-    const struct store_job *job = ctx;
     const struct qkv_spec *s = job->s;
     int n = s->head_dim, slot = job->step->slot_mapping[t];
     const float *x = (const float *)cpu_ptr(job->qkv) + t * job->qkv->row;
     size_t bytes = head_bytes(&job->device->base, n);
     size_t at = (size_t)(slot / KV_BLOCK_TOKENS) * (size_t)s->n_kv_heads * bytes;
     float y[MAX_HEAD_DIM];
+    struct angles angles;
 
+    find_angles(job, t, &angles);
     for (int h = 0; h < s->n_heads; h++, x += n) {
         size_t to = (size_t)(t * job->q->row) + (size_t)h * (size_t)n;
 
-        turn_head(job, t, x, s->q_norm, y);
+        turn_head(job, &angles, x, s->q_norm, y);
         if (job->q->dtype == DTYPE_F32)
             memcpy((float *)cpu_ptr(job->q) + to, y, (size_t)n * sizeof(float));
         else
             job->device->kernels->to_bf16((uint16_t *)cpu_ptr(job->q) + to, y, n);
     }
     for (int h = 0; h < s->n_kv_heads; h++, x += n) {
-        turn_head(job, t, x, s->k_norm, y);
+        turn_head(job, &angles, x, s->k_norm, y);
         store_key(job, job->kv->k->ptr + at + (size_t)h * bytes, slot % KV_BLOCK_TOKENS, y);
     }
     for (int h = 0; h < s->n_kv_heads; h++, x += n)
         store_value(job, job->kv->v->ptr + at + (size_t)h * bytes, slot % KV_BLOCK_TOKENS, x);
 }
 
+static void store_tokens(void *ctx, int part, int worker UNUSED)
+{
+    const struct store_job *job = ctx;
+
+    for (int t = part * job->per_part; t < MIN((part + 1) * job->per_part, job->step->n_tokens); t++)
+        store_token(job, t);
+}
+
 void cpu_rotate_store(struct device *d, struct tensor *q, struct kv_cache *kv, const struct tensor *qkv,
                       const struct qkv_spec *s, const struct step *step)
 {
     struct cpu_device *c = (struct cpu_device *)d;
-    struct store_job job = {c, q, kv, qkv, s, step};
+    struct store_job job = {c, q, kv, qkv, s, step, 1};
     size_t bytes = cpu_kv_bytes(d, s->n_kv_heads, s->head_dim);
 
     /* A block is read whole, with weight 0 where nothing was stored. What an earlier sequence left
@@ -256,7 +280,9 @@ void cpu_rotate_store(struct device *d, struct tensor *q, struct kv_cache *kv, c
             memset(kv->v->ptr + at, 0, bytes);
         }
     }
-    pool_for(c->pool, step->n_tokens, store_token, &job);
+    /* Tokens of one block share cache lines, which workers should not take from each other. */
+    job.per_part = MIN(MAX(step->n_tokens / (ITEMS_PER_WORKER * pool_size(c->pool)), 1), KV_BLOCK_TOKENS);
+    pool_for(c->pool, (step->n_tokens + job.per_part - 1) / job.per_part, store_tokens, &job);
 }
 
 /* --- attention --------------------------------------------------------------------------------- */
@@ -362,8 +388,7 @@ static void finish_rows(const struct item *it)
         int head = it->head * it->group + row % it->group;
         size_t to = (size_t)(it->queries[row / it->group].token * job->y->row) + (size_t)head * (size_t)n;
 
-        for (int i = 0; i < n; i++)
-            o[i] /= it->state[row].sum;
+        job->device->kernels->divide(o, it->state[row].sum, n);
         if (job->y->dtype == DTYPE_F32)
             memcpy((float *)cpu_ptr(job->y) + to, o, (size_t)n * sizeof(float));
         else

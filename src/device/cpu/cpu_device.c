@@ -10,6 +10,8 @@
 #include "base/file.h"
 #include "base/num.h"
 
+enum { HUGE_PAGE = 2 << 20 };
+
 const struct cpu_kernels *const cpu_kernel_sets[] = {
 #if defined(__x86_64__)
     &kernels_amx_bf16, &kernels_avx512_bf16, &kernels_avx512, &kernels_avx2,
@@ -42,22 +44,40 @@ const struct cpu_kernels *cpu_kernels_find(const char *name, struct err *e)
     return NULL;
 }
 
+/* What is mapped for n_bytes: where more than half of the last huge page would be used, all of it. */
+static size_t mapped_bytes(size_t n_bytes)
+{
+    size_t page = n_bytes % HUGE_PAGE >= HUGE_PAGE / 2 ? HUGE_PAGE : 4096;
+
+    return (MAX(n_bytes, 1) + page - 1) / page * page;
+}
+
+/* Begins at a huge page, so that as much as possible lies in such: 4 KiB pages stop the processor's prefetcher at each
+ * of their ends, and their entries do not fit its tables. */
 struct device_mem *cpu_alloc(size_t n_bytes, struct err *e)
 {
+    size_t size = mapped_bytes(n_bytes), before;
     struct device_mem *m;
-    void *ptr;
+    char *ptr;
 
-    if (n_bytes == 0)
-        n_bytes = 1;
-    ptr = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (n_bytes > SIZE_MAX / 2) {
+        err_set(e, ERR_MEMORY, "cannot map %zu bytes of memory", n_bytes);
+        return NULL;
+    }
+    ptr = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (ptr == MAP_FAILED) {
         err_set(e, ERR_MEMORY, "cannot map %zu bytes of memory", n_bytes);
         return NULL;
     }
-    if (n_bytes >= (size_t)2 << 20)
-        (void)madvise(ptr, n_bytes, MADV_HUGEPAGE); /* advice: fewer misses of the page table if it is taken */
+    before = (HUGE_PAGE - (uintptr_t)ptr % HUGE_PAGE) % HUGE_PAGE;
+    if (before > 0)
+        munmap(ptr, before);
+    ptr += before;
+    munmap(ptr + size, HUGE_PAGE - before);
+    if (size >= HUGE_PAGE)
+        (void)madvise(ptr, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* advice: it works without */
     m = xcalloc(1, sizeof(*m));
-    *m = (struct device_mem){ptr, n_bytes};
+    *m = (struct device_mem){ptr, MAX(n_bytes, 1)};
     return m;
 }
 
@@ -65,7 +85,7 @@ void cpu_release(struct device_mem *m)
 {
     if (!m)
         return;
-    munmap(m->ptr, m->n_bytes);
+    munmap(m->ptr, mapped_bytes(m->n_bytes));
     free(m);
 }
 

@@ -30,7 +30,7 @@ struct cpu_device {
     const struct cpu_kernels *kernels;
     struct pool *pool;
     struct device_limits limits;
-    struct device_mem *packed_x; /* [max_tokens padded, widest padded K] of A */
+    struct device_mem *packed_x; /* [max_tokens, widest padded K] of A */
     struct device_mem *gate_up;  /* [workers, max_tokens, GATE_UP_PANELS * 16] f32 */
     struct attend_plan *plan;
 };

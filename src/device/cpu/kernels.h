@@ -24,21 +24,27 @@ enum {
     MAX_SEGMENTS = N_K_SEGMENTS,
 };
 
+/* Which segments: x of all of them may be more than a cache holds. The second half is added to what the first left in y. */
+enum gemm_half { BOTH_HALVES, FIRST_HALF, SECOND_HALF };
+
 /* y[M, panels] = x[M,K'] w + bias for the panels [first, last). x is A, padded like w's K. */
 struct gemm {
     int m;
-    const void *x;    /* rows of k_packed elements, x_row apart; or the set's own packing of them */
+    const void *x;    /* rows of k_packed elements, x_row apart */
     int64_t x_row;
     const char *w;    /* panel 0 */
     size_t panel_bytes;
     int n_segments;
     int segment_start[MAX_SEGMENTS + 1]; /* in padded K */
     int n;            /* real outputs: the last panel may have fewer than 16 */
-    int n_panels;     /* of the whole weight: what lies behind the asked panels may be fetched ahead */
+    int next_end;     /* panels from the asked ones up to here are likely to be asked for next, and may be fetched */
     const float *bias; /* [n] or NULL */
     float *y;         /* rows y_row apart */
     int y_first;      /* the panel whose outputs are column 0 of y */
     int64_t y_row;
+    uint16_t *gate_up; /* for tiled sets, else NULL: [M, n / 2], y_row apart, instead of y: silu(gate) * up of panels
+                        * that alternate: gate, up. bias has that of all gates first */
+    enum gemm_half half; /* for tiled sets, else BOTH_HALVES */
 };
 
 /* Running softmax of one query row over the splits folded so far; o is not yet divided by sum. */
@@ -69,12 +75,14 @@ struct cpu_kernels {
     /* one row of n values */
     void (*rms_norm)(float *y, const float *x, const float *w, int n, float eps);
     void (*add)(float *r, const float *x, int n);
+    void (*divide)(float *x, float by, int n);
+    /* one head: turns pairs (i, i + half) by the angles whose cosines and sines are given; y is not x */
+    void (*rotate)(float *y, const float *x, const float *cos, const float *sin, int half);
     void (*silu_mul)(float *y, const float *gate, const float *up, int n);
     void (*to_bf16)(uint16_t *y, const float *x, int n);
     /* Multiplies in registers for about a millisecond; how many operations that were. For measuring. */
     double (*peak)(enum dtype compute);
-    /* M rows are packed in tiles of 16 x 32, [M/16][K'/32][16][32], instead of one after another */
-    bool packs_tiles;
+    bool is_tiled; /* gemm_bf16 knows gemm.gate_up (with the bits of silu_mul and to_bf16) and gemm.half */
 };
 
 extern const struct cpu_kernels kernels_plain, kernels_avx2, kernels_avx512, kernels_avx512_bf16,

@@ -3,6 +3,8 @@
 
 #if defined(__AVX512F__)
 
+#include <immintrin.h>
+
 #define VEC_LANES 16
 #define GEMM_ROWS 4
 #define GEMM_PANELS 4
@@ -23,6 +25,8 @@ const struct cpu_kernels kernels_avx512 = {
     .attend_f32 = vec_attend_f32,
     .rms_norm = vec_rms_norm,
     .add = vec_add,
+    .divide = vec_divide,
+    .rotate = vec_rotate,
     .silu_mul = vec_silu_mul,
     .to_bf16 = vec_to_bf16,
     .peak = vec_peak,

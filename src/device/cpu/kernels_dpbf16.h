@@ -105,6 +105,21 @@ static __attribute__((unused)) void dp_to_bf16(uint16_t *y, const float *x, int 
 
 /* --- attention --------------------------------------------------------------------------------- */
 
+/* As softmax_split, with the weights rounded to bf16 in p; their sum is that of the unrounded ones. */
+INLINE void dp_softmax(uint16_t *p, float *s, int n_blocks, int n_visible, float scale, struct attend_state *st)
+{
+    vf sum = {0};
+
+    st->max = softmax_max(s, n_blocks, n_visible, scale);
+    for (int i = 0; i < n_blocks * KV_BLOCK_TOKENS; i += VEC_LANES) {
+        vf x = vec_exp(vec_load(s + i) - vec_set(st->max));
+
+        _mm256_storeu_si256((__m256i *)(void *)(p + i), (__m256i)_mm512_cvtneps_pbh((__m512)x));
+        sum += x;
+    }
+    st->sum = lanes_sum(&sum);
+}
+
 INLINE void dp_scores(const struct attend *a, int row, const int n, int b, float (*s)[KV_SPLIT_TOKENS])
 {
     __m512 acc[ATTEND_STRIP];
@@ -151,10 +166,8 @@ INLINE void dp_attend_strip(const struct attend *a, int row, const int n)
 
     for (int b = 0; b < a->n_blocks; b++)
         dp_scores(a, row, n, b, s);
-    for (int r = 0; r < n; r++) {
-        softmax_split(s[r], a->n_blocks, a->n_visible[row + r], a->scale, &split[r]);
-        dp_to_bf16(p[r], s[r], a->n_blocks * KV_BLOCK_TOKENS);
-    }
+    for (int r = 0; r < n; r++)
+        dp_softmax(p[r], s[r], a->n_blocks, a->n_visible[row + r], a->scale, &split[r]);
     for (int i = 0; i < a->padded_dim; i += 2 * PANEL)
         dp_mix(a, n, i, p, o, 2);
     for (int r = 0; r < n; r++) {

@@ -188,6 +188,20 @@ static void add_row(float *r, const float *x, int n)
         r[i] += x[i];
 }
 
+static void divide_row(float *x, float by, int n)
+{
+    for (int i = 0; i < n; i++)
+        x[i] /= by;
+}
+
+static void rotate_row(float *y, const float *x, const float *cos, const float *sin, int half)
+{
+    for (int i = 0; i < half; i++) {
+        y[i] = x[i] * cos[i] - x[i + half] * sin[i];
+        y[i + half] = x[i + half] * cos[i] + x[i] * sin[i];
+    }
+}
+
 static void silu_row(float *y, const float *gate, const float *up, int n)
 {
     for (int i = 0; i < n; i++)
@@ -222,6 +236,8 @@ const struct cpu_kernels kernels_plain = {
     .attend_f32 = attend_f32,
     .rms_norm = norm_row,
     .add = add_row,
+    .divide = divide_row,
+    .rotate = rotate_row,
     .silu_mul = silu_row,
     .to_bf16 = to_bf16,
     .peak = peak,

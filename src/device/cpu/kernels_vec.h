@@ -54,9 +54,57 @@ INLINE vf vec_select(vi mask, vf a, vf b)
     return (vf)(((vi)a & mask) | ((vi)b & ~mask));
 }
 
+#if VEC_LANES == 16 /* AVX-512 has instructions for these; the same bits */
+
+INLINE vf vec_max(vf a, vf b)
+{
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+}
+
+INLINE vf vec_min(vf a, vf b)
+{
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+}
+
+/* x 2^n for whole n; 0 where power < least. */
+INLINE vf vec_scale(vf x, vf n, vf power, float least)
+{
+    __mmask16 mask = _mm512_cmp_ps_mask((__m512)power, _mm512_set1_ps(least), _CMP_NLT_UQ);
+
+    return (vf)_mm512_maskz_scalef_ps(mask, (__m512)x, (__m512)n);
+}
+
+/* 16 lanes to one number: halves are added until one is left. */
+INLINE float lanes_sum(const vf *v)
+{
+    __m256 a = _mm256_add_ps(_mm512_castps512_ps256((__m512)*v), _mm512_extractf32x8_ps((__m512)*v, 1));
+    __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+
+    b = _mm_add_ps(b, _mm_movehl_ps(b, b));
+    return _mm_cvtss_f32(_mm_add_ss(b, _mm_movehdup_ps(b)));
+}
+
+INLINE float lanes_max(const vf *v)
+{
+    return _mm512_reduce_max_ps((__m512)*v);
+}
+
+#else
+
 INLINE vf vec_max(vf a, vf b)
 {
     return vec_select(a > b, a, b);
+}
+
+INLINE vf vec_min(vf a, vf b)
+{
+    return vec_select(a < b, a, b);
+}
+
+/* x 2^n for whole n; 0 where power < least. */
+INLINE vf vec_scale(vf x, vf n, vf power, float least)
+{
+    return vec_select(power < vec_set(least), vec_set(0), (vf)((vi)x + (__builtin_convertvector(n, vi) << 23)));
 }
 
 /* 16 lanes to one number: halves are added until one is left. */
@@ -82,26 +130,24 @@ INLINE float lanes_max(const vf *v)
     return x[0];
 }
 
+#endif
+
 /* e^x within 2 ulp; exactly 0 below -87.3 (masked scores are -infinity), held at e^88 above. */
-INLINE vf vec_exp(vf x)
+INLINE vf vec_exp(vf power)
 {
     const vf magic = vec_set(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
-    vi is_tiny = x < vec_set(-87.3f);
-    vf n, r, p;
+    vf x = vec_max(vec_set(-88.0f), vec_min(vec_set(88.0f), power)); /* in this order a NaN stays one */
+    vf n = (x * vec_set(1.44269504088896341f) + magic) - magic;
+    vf r = x - n * vec_set(0.693359375f) - n * vec_set(-2.12194440e-4f);
+    vf p = vec_set(1.9875691500e-4f);
 
-    x = vec_select(x > vec_set(88.0f), vec_set(88.0f), x);
-    x = vec_select(is_tiny, vec_set(0), x);
-    n = (x * vec_set(1.44269504088896341f) + magic) - magic;
-    r = x - n * vec_set(0.693359375f) - n * vec_set(-2.12194440e-4f);
-    p = vec_set(1.9875691500e-4f);
     p = p * r + vec_set(1.3981999507e-3f);
     p = p * r + vec_set(8.3334519073e-3f);
     p = p * r + vec_set(4.1665795894e-2f);
     p = p * r + vec_set(1.6666665459e-1f);
     p = p * r + vec_set(5.0000001201e-1f);
     p = p * r * r + r + vec_set(1.0f);
-    p = (vf)((vi)p + (__builtin_convertvector(n, vi) << 23));
-    return vec_select(is_tiny, vec_set(0), p);
+    return vec_scale(p, n, power, -87.3f);
 }
 
 /* Values rounded to bf16, in the upper halves of the words. */
@@ -216,29 +262,40 @@ GEMM_FUNCTION(vec_gemm_f32, false)
 
 /* --- attention --------------------------------------------------------------------------------- */
 
-/* Scores of one split in s[n_visible padded to 256] -> weights; the row's maximum and sum in *st. */
-INLINE void softmax_split(float *s, int n_blocks, int n_visible, float scale, struct attend_state *st)
+/* Scales the scores of one split, s[n_blocks * 16], and hides those that a row does not see; the largest. */
+INLINE float softmax_max(float *s, int n_blocks, int n_visible, float scale)
 {
-    vf max[NV], sum[NV];
+    int whole = n_visible / KV_BLOCK_TOKENS;
+    vf max[NV];
     vi lane[NV];
 
     for (int v = 0; v < NV; v++) {
         max[v] = vec_set(-INFINITY);
-        sum[v] = (vf){0};
         for (int i = 0; i < VEC_LANES; i++)
             lane[v][i] = v * VEC_LANES + i;
     }
     for (int b = 0; b < n_blocks; b++) {
         for (int v = 0; v < NV; v++) {
             float *at = s + b * KV_BLOCK_TOKENS + v * VEC_LANES;
-            vf x = vec_select(lane[v] + b * KV_BLOCK_TOKENS < (vi){0} + n_visible, vec_load(at) * vec_set(scale),
-                              vec_set(-INFINITY));
+            vf x = vec_load(at) * vec_set(scale);
 
+            if (b >= whole)
+                x = vec_select(lane[v] + b * KV_BLOCK_TOKENS < (vi){0} + n_visible, x, vec_set(-INFINITY));
             vec_store(at, x);
             max[v] = vec_max(max[v], x);
         }
     }
-    st->max = lanes_max(max);
+    return lanes_max(max);
+}
+
+/* Scores of one split -> weights; the row's maximum and sum in *st. */
+INLINE void softmax_split(float *s, int n_blocks, int n_visible, float scale, struct attend_state *st)
+{
+    vf sum[NV];
+
+    for (int v = 0; v < NV; v++)
+        sum[v] = (vf){0};
+    st->max = softmax_max(s, n_blocks, n_visible, scale);
     for (int b = 0; b < n_blocks; b++) {
         for (int v = 0; v < NV; v++) {
             float *at = s + b * KV_BLOCK_TOKENS + v * VEC_LANES;
@@ -407,6 +464,33 @@ static __attribute__((unused)) void vec_add(float *r, const float *x, int n)
         vec_store(r + i, vec_load(r + i) + vec_load(x + i));
     for (int i = whole; i < n; i++)
         r[i] += x[i];
+}
+
+static __attribute__((unused)) void vec_divide(float *x, float by, int n)
+{
+    int whole = n / VEC_LANES * VEC_LANES;
+
+    for (int i = 0; i < whole; i += VEC_LANES)
+        vec_store(x + i, vec_load(x + i) / vec_set(by));
+    for (int i = whole; i < n; i++)
+        x[i] /= by;
+}
+
+/* Turns pairs (i, i + half) by their angles. */
+static __attribute__((unused)) void vec_rotate(float *y, const float *x, const float *cos, const float *sin, int half)
+{
+    int whole = half / VEC_LANES * VEC_LANES;
+
+    for (int i = 0; i < whole; i += VEC_LANES) {
+        vf a = vec_load(x + i), b = vec_load(x + i + half), c = vec_load(cos + i), s = vec_load(sin + i);
+
+        vec_store(y + i, a * c - b * s);
+        vec_store(y + i + half, b * c + a * s);
+    }
+    for (int i = whole; i < half; i++) {
+        y[i] = x[i] * cos[i] - x[i + half] * sin[i];
+        y[i + half] = x[i + half] * cos[i] + x[i] * sin[i];
+    }
 }
 
 INLINE vf silu_mul_one(vf gate, vf up)
