@@ -12,7 +12,8 @@
 enum {
     SLICE_BYTES = 256 * 1024,  /* weights of one part of a product: long enough to stream */
     BLOCK_BYTES = 1280 * 1024, /* of x: rows of one block stay in the second cache while weights stream by */
-    BLOCK_ROWS = 256,          /* and no more than these: with 512 rows of 896 inputs AMX took 1.15 times as long */
+    BLOCK_ROWS = 256,          /* and no more than these */
+    HALF_BYTES = 640 * 1024,   /* of a block's x, from which on segments are taken in two halves */
     BLOCK_STEP = 32,
     MAX_LANES = 512,
     ROW_PART = 4096,           /* values of one part of a row loop: a few microseconds */
@@ -115,7 +116,7 @@ static void cut_linear(struct linear_job *job)
     int n_workers = pool_size(job->device->pool), pairs = (w->n_panels + 1) / 2, m = job->gemm.m, rows, n_slices;
 
     job->gemm.half = BOTH_HALVES;
-    if (is_tiled(job) && w->n_segments > 1 && (size_t)MIN(m, BLOCK_ROWS) * row_bytes > BLOCK_BYTES) {
+    if (is_tiled(job) && w->n_segments > 1 && (size_t)MIN(m, BLOCK_ROWS) * row_bytes > HALF_BYTES) {
         job->gemm.half = FIRST_HALF;
         row_bytes /= 2;
     }
