@@ -2,7 +2,7 @@
 # What HTTP costs: completion tokens per second of 64 concurrent streamed chats over `llmeval serve`, against the engine alone
 # (`llmeval bench`, decoding only) and in the process that samples (`llmeval offline`), same model, prompt and batch.
 #   bench/serve_local.sh [LLMEVAL] [MODEL_FOLDER] [TOKENS] [ROUNDS]
-# Without a folder: the shape of Qwen2.5-0.5B with random weights and a small tokenizer.
+# Without a folder: the shape of Qwen2.5-0.5B with random weights and the tokenizer of Qwen2.5, so that tokens have text.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 llmeval=${1:-build/release/llmeval}
@@ -17,7 +17,8 @@ load=()
 if [ -z "$model" ]; then
     model=$work/model
     mkdir "$model"
-    cp bench/configs/qwen2.5-0.5b/config.json tests/data/models/qwen2-tied-bf16/tokenizer*.json "$model/"
+    cp bench/configs/qwen2.5-0.5b/config.json "$model/"
+    tar -C "$model" --strip-components 1 -xJf tests/data/tokenizers/tokenizers.tar.xz qwen2.5/tokenizer.json qwen2.5/tokenizer_config.json
     load=(--load_format dummy)
 fi
 sed -n 1p data/aime24.jsonl >"$work/one.jsonl"
