@@ -149,8 +149,8 @@ static const char *const arch[][2] = {
 static const char *const ropes[] = {
     "null",
     "{\"rope_type\": \"linear\", \"factor\": 2.0}",
-    "{\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, "
-    "\"original_max_position_embeddings\": 128}",
+    ("{\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, "
+     "\"original_max_position_embeddings\": 128}"),
     "{\"rope_type\": \"yarn\", \"factor\": 4.0, \"original_max_position_embeddings\": 256}",
 };
 
