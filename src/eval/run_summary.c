@@ -12,16 +12,15 @@ static void add_share(struct buf *out, const char *what, int64_t n, int64_t of)
     buf_addc(out, '\n');
 }
 
-static void add_classes(struct buf *out, const char *what, const uint64_t n[N_FAIL_CLASSES])
+/* "tried again   3 server, 1 over the context", or nothing. */
+static void add_classes(struct buf *out, const char *before, const uint64_t n[N_FAIL_CLASSES])
 {
     bool is_first = true;
 
     for (int i = 0; i < N_FAIL_CLASSES; i++) {
         if (n[i] == 0)
             continue;
-        if (is_first)
-            buf_addf(out, "  %-22s ", what);
-        buf_addf(out, "%s%llu %s", is_first ? "" : ", ", (unsigned long long)n[i],
+        buf_addf(out, "%s%llu %s", is_first ? before : ", ", (unsigned long long)n[i],
                  i == FAIL_CONTEXT ? "over the context" : fail_class_name((enum fail_class)i));
         is_first = false;
     }
@@ -29,13 +28,18 @@ static void add_classes(struct buf *out, const char *what, const uint64_t n[N_FA
         buf_addc(out, '\n');
 }
 
+void run_summary_failures(struct buf *out, const char *before, const struct run_result *r)
+{
+    uint64_t n[N_FAIL_CLASSES];
+
+    for (int i = 0; i < N_FAIL_CLASSES; i++)
+        n[i] = (uint64_t)r->n_by_class[i];
+    add_classes(out, before, n);
+}
+
 void run_summary_write(struct buf *out, const struct run_result *r,
                        const struct store_counts *counts, const struct gen_stats *stats)
 {
-    uint64_t failed[N_FAIL_CLASSES];
-
-    for (int i = 0; i < N_FAIL_CLASSES; i++)
-        failed[i] = (uint64_t)r->n_by_class[i];
     buf_addf(out, "%lld of %lld samples are stored", (long long)counts->n_rows,
              (long long)r->n_jobs);
     if (r->n_found > 0)
@@ -55,8 +59,8 @@ void run_summary_write(struct buf *out, const struct run_result *r,
         add_share(out, "empty answers", counts->n_empty, counts->n_rows);
     if (r->n_reasoning_only > 0)
         add_share(out, "reasoning without text", r->n_reasoning_only, r->n_stored);
-    add_classes(out, "tried again", stats->n_retries);
+    add_classes(out, "  tried again            ", stats->n_retries);
     if (r->n_failed > 0)
         buf_addf(out, "  %-22s %lld\n", "failed samples", (long long)r->n_failed);
-    add_classes(out, "failed by", failed);
+    run_summary_failures(out, "  failed by              ", r);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "eval/progress.h"
+#include "eval/run_summary.h"
 #include "formats/json.h"
 
 /* A published figure comes without its samples. Its own noise is taken to be as large as ours on these problems, which
@@ -78,21 +79,6 @@ static void add_task(const struct summary *s, const struct score *score, struct 
     add_at_k(score, out);
 }
 
-static void add_failures(const struct run_result *r, struct buf *out)
-{
-    const char *before = "- failed by: ";
-
-    for (int i = 0; i < N_FAIL_CLASSES; i++) {
-        if (r->n_by_class[i] == 0)
-            continue;
-        buf_addf(out, "%s%lld %s", before, (long long)r->n_by_class[i],
-                 i == FAIL_CONTEXT ? "over the context" : fail_class_name((enum fail_class)i));
-        before = ", ";
-    }
-    if (before[0] == ',')
-        buf_addz(out, "\n");
-}
-
 static void add_parameter(void *ctx, const struct opt *o, struct str value)
 {
     if (value.len)
@@ -127,7 +113,7 @@ void summary_write_markdown(const struct summary *s, struct buf *out)
     progress_duration(out, r->elapsed_ms);
     buf_addf(out, "\n- samples of this run: %lld (%lld were stored before, %lld failed)\n", (long long)r->n_stored,
              (long long)r->n_found, (long long)r->n_failed);
-    add_failures(r, out);
+    run_summary_failures(out, "- failed by: ", r);
     buf_addf(out, "- tokens of this run: %lld prompt, %lld completion", (long long)r->n_prompt_tokens,
              (long long)r->n_completion_tokens);
     if (r->elapsed_ms > 0)
