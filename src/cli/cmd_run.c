@@ -216,11 +216,10 @@ static bool score_all(struct pipeline *p, const char *model, const char *engine,
 
 static struct generator *open_generator(struct pipeline *p, struct err *e)
 {
-    bool is_local = p->engine.model_name_or_path[0], is_remote = p->remote.base_url.n > 0;
-    const char *from_env = getenv("OPENAI_BASE_URL"); /* read where no model folder is given */
+    bool is_local = p->engine.model_name_or_path[0];
     struct generator *g;
 
-    if ((is_local && is_remote) || (!is_local && !is_remote && !(from_env && from_env[0]))) {
+    if (is_local ? p->remote.base_url.n > 0 : !remote_first_url(&p->remote)) {
         err_set(e, ERR_INPUT, "give either --base_url (a server) or --model_name_or_path (a model folder)");
         return NULL;
     }
@@ -264,13 +263,6 @@ static bool open_all(struct pipeline *p, struct session **s, struct generator **
     return session_open_stores(*s, *g, e);
 }
 
-static struct str answers_from(const struct pipeline *p, const struct generator *g)
-{
-    if (p->engine.model_name_or_path[0])
-        return STR(generator_local_numerics(g));
-    return p->remote.base_url.n ? STR(p->remote.base_url.items[0]) : STR(getenv("OPENAI_BASE_URL"));
-}
-
 static int run(struct pipeline *p)
 {
     struct session *s = NULL;
@@ -283,7 +275,8 @@ static int run(struct pipeline *p)
 
     if (ok) {
         model = str_dup(&p->arena, STR(g->model_name)).ptr;
-        engine = str_dup(&p->arena, answers_from(p, g)).ptr;
+        engine = p->engine.model_name_or_path[0] ? generator_local_numerics(g) : remote_first_url(&p->remote);
+        engine = str_dup(&p->arena, STR(engine)).ptr;
         status = session_run(s, &result);
         if (p->engine.model_name_or_path[0])
             local_model_say_work(g);

@@ -31,6 +31,9 @@ struct remote_opts {
 extern const struct opt remote_server_table[]; /* which server, which model */
 extern const struct opt remote_limits_table[]; /* concurrency, retries, time-outs */
 
+/* The first address: of --base_url, else of OPENAI_BASE_URL; NULL: neither is given. */
+const char *remote_first_url(const struct remote_opts *o);
+
 /* Probes every server (GET /v1/models), says in one line each what it found, and fails when none
  * answers, the key is refused, or a server does not serve the model. The options are copied. */
 struct generator *generator_remote_open(const struct remote_opts *o, struct err *e) MUST_CHECK;

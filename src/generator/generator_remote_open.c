@@ -56,19 +56,28 @@ static bool read_extra_body(struct remote *r, const char *text, struct err *e)
     return true;
 }
 
-static bool open_servers(struct remote *r, const struct remote_opts *o, struct err *e)
+const char *remote_first_url(const struct remote_opts *o)
 {
     const char *from_env = getenv("OPENAI_BASE_URL");
+
+    if (o->base_url.n > 0)
+        return o->base_url.items[0];
+    return from_env && from_env[0] ? from_env : NULL;
+}
+
+static bool open_servers(struct remote *r, const struct remote_opts *o, struct err *e)
+{
+    const char *first = remote_first_url(o);
     int n = o->base_url.n;
 
-    if (n == 0 && !(from_env && from_env[0]))
+    if (!first)
         return err_set(e, ERR_INPUT,
                        "--base_url is needed: the address of the server, as --base_url "
                        "http://127.0.0.1:8000/v1");
     r->servers = xcalloc((size_t)MAX(1, n), sizeof(*r->servers));
     for (r->n_servers = 0; r->n_servers < MAX(1, n); r->n_servers++)
         if (!remote_server_init(&r->servers[r->n_servers],
-                                n ? o->base_url.items[r->n_servers] : from_env, e)) {
+                                n ? o->base_url.items[r->n_servers] : first, e)) {
             remote_server_clear(&r->servers[r->n_servers]);
             return false;
         }
