@@ -10,7 +10,6 @@
 #include "base/opt.h"
 #include "cli/commands.h"
 #include "cli/inspect.h"
-#include "cli/inspect.h"
 #include "formats/json.h"
 #include "formats/jsonl.h"
 #include "model/model.h"

@@ -84,7 +84,6 @@ struct score {
     int n_rows, cap_rows;
     struct score_problem *problems;
     int n_problems, cap_problems;
-    int first_n_samples; /* look only at samples 0 .. first_n_samples - 1 of each problem; 0: all */
     int n_samples; /* expected for each problem */
     struct score_counts counts;
     struct interval these, like, boot; /* of the accuracy; boot.value is NaN when switched off */

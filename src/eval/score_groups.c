@@ -6,13 +6,16 @@
 #include "base/num.h"
 #include "eval/score.h"
 
-/* Numbers by value ("level": 10 behind 2), anything else by its bytes. */
+/* Numbers by value ("level": 10 behind 2), in front of anything else, which goes by its bytes. */
 static int compare_names(const void *a, const void *b)
 {
     const struct str *x = &((const struct score_group *)a)->name, *y = &((const struct score_group *)b)->name;
-    double p, q;
+    double p = 0, q = 0;
+    bool is_number = parse_f64(*x, &p), is_other_number = parse_f64(*y, &q);
 
-    if (parse_f64(*x, &p) && parse_f64(*y, &q) && p != q)
+    if (is_number != is_other_number)
+        return is_number ? -1 : 1;
+    if (is_number && p != q)
         return p < q ? -1 : 1;
     return str_cmp(*x, *y);
 }
