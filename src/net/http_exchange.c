@@ -5,12 +5,17 @@
 #include "net/http_exchange.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+
+enum { DRAIN_MS = 200 }; /* beyond the delay of an acknowledgement, 40 ms */
 
 /* --- Wake-ups and life of an exchange. -----------------------------------------------------------
  */
@@ -91,10 +96,23 @@ void exchange_mark_gone(struct http_exchange *x)
 /* --- Sending. ------------------------------------------------------------------------------------
  */
 
+/* Waits until the peer has acknowledged all that was sent, DRAIN_MS at most: a reset throws away what has not
+ * left yet. */
+static void drain(int fd)
+{
+    const struct timespec pause = {.tv_nsec = 100000};
+    int n_unsent = 0;
+
+    for (int64_t end_us = clock_us() + DRAIN_MS * 1000; clock_us() < end_us; nanosleep(&pause, NULL))
+        if (ioctl(fd, SIOCOUTQ, &n_unsent) != 0 || n_unsent == 0)
+            return;
+}
+
 void http_reset_socket(int fd)
 {
     struct sockaddr none = {.sa_family = AF_UNSPEC};
 
+    drain(fd);
     if (connect(fd, &none, sizeof(none)) != 0)
         log_debug("http: a connection could not be reset: errno %d", errno);
 }

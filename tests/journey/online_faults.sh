@@ -74,7 +74,7 @@ for fault in 429 429_retry_after 500 503 reset_before reset_inside reset_after c
     mixed+=(--fault "$fault:0.016")
 done
 start_server --answers "$WORK/in.jsonl" --reply_tokens 20 "${mixed[@]}"
-online mixed --n_samples 100 --max_retries 12 --max_workers 32
+online mixed --n_samples 100 --max_retries 12 --max_workers 32 --rate_limit_wait 60
 [ $status = 0 ] && [ "$n_rows" = 400 ] || fail "mixed: status $status, $n_rows rows: $(cat "$log")"
 grep -q "tried again" "$log" || fail "mixed: no retries are told"
 stop_server
