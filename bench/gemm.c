@@ -1,7 +1,8 @@
 /* gemm.c - products on packed weights against what this machine allows, measured in the same run.
  *
- * usage: bench_gemm [threads [isa]]. Each figure is the best and the median of several repeats by the wall clock: the
- * machine may be shared. Peak is what the kernel set's own multiply instruction reaches from registers. */
+ * usage: bench_gemm [threads [isa [shape]]]. Each figure is the best and the median of several repeats by the wall clock: the
+ * machine may be shared. Peak is what the kernel set's own multiply instruction reaches from registers; "beside" is the
+ * share of what it reached right before and after each repeat (best and median), "shape" a part of a name. */
 #include <math.h>
 #include <string.h>
 
@@ -46,7 +47,7 @@ static void bench_shape(struct device *d, int shape, const struct cpu_limits *li
         struct device_mem *xm = d->ops->alloc(d, (size_t)ms[i] * (size_t)(k + 32) * 2, &e);
         struct device_mem *ym = d->ops->alloc(d, (size_t)ms[i] * (size_t)n * 4, &e);
         struct tensor x = tensor_2d(DTYPE_BF16, ms[i], k, xm, 0), y = tensor_2d(DTYPE_F32, ms[i], n, ym, 0);
-        double times[REPEATS], flop = 2.0 * ms[i] * n * k, bytes = (double)n * k * 2, best, median, limit;
+        double times[REPEATS], shares[REPEATS], before = cpu_flop_rate(d), flop = 2.0 * ms[i] * n * k, bytes = (double)n * k * 2, best, median, limit;
 
         x.row = k + 32; /* an odd number of cache lines, as a model's rows have */
         for (int r = 0; r < REPEATS; r++) {
@@ -55,15 +56,20 @@ static void bench_shape(struct device *d, int shape, const struct cpu_limits *li
             for (int c = 0; c < n_copies; c++)
                 linear(d, &y, &x, w[c], NULL);
             times[r] = (double)(clock_us() - t) / n_copies * 1e-6;
+            shares[r] = before;
+            before = cpu_flop_rate(d);
+            shares[r] = 100 * flop / times[r] / ((shares[r] + before) / 2);
         }
+        qsort(shares, REPEATS, sizeof(*shares), compare);
         qsort(times, REPEATS, sizeof(*times), compare);
         best = times[0];
         median = times[REPEATS / 2];
         limit = fmax(flop / lim->flops, bytes / lim->bandwidth);
         printf("%-14s M=%-5d best %9.3f ms  median %9.3f ms  %7.1f GB/s  %8.1f GFLOP/s  %5.1f %% of bandwidth  "
-               "%5.1f %% of peak  %5.1f %% of the limit\n",
+               "%5.1f %% of peak  %5.1f %% of the limit  beside %5.1f %% (%.1f)\n",
                shapes[shape].name, ms[i], best * 1e3, median * 1e3, bytes / best / 1e9, flop / best / 1e9,
-               100 * bytes / best / lim->bandwidth, 100 * flop / best / lim->flops, 100 * limit / best);
+               100 * bytes / best / lim->bandwidth, 100 * flop / best / lim->flops, 100 * limit / best, shares[REPEATS - 1],
+               shares[REPEATS / 2]);
         fflush(stdout);
         d->ops->release(d, xm);
         d->ops->release(d, ym);
@@ -94,7 +100,8 @@ int main(int argc, char **argv)
     printf("%s, %d threads: read %.1f GB/s, peak %.0f GFLOP/s\n", d->numerics, d->n_threads, lim.bandwidth / 1e9,
            lim.flops / 1e9);
     for (size_t i = 0; i < LEN(shapes); i++)
-        bench_shape(d, (int)i, &lim);
+        if (argc <= 3 || strstr(shapes[i].name, argv[3]))
+            bench_shape(d, (int)i, &lim);
     device_close(d);
     return 0;
 }

@@ -1,6 +1,9 @@
 /* step.c - whole steps of a model with dummy weights: prefill, and decode of sequences that share a prompt or
  * have contexts of their own.
  *
+ * Each prefill stands between two readings of the arithmetic limit, so that its share of it means something on a machine
+ * whose speed changes: the best and the median of the repeats.
+ *
  * usage: bench_step DIR [threads [isa [prompt]]]. DIR needs config.json alone: see bench/configs. Wall-clock
  * and busy time (CPU time over threads) are both printed: on a shared machine the second says more. */
 #include <math.h>
@@ -10,12 +13,14 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "device/cpu/cpu_limits.h"
 #include "model/model.h"
 
 enum { MAX_SEQS = 64, CHUNK = 512, REPEATS = 5 };
 
 struct bench {
     struct model *m;
+    struct device *device; /* for its limits */
     int n_threads, max_blocks;
     int32_t token_ids[CHUNK], positions[CHUNK], slots[CHUNK], rows[MAX_SEQS], start[MAX_SEQS + 1], lens[MAX_SEQS];
     int32_t *table; /* [MAX_SEQS, max_blocks] */
@@ -77,6 +82,43 @@ static void measure(struct bench *b, const char *what, int n_seqs, int n_new, in
     fflush(stdout);
 }
 
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Additions and multiplications of a prompt of n tokens whose last one has its logits taken. */
+static double prefill_flops(const struct model_config *c, double n)
+{
+    double qkv = (double)c->hidden_size * (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
+    double layer = qkv + (double)c->n_heads * c->head_dim * c->hidden_size + 3.0 * c->hidden_size * c->intermediate_size;
+    double attention = 4 * n / 2 * c->n_heads * c->head_dim;
+
+    return n * c->n_layers * (2 * layer + attention) + 2.0 * c->vocab_size * c->hidden_size;
+}
+
+static void measure_prefill(struct bench *b, int n)
+{
+    double best = INFINITY, shares[REPEATS], before = cpu_flop_rate(b->device);
+
+    for (int r = 0; r < REPEATS; r++) {
+        double t = wall(), after;
+
+        step(b, 1, n, n);
+        t = wall() - t;
+        after = cpu_flop_rate(b->device);
+        best = fmin(best, t);
+        shares[r] = 100 * prefill_flops(model_config(b->m), n) / t / ((before + after) / 2);
+        before = after;
+    }
+    qsort(shares, REPEATS, sizeof(*shares), compare);
+    printf("prefill of %-23d %4d x %-4d  wall %8.2f ms %8.1f tok/s   %.1f %% of the arithmetic limit beside it (median %.1f)\n",
+           n, 1, n, best * 1e3, n / best, shares[REPEATS - 1], shares[REPEATS / 2]);
+    fflush(stdout);
+}
+
 /* Sequence s: shared blocks 1.. for the first n tokens, blocks of its own after them. */
 static void make_tables(struct bench *b, int n_shared, int len)
 {
@@ -104,7 +146,9 @@ int main(int argc, char **argv)
     o.max_model_len = 8192;
     o.max_num_batched_tokens = CHUNK;
     o.max_num_seqs = MAX_SEQS;
-    b.m = model_open(argv[1], &o, &e);
+    b.device = device_open(&(struct device_opts){.name = "cpu", .cpu_isa = o.cpu_isa, .n_threads = o.n_threads,
+                                                 .compute = DTYPE_BF16}, &e);
+    b.m = b.device ? model_open(argv[1], &o, &e) : NULL;
     b.max_blocks = 8192 / 16;
     b.table = xcalloc(MAX_SEQS * (size_t)b.max_blocks, sizeof(*b.table));
     if (!b.m || !model_alloc_blocks(b.m, MAX_SEQS * ((int)MIN(prompt, 512) / 16 + 2) + (int)prompt / 16 + 8, &e)) {
@@ -114,8 +158,8 @@ int main(int argc, char **argv)
     printf("%s, %s, %d threads, weights %.2f GB\n", argv[1], model_numerics(b.m), b.n_threads,
            (double)model_weight_bytes(b.m) / 1e9);
     make_tables(&b, (int)prompt, (int)prompt + 16);
-    measure(&b, "prefill of 256, empty cache", 1, 256, 256);
-    measure(&b, "prefill of 512, empty cache", 1, 512, 512);
+    measure_prefill(&b, 256);
+    measure_prefill(&b, CHUNK);
     for (size_t i = 0; i < LEN(counts); i++)
         measure(&b, "decode, shared prompt", counts[i], 1, (int)prompt + 8);
     if (prompt <= 512) {
@@ -125,5 +169,6 @@ int main(int argc, char **argv)
     }
     free(b.table);
     model_close(b.m);
+    device_close(b.device);
     return 0;
 }

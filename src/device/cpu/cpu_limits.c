@@ -55,8 +55,9 @@ static double read_rate(const struct cpu_device *c, const struct device_mem *m)
     return (double)PASSES * READ_BYTES / ((double)(clock_us() - t) * 1e-6);
 }
 
-static double flop_rate(const struct cpu_device *c)
+double cpu_flop_rate(struct device *d)
 {
+    const struct cpu_device *c = (struct cpu_device *)d;
     struct flop_job job = {.kernels = c->kernels, .compute = c->base.compute};
     int64_t t = clock_us();
 
@@ -77,7 +78,7 @@ void cpu_measure_limits(struct device *d, struct cpu_limits *out)
         double rate = m ? read_rate(c, m) : 0;
 
         out->bandwidth = MAX(out->bandwidth, rate);
-        rate = flop_rate(c);
+        rate = cpu_flop_rate(d);
         out->flops = MAX(out->flops, rate);
     }
     cpu_release(m);

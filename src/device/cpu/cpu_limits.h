@@ -10,3 +10,6 @@ struct cpu_limits {
 
 /* By the wall clock, best of several short runs, about half a second. d must be a CPU device. */
 void cpu_measure_limits(struct device *d, struct cpu_limits *out);
+
+/* One reading of limits.flops, some 20 ms: for shares of it where the machine's speed changes within a run. */
+double cpu_flop_rate(struct device *d);

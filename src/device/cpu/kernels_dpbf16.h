@@ -72,6 +72,8 @@ INLINE void dp_gemm_block(const struct gemm *g, int m, int p, const int n_m, con
     case n: \
         if (n_p == DP_PANELS) \
             dp_gemm_block(g, m, p, n, DP_PANELS); \
+        else if (n_p == 2) \
+            dp_gemm_block(g, m, p, n, 2); \
         else \
             dp_gemm_block(g, m, p, n, 1); \
         break
@@ -79,7 +81,7 @@ INLINE void dp_gemm_block(const struct gemm *g, int m, int p, const int n_m, con
 static __attribute__((unused)) void dp_gemm_bf16(const struct gemm *g, int first, int last)
 {
     for (int p = first, n_p; p < last; p += n_p) {
-        n_p = last - p >= DP_PANELS ? DP_PANELS : 1;
+        n_p = last - p >= DP_PANELS ? DP_PANELS : last - p >= 2 ? 2 : 1; /* parts of a product are cut at pairs */
         for (int m = 0; m < g->m; m += DP_ROWS) {
             switch (MIN(g->m - m, DP_ROWS)) {
                 DP_CASE(1);

@@ -233,10 +233,15 @@ INLINE void gemm_block(const struct gemm *g, int m, int p, const int n_m, const 
     }
 }
 
+/* Parts of a product are cut at pairs of panels, so what is left of a part is often a pair. */
+enum { HALF_PANELS = GEMM_PANELS > 2 ? 2 : 1 };
+
 #define GEMM_CASE(n, is_bf16) \
     case n: \
         if (n_p == GEMM_PANELS) \
             gemm_block(g, m, p, n, GEMM_PANELS, is_bf16); \
+        else if (n_p == HALF_PANELS) \
+            gemm_block(g, m, p, n, HALF_PANELS, is_bf16); \
         else \
             gemm_block(g, m, p, n, 1, is_bf16); \
         break
@@ -245,7 +250,7 @@ INLINE void gemm_block(const struct gemm *g, int m, int p, const int n_m, const 
     static __attribute__((unused)) void name(const struct gemm *g, int first, int last) \
     { \
         for (int p = first, n_p; p < last; p += n_p) { \
-            n_p = last - p >= GEMM_PANELS ? GEMM_PANELS : 1; \
+            n_p = last - p >= GEMM_PANELS ? GEMM_PANELS : last - p >= HALF_PANELS ? HALF_PANELS : 1; \
             for (int m = 0; m < g->m; m += GEMM_ROWS) { \
                 switch (MIN(g->m - m, GEMM_ROWS)) { \
                     GEMM_CASE(1, is_bf16); \
