@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 
-#include "base/clock.h"
 #include "math/compare.h"
 
 /* splitmix64; every run sees the same cases */
@@ -318,13 +317,10 @@ TEST(hostile_inputs_end_with_a_reason)
             struct str gold = k < LEN(golds) ? STR(golds[k]) : pred;
             char name[64];
             snprintf(name, sizeof(name), "%.50s", pred.ptr);
-            int64_t from = clock_ms();
-            math_compare(c, gold, pred, NULL, &v);
-            int64_t ms = clock_ms() - from;
+            math_compare(c, gold, pred, NULL, &v); /* a hang ends this program by its time-out */
             CHECK(name, *v.reason);
             if (k < LEN(golds) && !str_eq(gold, pred))
                 CHECK(name, v.result != MATH_EQUAL);
-            CHECK(name, ms < 20000); /* a hang, not a speed: the machine and sanitizers share it */
         }
         arena_clear(&a);
     }
