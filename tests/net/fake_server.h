@@ -40,7 +40,8 @@ struct fake_connection {
     int fd;
 };
 
-static inline void fake_write(int fd, const char *text)
+/* False: the client is gone. */
+static inline bool fake_write(int fd, const char *text)
 {
     size_t n = strlen(text);
 
@@ -48,10 +49,11 @@ static inline void fake_write(int fd, const char *text)
         ssize_t k = send(fd, text, n, MSG_NOSIGNAL);
 
         if (k <= 0)
-            return;
+            return false;
         text += k;
         n -= (size_t)k;
     }
+    return true;
 }
 
 /* A whole response with Content-Length; `headers` are lines that end in CR LF, or "". */

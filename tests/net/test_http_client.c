@@ -4,6 +4,9 @@
 #include "net/fake_server.h"
 #include "net/http_client.h"
 
+/* Far more than anything here takes: a machine may stand still for seconds. */
+enum { LONG_MS = 120000 };
+
 static struct fake_server server;
 static struct http_client *client;
 static struct http_headers *headers;
@@ -28,11 +31,10 @@ static bool answer(void *ctx UNUSED, const struct fake_request *q)
     } else if (str_starts(q->head, "GET /silent")) {
         fake_write(q->fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
     } else if (str_starts(q->head, "GET /slow")) {
-        fake_write(q->fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
-        for (int i = 0; i < 20; i++) {
+        fake_write(q->fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+        while (fake_write(q->fd, "x")) /* until the client has gone */
             usleep(20000);
-            fake_write(q->fd, "x");
-        }
+        return false;
     } /* /mute: nothing at all */
     return true;
 }
@@ -74,18 +76,18 @@ static struct http_request request(const char *path, struct got *g, char *url, s
 {
     snprintf(url, size, "%s%s", server.url, path);
     return (struct http_request){
-        .url = url, .headers = headers, .on_body = on_body, .ctx = g, .connect_ms = 2000};
+        .url = url, .headers = headers, .on_body = on_body, .ctx = g, .connect_ms = LONG_MS};
 }
 
 static struct http_done wait_done(void)
 {
     struct http_done done = {0};
-    int64_t until = clock_ms() + 10000;
+    int64_t until = clock_ms() + LONG_MS;
 
     while (clock_ms() < until)
         if (http_client_poll(client, 100, &done, 1) == 1)
             return done;
-    fail_msg("no end within 10 s");
+    fail_msg("no end");
     return done;
 }
 
@@ -103,9 +105,9 @@ static const struct {
     {"/closed", 0, 0, 0, false, HTTP_BROKEN, 0, ""},
     {"/mute", 100, 0, 0, false, HTTP_SLOW_FIRST_BYTE, 0, ""},
     {"/silent", 0, 100, 0, false, HTTP_SILENT, 200, "half"},
-    {"/slow", 0, 1000, 150, false, HTTP_SLOW_TOTAL, 200, NULL},
+    {"/slow", 0, LONG_MS, 500, false, HTTP_SLOW_TOTAL, 200, NULL},
     {"/plain", 0, 0, 0, true, HTTP_REFUSED, 200, "hello"},
-    {"/plain", 1000, 1000, 1000, false, HTTP_COMPLETE, 200, "hello"},
+    {"/plain", LONG_MS, LONG_MS, LONG_MS, false, HTTP_COMPLETE, 200, "hello"},
 };
 
 TEST(outcomes)
@@ -122,7 +124,9 @@ TEST(outcomes)
         http_client_start(client, &r);
         done = wait_done();
         CHECK_INT(cases[i].path, done.outcome, cases[i].want);
-        CHECK_INT(cases[i].path, done.status, cases[i].status);
+        /* On a machine that stood still the whole time may be over before the head has come. */
+        if (done.outcome != HTTP_SLOW_TOTAL || done.status != 0 || done.first_byte_us >= 0)
+            CHECK_INT(cases[i].path, done.status, cases[i].status);
         CHECK(cases[i].path, done.ctx == &g);
         if (cases[i].body)
             CHECK_STR(cases[i].path, buf_str(&g.body), STR(cases[i].body));
@@ -140,7 +144,9 @@ TEST(nobody_listens)
 
     http_client_start(client, &r);
     CHECK_INT("unreachable", wait_done().outcome, HTTP_UNREACHABLE);
-    r.url = "http://no.such.name.invalid/";
+    /* No label of a name is longer than 63 letters: this one is refused without asking a name server, which
+     * may answer late, never, or with an address for everything. */
+    r.url = "http://no-such-name-no-such-name-no-such-name-no-such-name-no-such-name.invalid/";
     http_client_start(client, &r);
     CHECK_INT("no such name", wait_done().outcome, HTTP_UNREACHABLE);
 }
@@ -184,7 +190,7 @@ TEST(many_at_once_over_kept_connections)
 
             http_client_start(client, &r);
         }
-        for (int64_t until = clock_ms() + 10000; n_done < 50 && clock_ms() < until;) {
+        for (int64_t until = clock_ms() + LONG_MS; n_done < 50 && clock_ms() < until;) {
             int n = http_client_poll(client, 100, done, LEN(done));
 
             for (int i = 0; i < n; i++)
@@ -207,10 +213,13 @@ TEST(cancelled_ones_say_nothing_more)
     struct http_request r = request("/mute", &g, url, sizeof(url));
     struct http_transfer *t;
     struct http_done done;
+    int n_tries = 0;
 
     r.first_byte_ms = 400;
-    t = http_client_start(client, &r);
-    CHECK_INT("nothing yet", http_client_poll(client, 20, &done, 1), 0);
+    do { /* one that ended before it could be cancelled says nothing of cancelling */
+        CHECK("nothing yet", n_tries++ < 100);
+        t = http_client_start(client, &r);
+    } while (http_client_poll(client, 20, &done, 1) > 0);
     http_client_cancel(client, t);
     for (int i = 0; i < 30; i++)
         CHECK_INT("nothing", http_client_poll(client, 20, &done, 1), 0);
@@ -230,8 +239,8 @@ TEST(a_poll_can_be_woken)
     int64_t began = clock_ms();
 
     assert_int_equal(pthread_create(&thread, NULL, wake_soon, NULL), 0);
-    http_client_poll(client, 5000, &done, 1);
-    CHECK("early", clock_ms() - began < 2000);
+    http_client_poll(client, LONG_MS, &done, 1);
+    CHECK("before its time", clock_ms() - began < LONG_MS);
     pthread_join(thread, NULL);
 }
 
