@@ -6,7 +6,8 @@
 #include "generator/generator_remote.h"
 #include "net/fake_server.h"
 
-enum { N_SERVERS = 2 };
+/* LONG_MS: far more than anything here takes; a machine may stand still for seconds. */
+enum { N_SERVERS = 2, LONG_MS = 120000 };
 
 /* What the next requests meet; behaviours are given by test, numbers count chat requests alone. */
 struct behaviour {
@@ -18,6 +19,10 @@ struct behaviour {
     int64_t times[64]; /* of the chat requests */
     pthread_mutex_t lock;
 };
+
+/* What behaviours of the servers wait for. */
+static atomic_int n_heard;   /* deltas that the test has been told */
+static atomic_bool is_open;  /* held requests go on */
 
 static struct fake_server servers[N_SERVERS];
 static struct behaviour behaviours[N_SERVERS];
@@ -69,6 +74,8 @@ static int setup(void **state UNUSED)
     opts_defaults(groups, LEN(groups));
     for (int i = 0; i < N_SERVERS; i++) {
         memset(&behaviours[i], 0, sizeof(behaviours[i]));
+        atomic_store(&n_heard, 0);
+        atomic_store(&is_open, false);
         pthread_mutex_init(&behaviours[i].lock, NULL);
         behaviours[i].models = MODELS;
         behaviours[i].chat = good;
@@ -132,11 +139,11 @@ struct ended {
 static struct ended ended[64];
 static struct buf deltas;
 
-static int wait_ended(struct generator *g, int n_wanted, int timeout_ms)
+static int wait_ended(struct generator *g, int n_wanted)
 {
     struct gen_event ev[4];
     struct err e = ERR_INIT;
-    int64_t until = clock_ms() + timeout_ms;
+    int64_t until = clock_ms() + LONG_MS;
     int n, n_ended = 0;
 
     buf_reset(&deltas);
@@ -148,6 +155,7 @@ static int wait_ended(struct generator *g, int n_wanted, int timeout_ms)
             if (ev[i].kind == GEN_DELTA) {
                 buf_add_str(&deltas, ev[i].text);
                 buf_addc(&deltas, '|');
+                atomic_fetch_add(&n_heard, 1);
                 continue;
             }
             *d = (struct ended){ev[i].id, ev[i].kind, ev[i].fail_class, ev[i].http_status, ev[i].n_attempts,
@@ -163,7 +171,7 @@ static int wait_ended(struct generator *g, int n_wanted, int timeout_ms)
 
 static const struct ended *one(struct generator *g)
 {
-    CHECK_INT("one end", wait_ended(g, 1, 15000), 1);
+    CHECK_INT("one end", wait_ended(g, 1), 1);
     return &ended[0];
 }
 
@@ -301,14 +309,21 @@ TEST(takes_whole_answers)
     generator_close(g);
 }
 
+/* Until the test has been told so many deltas; not for ever, since they may never be told. */
+static void wait_heard(int n)
+{
+    for (int64_t until = clock_ms() + LONG_MS; atomic_load(&n_heard) < n && clock_ms() < until;)
+        usleep(1000);
+}
+
 static bool slow_pieces(struct behaviour *b UNUSED, const struct fake_request *q, int number UNUSED)
 {
     fake_write(q->fd, STREAM_HEAD PIECE("a\xe4\xbd\xa0"));
-    usleep(150000);
+    wait_heard(1);
     fake_write(q->fd, "data: {\"choices\":[{\"delta\":{\"con");
-    usleep(100000);
+    usleep(100000); /* most often the half is read on its own */
     fake_write(q->fd, "tent\":\"b\"}}]}\n\n");
-    usleep(150000);
+    wait_heard(2);
     fake_write(q->fd, PIECE("c") LAST);
     return false;
 }
@@ -359,9 +374,9 @@ TEST(tries_again_after_a_while)
     g = must_open();
     CHECK_INT("third try", ask_one(g)->n_attempts, 3);
     gap = behaviours[0].times[1] - behaviours[0].times[0];
-    CHECK("first wait", gap >= 240 && gap < 900);
+    CHECK("first wait", gap >= 240); /* how long at most: test_generator_remote_policy.c */
     gap = behaviours[0].times[2] - behaviours[0].times[1];
-    CHECK("second wait", gap >= 490 && gap < 1500);
+    CHECK("second wait", gap >= 490);
     generator_stats(g, &stats);
     CHECK_INT("counted", stats.n_retries[FAIL_SERVER], 2);
     generator_close(g);
@@ -383,25 +398,36 @@ TEST(gives_up_after_max_retries)
     generator_close(g);
 }
 
-TEST(waits_as_long_as_the_server_says)
+static _Atomic time_t busy_until, asked_again;
+
+static bool busy_until_a_date(struct behaviour *b, const struct fake_request *q, int number)
 {
     char date[64];
     time_t then = time(NULL) + 3;
     struct tm tm;
+
+    if (number > 0) {
+        atomic_store(&asked_again, time(NULL));
+        return good(b, q, number);
+    }
+    atomic_store(&busy_until, then);
+    strftime(date, sizeof(date), "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime_r(&then, &tm));
+    fake_reply(q->fd, "503 Busy", date, "{}");
+    return true;
+}
+
+TEST(waits_as_long_as_the_server_says)
+{
     struct generator *g = must_open();
-    int64_t gap;
 
     fault(1, "429 Too Many", "Retry-After: 1\r\n", "{}");
     CHECK_INT("second try", ask_one(g)->n_attempts, 2);
-    gap = behaviours[0].times[1] - behaviours[0].times[0];
-    CHECK("a second", gap >= 990 && gap < 2500);
+    CHECK("a second", behaviours[0].times[1] - behaviours[0].times[0] >= 990);
 
     atomic_store(&behaviours[0].n_chats, 0);
-    strftime(date, sizeof(date), "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime_r(&then, &tm));
-    fault(1, "503 Busy", date, "{}");
+    behaviours[0].chat = busy_until_a_date;
     CHECK_INT("second try", ask_one(g)->n_attempts, 2);
-    gap = behaviours[0].times[1] - behaviours[0].times[0];
-    CHECK("until the date", gap >= 1900 && gap < 5000);
+    CHECK("until the date", atomic_load(&asked_again) >= atomic_load(&busy_until));
     generator_close(g);
 }
 
@@ -474,13 +500,14 @@ TEST(cuts_what_stalls)
     struct gen_stats stats;
 
     opts.silence_timeout = 0.2;
+    opts.max_retries = 100;
     behaviours[0].chat = stalls_first;
     g = must_open();
     d = ask_one(g);
     CHECK_STR("text", STR(d->text), STR("Hello"));
-    CHECK_INT("second try", d->n_attempts, 2);
+    CHECK("tried again", d->n_attempts >= 2); /* on a slow machine the good answer may come in too late as well */
     generator_stats(g, &stats);
-    CHECK_INT("counted", stats.n_retries[FAIL_TIMEOUT], 1);
+    CHECK_INT("counted", stats.n_retries[FAIL_TIMEOUT], d->n_attempts - 1);
     generator_close(g);
 }
 
@@ -588,7 +615,7 @@ TEST(shares_the_work)
         submit(g, &r);
     }
     CHECK_INT("no more room", generator_room(g), 0);
-    CHECK_INT("all", wait_ended(g, 8, 10000), 8);
+    CHECK_INT("all", wait_ended(g, 8), 8);
     CHECK_INT("half to the first", atomic_load(&behaviours[0].n_chats), 4);
     CHECK_INT("half to the second", atomic_load(&behaviours[1].n_chats), 4);
     CHECK_INT("room again", generator_room(g), 8);
@@ -608,12 +635,12 @@ TEST(goes_on_without_a_server_that_is_gone_and_with_it_again)
 
         submit(g, &r);
     }
-    CHECK_INT("all", wait_ended(g, 8, 10000), 8);
+    CHECK_INT("all", wait_ended(g, 8), 8);
     for (int i = 0; i < 8; i++)
         CHECK_INT("done", ended[i].kind, GEN_DONE);
     CHECK_INT("by the second", atomic_load(&behaviours[1].n_chats), 8);
     fake_server_start(&servers[0], port, answer, &behaviours[0]);
-    for (int round = 0; round < 40 && atomic_load(&behaviours[0].n_chats) == 0; round++) {
+    for (int64_t until = clock_ms() + LONG_MS; atomic_load(&behaviours[0].n_chats) == 0 && clock_ms() < until;) {
         ask_one(g);
         usleep(100000);
     }
@@ -627,7 +654,7 @@ TEST(says_when_no_server_is_left)
     struct gen_request r = request(1);
     struct gen_event ev[4];
     struct err e = ERR_INIT;
-    int64_t until = clock_ms() + 15000;
+    int64_t until = clock_ms() + LONG_MS;
     int n, n_ended = 0;
     bool ok = true;
 
@@ -667,11 +694,18 @@ TEST(sends_by_priority_and_round)
         r.round = jobs[i].round;
         submit(g, &r);
     }
-    CHECK_INT("all", wait_ended(g, 4, 10000), 4);
+    CHECK_INT("all", wait_ended(g, 4), 4);
     for (size_t i = 0; i < LEN(want); i++)
         CHECK_INT("order", ended[i].id, want[i]);
     CHECK_INT("one at a time", atomic_load(&behaviours[0].most_at_once), 1);
     generator_close(g);
+}
+
+static bool held(struct behaviour *b, const struct fake_request *q, int number)
+{
+    for (int64_t until = clock_ms() + LONG_MS; !atomic_load(&is_open) && clock_ms() < until;)
+        usleep(1000);
+    return good(b, q, number);
 }
 
 TEST(every_id_ends_once_after_a_cancel)
@@ -682,7 +716,7 @@ TEST(every_id_ends_once_after_a_cancel)
     int n;
 
     opts.max_workers = 2;
-    behaviours[0].chat = slow;
+    behaviours[0].chat = held;
     g = must_open();
     for (uint64_t id = 0; id < 4; id++) {
         struct gen_request r = request(id);
@@ -695,7 +729,8 @@ TEST(every_id_ends_once_after_a_cancel)
     generator_cancel(g, 3);  /* waits */
     generator_cancel(g, 3);  /* again: nothing */
     generator_cancel(g, 99); /* unknown: nothing */
-    CHECK_INT("all", wait_ended(g, 4, 10000), 4);
+    atomic_store(&is_open, true);
+    CHECK_INT("all", wait_ended(g, 4), 4);
     for (int i = 0; i < 4; i++) {
         bool was_cancelled = ended[i].id == 0 || ended[i].id == 3;
 
