@@ -20,22 +20,27 @@ static int stop(void **state UNUSED)
     return test_server_stop(&server);
 }
 
-static void call_with(const char *fault, bool is_stream, int timeout_ms, struct http_reply *r)
+/* No byte for STALL_MS is a stall where one is expected; everywhere else a machine may stand still for as long. */
+enum { STALL_MS = 700, LONG_MS = 120000 };
+
+static void call_with(const char *fault, bool is_stream, struct http_reply *r)
 {
     struct buf out = {0};
     char header[128];
     int fd = http_dial(server.port);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
 
     *r = (struct http_reply){0};
     snprintf(header, sizeof(header), "x-llmeval-fault: %s\r\n", fault);
     http_request_write(&out, "POST", "/v1/chat/completions", fault[0] ? header : "", STR(is_stream ? STREAM_BODY : BODY));
     http_write(fd, buf_str(&out));
-    http_read_reply(fd, r, timeout_ms);
+    if (strcmp(fault, "stall") == 0)
+        poll(&p, 1, LONG_MS); /* it stalls after its first bytes */
+    http_read_reply(fd, r, strncmp(fault, "stall", 5) == 0 ? STALL_MS : LONG_MS);
     if (r->is_whole && !r->is_closed) { /* what comes after the body */
-        struct pollfd p = {.fd = fd, .events = POLLIN};
         char byte;
 
-        if (poll(&p, 1, 50) == 1)
+        if (poll(&p, 1, strcmp(fault, "reset_after") == 0 ? LONG_MS : 50) == 1)
             r->is_reset = recv(fd, &byte, 1, 0) < 0;
     }
     buf_clear(&out);
@@ -82,7 +87,7 @@ TEST(whole_answers)
         struct err e = ERR_INIT;
         struct json *v;
 
-        call_with(cases[i].fault, false, 700, &r);
+        call_with(cases[i].fault, false, &r);
         v = json_parse(buf_str(&r.body), &e);
         check(cases[i].fault, "status", r.status, cases[i].status);
         check(cases[i].fault, "whole", r.is_whole, cases[i].is_whole);
@@ -123,7 +128,7 @@ TEST(streamed_answers)
         struct str bytes, data;
         bool all_json = true, has_done = false, has_error = false;
 
-        call_with(streams[i].fault, true, 700, &r);
+        call_with(streams[i].fault, true, &r);
         sse_reader_init(&reader, 0);
         bytes = buf_str(&r.body);
         while (sse_next(&reader, &bytes, &data)) {
