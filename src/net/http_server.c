@@ -446,12 +446,12 @@ bool http_server_run(struct http_server *s, struct err *e)
         take_ready(s, READY_NOW);
         take_soon(s);
         take_timed(s);
-        if (clock_ms() >= next_check) {
+        if (MHD_run(s->daemon) != MHD_YES)
+            return err_set(e, ERR_IO, "the HTTP server failed while it ran");
+        if (clock_ms() >= next_check) { /* after what has arrived was read: this process may have stood still */
             check_deadlines(s);
             next_check = clock_ms() + DEADLINE_CHECK_MS;
         }
-        if (MHD_run(s->daemon) != MHD_YES)
-            return err_set(e, ERR_IO, "the HTTP server failed while it ran");
         if (is_draining && s->n_exchanges == 0)
             return true;
     }
