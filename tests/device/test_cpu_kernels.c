@@ -1,4 +1,4 @@
-/* timeout: 300 - every verb of every kernel set against plain C, with a bound per verb; and D3 of the verbs:
+/* Every verb of every kernel set against plain C, with a bound per verb; and D3 of the verbs:
  * a row has the same bits beside any others and on any number of threads. */
 #include <math.h>
 #include <string.h>

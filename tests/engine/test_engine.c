@@ -2,7 +2,6 @@
  * the same requests gives the same tokens and the same bits of every logprob. The model is invented (dummy
  * weights from a config.json of its own), small, and nearly indifferent between tokens, so that a
  * single different bit would soon show.
- * timeout: 300
  * link-wrap: malloc calloc realloc */
 #include "test.h"
 

@@ -1,5 +1,5 @@
 /* The same generations in the files of three tools give the same score; counts, bounds, classes and a baseline
- * against numbers worked out by hand; worker counts do not change a byte. timeout: 300 */
+ * against numbers worked out by hand; worker counts do not change a byte. */
 #include "test.h"
 
 #include <math.h>

@@ -3,8 +3,7 @@
  * the work is done again undisturbed, and the rows must be those of a run that nothing disturbed:
  * none lost, none twice.
  *
- * link-wrap: write fsync fdatasync rename ftruncate
- * timeout: 300 */
+ * link-wrap: write fsync fdatasync rename ftruncate */
 #include "test.h"
 
 #include <errno.h>

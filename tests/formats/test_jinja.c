@@ -1,7 +1,6 @@
 /* test_jinja.c - templates against what Jinja2 makes of them
  * (tests/data/formats/jinja_vectors.jsonl, written by tools/make_jinja_vectors.py), and what Jinja2
- * does not have: places in errors, limits, host functions, one template in many threads.
- * timeout: 600 */
+ * does not have: places in errors, limits, host functions, one template in many threads. */
 #include <pthread.h>
 
 #include "base/arena.h"

@@ -1,6 +1,5 @@
 /* test_generator_local.c - the engine behind the waist, with tiny models whose greedy continuations and
- * log-likelihoods were computed apart in float32 (tests/data/models/README.md).
- * timeout: 300 */
+ * log-likelihoods were computed apart in float32 (tests/data/models/README.md). */
 #include "test.h"
 
 #include <math.h>

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # The model in the box: what run prints and stores for it, its accuracy by level, the same bytes in every way of running
 # it, and the same answers over a server.
-# timeout: 900
 set -euo pipefail
 bin=$1
 src=$2

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Samples benchmarks with the engine and a tiny model: stored, killed and resumed, the same over the server.
-# timeout: 900
 set -euo pipefail
 bin=$1
 src=$2

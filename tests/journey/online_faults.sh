@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Each fault of the scripted server, on every first try, on every try, and all of them mixed at 20 %: the run ends by
 # itself, with every row or with a count of those that failed, and what is stored is right.
-# timeout: 900
 set -euo pipefail
 BIN=$1
 SOURCE=$2

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # A new user's mistakes: each gives one clear line, status 2, and leaves earlier results as they were. Then
 # Ctrl-C, and the key that must not be found anywhere.
-# timeout: 300
 set -euo pipefail
 BIN=$1
 SOURCE=$2

@@ -2,7 +2,6 @@
 # The client is killed by SIGKILL at 100 random moments of one run; afterwards the same command finishes it,
 # and the rows are those of a run that nobody disturbed: none lost, none twice, no byte different but for
 # times and tries.
-# timeout: 1500
 set -euo pipefail
 BIN=$1
 SOURCE=$2

@@ -1,5 +1,4 @@
-/* test_compare.c - verdicts by category, and every gold of the data sets.
- * timeout: 600 */
+/* test_compare.c - verdicts by category, and every gold of the data sets. */
 #include "test.h"
 
 #include "base/file.h"

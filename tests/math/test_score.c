@@ -1,6 +1,4 @@
-/* timeout: 600
- *
- * Replays labelled pairs: no pair that differs may be judged equal, and the pairs that are missed
+/* Replays labelled pairs: no pair that differs may be judged equal, and the pairs that are missed
  * the other way are exactly those listed here. */
 #include "test.h"
 

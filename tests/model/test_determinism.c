@@ -1,4 +1,4 @@
-/* timeout: 300 - a row's logits have the same bits whatever stands around it (D3), and on any number of
+/* A row's logits have the same bits whatever stands around it (D3), and on any number of
  * ranks (D4): chunks, company, threads, shared blocks, copied blocks. */
 #include <string.h>
 

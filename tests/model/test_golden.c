@@ -1,4 +1,4 @@
-/* timeout: 600 - every text model of tests/data/models against logits that were computed apart, in
+/* timeout: 3000 - every text model of tests/data/models against logits that were computed apart, in
  * float32: see tests/data/models/README.md for their origin. */
 #include <math.h>
 #include <stdio.h>

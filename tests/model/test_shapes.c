@@ -1,5 +1,5 @@
 /* Models of random shapes against a second, slow implementation in double precision, written from the definitions:
- * odd widths, head sizes and vocabularies, every family, bias and rotary scaling. timeout: 300 */
+ * odd widths, head sizes and vocabularies, every family, bias and rotary scaling. */
 #include <math.h>
 #include <stdio.h>
 #include <unistd.h>

@@ -1,6 +1,5 @@
 /* test_serve_local.c - llmeval serve over a model: the same tokens and the same log-probabilities, whichever way they
- * are asked for.
- * timeout: 300 */
+ * are asked for. */
 #include "test.h"
 
 #include <math.h>

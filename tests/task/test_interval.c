@@ -1,4 +1,4 @@
-/* Quantiles against tables, intervals against closed forms, and their coverage by simulation. timeout: 600 */
+/* Quantiles against tables, intervals against closed forms, and their coverage by simulation. */
 #include "test.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* test_golden.c - every golden of every tokenizer, exactly: encode, decode, decode with special
- * tokens skipped, what is put before a text. Each decode runs token by token too. timeout: 600 */
+ * tokens skipped, what is put before a text. Each decode runs token by token too. */
 #include "fixture.h"
 
 struct golden {

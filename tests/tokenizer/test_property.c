@@ -1,5 +1,5 @@
 /* test_property.c - what holds for every text: both encoders agree; decoding gives the text back in
- * NFC; decoding may be cut anywhere; the known patterns match as PCRE2 does. timeout: 900 */
+ * NFC; decoding may be cut anywhere; the known patterns match as PCRE2 does. */
 #include "fixture.h"
 
 #include "random_text.h"
