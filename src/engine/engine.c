@@ -225,6 +225,11 @@ static bool check_request(const struct engine *g, const struct engine_request *r
             return err_set(e, ERR_INPUT,
                            "token id %d at position %d is not in the vocabulary of %d",
                            r->prompt_ids[i], i, g->vocab_size);
+    for (int i = 0; i < r->n_logprob_token_ids; i++)
+        if (r->logprob_token_ids[i] < 0 || r->logprob_token_ids[i] >= g->vocab_size)
+            return err_set(e, ERR_INPUT,
+                           "logprob_token_ids holds %d, which is not in the vocabulary of %d",
+                           r->logprob_token_ids[i], g->vocab_size);
     return true;
 }
 
@@ -266,8 +271,11 @@ struct engine_seq *engine_add(struct engine *g, const struct engine_request *r, 
         if (!table_init(&s->prompt, start, r->n_prompt - start, MAX(r->n_prompt_logprobs, 0), e))
             goto fail;
     }
+    s->logprob_ids = copy_of(s->memory, r->logprob_token_ids, (size_t)r->n_logprob_token_ids,
+                             sizeof(*s->logprob_ids));
     if (!r->is_score && r->n_logprobs >= 0 &&
-        !table_init(&s->output, r->n_prompt, s->seq->max_tokens - r->n_prompt, r->n_logprobs, e))
+        !table_init(&s->output, r->n_prompt, s->seq->max_tokens - r->n_prompt,
+                    s->logprob_ids ? r->n_logprob_token_ids : r->n_logprobs, e))
         goto fail;
     if (r->is_score && start == r->n_prompt) {
         err_set(e, ERR_INPUT, "a score needs at least one token after logprobs_start");
@@ -285,15 +293,22 @@ fail:
 /* --- drawing -----------------------------------------------------------------------------------
  */
 
-/* Whether the token is the likeliest, of equal ones the lowest id. */
-static bool table_set(struct logprob_table *t, int at, struct sampler *sampler, const float *logits,
-                      int32_t token_id)
+/* The alternatives are those of ids, or the likeliest where that is NULL. Whether the token is the
+ * likeliest, of equal ones the lowest id. */
+static bool table_set(struct logprob_table *t, int at, const int32_t *ids, struct sampler *sampler,
+                      const float *logits, int32_t token_id)
 {
     struct row_logprobs row = {.top_ids = t->top_ids + (size_t)at * (size_t)MAX(t->n_top, 0),
                                .top_logprobs =
                                    t->top_logprobs + (size_t)at * (size_t)MAX(t->n_top, 0)};
 
-    sampler_logprobs(sampler, logits, token_id, t->n_top, &row);
+    if (ids) {
+        row.n_top = t->n_top;
+        memcpy(row.top_ids, ids, (size_t)t->n_top * sizeof(*ids));
+        sampler_logprobs_of_ids(sampler, logits, token_id, &row);
+    } else {
+        sampler_logprobs(sampler, logits, token_id, t->n_top, &row);
+    }
     t->logprob[at] = row.logprob;
     t->rank[at] = row.rank;
     return row.is_best;
@@ -310,15 +325,16 @@ static void run_job(void *ctx, int part, int worker)
     struct sampler *sampler = g->samplers[worker];
 
     if (job->position >= 0) {
-        job->drawn = table_set(&s->prompt, job->position + 1 - s->prompt.first, sampler, logits,
-                               q->token_ids[job->position + 1]);
+        job->drawn = table_set(&s->prompt, job->position + 1 - s->prompt.first, NULL, sampler,
+                               logits, q->token_ids[job->position + 1]);
         return;
     }
     job->drawn =
         sampler_draw(sampler, &s->params,
                      &(struct sample_history){q->token_ids, q->n_prompt, q->n_tokens}, logits);
     if (s->output.n_top >= 0 && job->drawn >= 0)
-        (void)table_set(&s->output, q->n_tokens - q->n_prompt, sampler, logits, job->drawn);
+        (void)table_set(&s->output, q->n_tokens - q->n_prompt, s->logprob_ids, sampler, logits,
+                        job->drawn);
 }
 
 /* Lists every row with its owner, by rows: leaders' rows rise with the items, and a fork's is

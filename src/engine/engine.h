@@ -48,10 +48,12 @@ struct engine_request {
     uint64_t id;
     const int32_t *prompt_ids; /* copied; all below vocab_size */
     int n_prompt;
-    int max_tokens;        /* 0: what max_model_len leaves; more than that is cut to it */
-    bool is_score;         /* only the prompt's logprobs from logprobs_start on */
-    int n_logprobs;        /* alternatives per drawn token; -1: no logprobs */
-    int n_prompt_logprobs; /* the same for the prompt's; -1: none */
+    int max_tokens; /* 0: what max_model_len leaves; more than that is cut to it */
+    bool is_score;  /* only the prompt's logprobs from logprobs_start on */
+    int n_logprobs; /* alternatives per drawn token; -1: no logprobs */
+    const int32_t *logprob_token_ids; /* with n_logprobs >= 0: these are the alternatives; copied */
+    int n_logprob_token_ids;          /* 0: the likeliest are */
+    int n_prompt_logprobs;            /* the same for the prompt's; -1: none */
     int logprobs_start; /* first prompt position wanted; 0 counts as 1: position 0 follows nothing
                          */
     bool ignore_eos;
@@ -79,8 +81,9 @@ struct engine_seq {
     int32_t stop_token_id; /* -1: none */
     bool ignore_eos;
     struct logprob_table output, prompt;
-    double score;   /* sum of the prompt's logprobs from logprobs_start on */
-    bool is_greedy; /* each of them was the likeliest */
+    double score;               /* sum of the prompt's logprobs from logprobs_start on */
+    bool is_greedy;             /* each of them was the likeliest */
+    const int32_t *logprob_ids; /* the alternatives asked for; NULL: the likeliest */
     int32_t *stop_ids;
     int n_stop_ids, n_own_stop_ids; /* own ones first, then the model's end-of-sequence ids */
     struct arena *memory;

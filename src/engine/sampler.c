@@ -482,18 +482,19 @@ int32_t sampler_draw(struct sampler *s, const struct sample_params *p,
     return draw_from(s, p, filter(s, p, w, best), (uint32_t)(h->n_tokens - h->n_prompt));
 }
 
-void sampler_logprobs(struct sampler *s, const float *logits, int32_t token_id, int n_top,
-                      struct row_logprobs *out)
+/* The token's own part of a row, and the row's log of the sum of exponents, which is NaN where
+ * nothing in the row can be drawn. */
+static double own_logprob(const struct sampler *s, const float *logits, int32_t token_id,
+                          struct row_logprobs *out)
 {
     int best = arg_max(logits, s->vocab_size), rank = 0;
     double lse;
 
-    out->n_top = 0;
     if (best < 0) {
         out->logprob = NAN;
         out->rank = 0;
         out->is_best = false;
-        return;
+        return NAN;
     }
     lse = (double)logits[best] + log(sum_exp(logits, s->vocab_size, logits[best]));
     for (int i = 0; i < s->vocab_size; i++)
@@ -501,7 +502,15 @@ void sampler_logprobs(struct sampler *s, const float *logits, int32_t token_id, 
     out->logprob = (float)((double)logits[token_id] - lse);
     out->rank = rank;
     out->is_best = best == token_id;
-    out->n_top = MIN(n_top, s->vocab_size);
+    return lse;
+}
+
+void sampler_logprobs(struct sampler *s, const float *logits, int32_t token_id, int n_top,
+                      struct row_logprobs *out)
+{
+    double lse = own_logprob(s, logits, token_id, out);
+
+    out->n_top = isnan(lse) ? 0 : MIN(n_top, s->vocab_size);
     if (out->n_top <= 0)
         return;
     select_best(s, logits, out->n_top);
@@ -511,4 +520,13 @@ void sampler_logprobs(struct sampler *s, const float *logits, int32_t token_id, 
         s->sort[0] = s->sort[n - 1];
         sift_down(s->sort, n - 1, 0);
     }
+}
+
+void sampler_logprobs_of_ids(const struct sampler *s, const float *logits, int32_t token_id,
+                             struct row_logprobs *out)
+{
+    double lse = own_logprob(s, logits, token_id, out);
+
+    for (int i = 0; i < out->n_top; i++)
+        out->top_logprobs[i] = (float)((double)logits[out->top_ids[i]] - lse);
 }

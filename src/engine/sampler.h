@@ -62,8 +62,8 @@ int sampler_survivors(struct sampler *s, const struct sample_params *p,
                       const struct sample_history *h, const float *logits, int32_t *ids,
                       float *scaled);
 
-/* The logprobs of one row: a token's own with its rank (how many are at least as likely), and the
- * n_top likeliest, ties to the lower id. */
+/* The logprobs of one row: a token's own with its rank (how many are at least as likely), and
+ * those of n_top others. */
 struct row_logprobs {
     float logprob;
     int rank;     /* 1: the likeliest */
@@ -73,5 +73,9 @@ struct row_logprobs {
     float *top_logprobs;
 };
 
+/* The others are the n_top likeliest, ties to the lower id. */
 void sampler_logprobs(struct sampler *s, const float *logits, int32_t token_id, int n_top,
                       struct row_logprobs *out);
+/* The others are those of out->top_ids[0..out->n_top), which the caller has filled. */
+void sampler_logprobs_of_ids(const struct sampler *s, const float *logits, int32_t token_id,
+                             struct row_logprobs *out);

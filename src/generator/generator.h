@@ -58,6 +58,8 @@ struct sampling {
     int n_logprobs;        /* alternatives for each generated token; -1: no logprobs, 0: the chosen one only */
     int n_prompt_logprobs; /* the same for prompt tokens; -1: none */
     int logprobs_start;    /* first prompt position whose logprob is wanted */
+    const int32_t *logprob_token_ids; /* with n_logprobs >= 0: the alternatives of generated tokens are */
+    int n_logprob_token_ids;          /* these, in this order, not the likeliest; 0: the likeliest */
     const int32_t *bias_ids; /* logit_bias */
     const float *bias;
     int n_bias;
@@ -115,7 +117,8 @@ struct top_logprob {
 
 struct token_logprob {
     struct top_logprob chosen;
-    const struct top_logprob *top; /* n_top alternatives, likeliest first */
+    const struct top_logprob *top; /* n_top alternatives, likeliest first; those asked for by id in their
+                                      order, without rank */
     int n_top;
 };
 

@@ -60,6 +60,7 @@ struct seq {
     int n_shown;            /* tokens handed out */
     size_t n_text;          /* bytes handed out */
     int n_logprobs, n_prompt_logprobs, logprobs_start;
+    struct token_list wanted; /* logprob_token_ids */
     int64_t started_us, first_us, due_us;
     int max_tokens;
     bool is_clamped;
@@ -273,6 +274,23 @@ static void score(struct seq *q, const struct gen_request *r)
     }
 }
 
+static void take_wanted(struct seq *q, const struct sampling *s)
+{
+    char piece[16];
+    size_t n;
+
+    for (int i = 0; i < s->n_logprob_token_ids; i++) {
+        scripted_push(&q->wanted, s->logprob_token_ids[i], 0, &q->arena);
+        if (q->fail_class == FAIL_NONE && !scripted_piece(s->logprob_token_ids[i], piece, &n)) {
+            q->fail_class = FAIL_REQUEST;
+            q->http_status = 400;
+            err_set(&q->err, ERR_INPUT,
+                    "logprob_token_ids holds %d, which is not in the vocabulary",
+                    s->logprob_token_ids[i]);
+        }
+    }
+}
+
 static const struct fault *fault_of(struct scripted *s, const struct gen_request *r,
                                     struct str prompt)
 {
@@ -293,6 +311,7 @@ static void prepare(struct scripted *s, struct seq *q, const struct gen_request 
         q->http_status = 400;
         return;
     }
+    take_wanted(q, &r->sampling);
     q->prompt_digest = SCRIPTED_START;
     for (int i = 0; i < q->prompt.n; i++)
         q->prompt_digest = scripted_extend(q->prompt_digest, q->prompt.ids[i]);
@@ -388,8 +407,10 @@ static void admit(struct scripted *s, int64_t now)
     }
 }
 
+/* wanted: these instead of the n_top likeliest, unless it is empty. */
 static const struct token_logprob *logprobs_of(struct seq *q, const struct token_list *t, int from,
-                                               int to, uint64_t digest, int n_top)
+                                               int to, uint64_t digest, int n_top,
+                                               const struct token_list *wanted)
 {
     struct token_logprob *out;
 
@@ -397,7 +418,9 @@ static const struct token_logprob *logprobs_of(struct seq *q, const struct token
         return NULL;
     out = arena_array(&q->arena, (size_t)(to - from), sizeof(*out));
     for (int i = from; i < to; i++) {
-        out[i - from] = scripted_alternatives(digest, t->ids[i], n_top, &q->arena);
+        out[i - from] = wanted->n > 0 ? scripted_logprobs_of_ids(digest, t->ids[i], wanted->ids,
+                                                                 wanted->n, &q->arena)
+                                      : scripted_alternatives(digest, t->ids[i], n_top, &q->arena);
         digest = scripted_extend(digest, t->ids[i]);
     }
     return out;
@@ -429,7 +452,7 @@ static void fill_delta(struct seq *q, struct gen_event *ev, int64_t now)
         .n_completion_tokens = to,
         .n_cached_tokens = -1,
         .n_reasoning_tokens = -1,
-        .logprobs = logprobs_of(q, &q->tokens, from, to, q->digest, q->n_logprobs),
+        .logprobs = logprobs_of(q, &q->tokens, from, to, q->digest, q->n_logprobs, &q->wanted),
         .n_logprobs = q->n_logprobs >= 0 ? to - from : 0,
         .n_attempts = 1,
     };
@@ -443,6 +466,7 @@ static void fill_done(struct scripted *s, struct seq *q, struct gen_event *ev, i
     bool failed = q->is_cancelled || q->fail_class != FAIL_NONE;
     int start = MIN(MAX(q->logprobs_start, 0), q->prompt.n);
     uint64_t digest = SCRIPTED_START;
+    const struct token_list no_ids = {0};
 
     *ev = (struct gen_event){
         .id = q->id,
@@ -484,12 +508,13 @@ static void fill_done(struct scripted *s, struct seq *q, struct gen_event *ev, i
     ev->n_token_ids = q->tokens.n;
     ev->prompt_ids = q->prompt.ids;
     ev->n_prompt_ids = q->prompt.n;
-    ev->logprobs = logprobs_of(q, &q->tokens, 0, q->tokens.n, q->prompt_digest, q->n_logprobs);
+    ev->logprobs =
+        logprobs_of(q, &q->tokens, 0, q->tokens.n, q->prompt_digest, q->n_logprobs, &q->wanted);
     ev->n_logprobs = q->n_logprobs >= 0 ? q->tokens.n : 0;
     for (int i = 0; i < start; i++)
         digest = scripted_extend(digest, q->prompt.ids[i]);
     ev->prompt_logprobs =
-        logprobs_of(q, &q->prompt, start, q->prompt.n, digest, q->n_prompt_logprobs);
+        logprobs_of(q, &q->prompt, start, q->prompt.n, digest, q->n_prompt_logprobs, &no_ids);
     ev->n_prompt_logprobs = q->n_prompt_logprobs >= 0 ? q->prompt.n - start : 0;
     ev->score = q->score;
     ev->is_greedy = q->is_greedy;

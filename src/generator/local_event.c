@@ -17,10 +17,11 @@ static int32_t *copy_ids(struct arena *a, const int32_t *ids, int n)
     return copy;
 }
 
-/* Rows [from, to) of a table as the waist's logprobs. */
-static struct token_logprob *logprobs_of(const struct logprob_table *t, const int32_t *ids,
-                                         int from, int to, const struct local_source *src,
-                                         struct arena *a)
+/* Rows [from, to) of a table as the waist's logprobs. is_ranked: the alternatives are the
+ * likeliest, in order. */
+static struct token_logprob *logprobs_of(const struct logprob_table *t, bool is_ranked,
+                                         const int32_t *ids, int from, int to,
+                                         const struct local_source *src, struct arena *a)
 {
     struct token_logprob *out = arena_array(a, (size_t)(to - from) + 1, sizeof(*out));
 
@@ -34,7 +35,8 @@ static struct token_logprob *logprobs_of(const struct logprob_table *t, const in
             size_t at = (size_t)i * (size_t)t->n_top + (size_t)k;
 
             top[k] = (struct top_logprob){t->top_ids[at], t->top_logprobs[at],
-                                          tokenizer_piece(src->tokenizer, t->top_ids[at]), k + 1};
+                                          tokenizer_piece(src->tokenizer, t->top_ids[at]),
+                                          is_ranked ? k + 1 : 0};
         }
         o->top = top;
         o->n_top = MAX(t->n_top, 0);
@@ -74,8 +76,8 @@ struct local_event *local_event_delta(struct local_task *t, const struct local_s
         .n_attempts = 1,
     };
     if (t->seq->output.n_top >= 0) {
-        out->ev.logprobs =
-            logprobs_of(&t->seq->output, q->token_ids + q->n_prompt, from, to, src, &out->memory);
+        out->ev.logprobs = logprobs_of(&t->seq->output, !t->seq->logprob_ids,
+                                       q->token_ids + q->n_prompt, from, to, src, &out->memory);
         out->ev.n_logprobs = to - from;
     }
     return out;
@@ -114,7 +116,7 @@ static void fill_prompt_logprobs(struct gen_event *ev, struct local_task *t,
         out[0].chosen =
             (struct top_logprob){ids[0], NAN, tokenizer_piece(src->tokenizer, ids[0]), 0};
     if (n > 0)
-        memcpy(out + lead, logprobs_of(table, ids + table->first, 0, n, src, &t->memory),
+        memcpy(out + lead, logprobs_of(table, true, ids + table->first, 0, n, src, &t->memory),
                (size_t)n * sizeof(*out));
     ev->prompt_logprobs = out;
     ev->n_prompt_logprobs = n + lead;
@@ -131,8 +133,8 @@ static void fill_generated(struct gen_event *ev, struct local_task *t,
     ev->prompt_ids = t->request.prompt_ids;
     ev->n_prompt_ids = q->n_prompt;
     if (t->seq->output.n_top >= 0) {
-        ev->logprobs =
-            logprobs_of(&t->seq->output, ev->token_ids, 0, ev->n_token_ids, src, &t->memory);
+        ev->logprobs = logprobs_of(&t->seq->output, !t->seq->logprob_ids, ev->token_ids, 0,
+                                   ev->n_token_ids, src, &t->memory);
         ev->n_logprobs = ev->n_token_ids;
     }
     if (t->seq->prompt.n_top >= 0 && t->request.n_prompt_logprobs >= 0)
@@ -149,7 +151,7 @@ static void fill_score(struct gen_event *ev, struct local_task *t, const struct 
     ev->is_greedy = t->seq->is_greedy;
     if (t->request.n_prompt_logprobs >= 0) {
         ev->logprobs =
-            logprobs_of(&t->seq->prompt, ev->token_ids, 0, t->seq->prompt.n, src, &t->memory);
+            logprobs_of(&t->seq->prompt, true, ev->token_ids, 0, t->seq->prompt.n, src, &t->memory);
         ev->n_logprobs = t->seq->prompt.n;
     }
 }

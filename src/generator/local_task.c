@@ -81,6 +81,9 @@ static bool set_params(struct local_task *t, const struct local_prompt *p,
     t->request.stop_token_ids = copy_of(a, s->stop_token_ids, s->n_stop_token_ids, sizeof(int32_t));
     t->request.n_stop_token_ids = s->n_stop_token_ids;
     t->request.n_logprobs = s->n_logprobs;
+    t->request.logprob_token_ids =
+        copy_of(a, s->logprob_token_ids, s->n_logprob_token_ids, sizeof(int32_t));
+    t->request.n_logprob_token_ids = s->n_logprob_token_ids;
     t->request.n_prompt_logprobs = r->kind == GEN_SCORE ? s->n_logprobs : s->n_prompt_logprobs;
     t->request.logprobs_start = r->kind == GEN_SCORE ? t->n_context : s->logprobs_start;
     t->request.ignore_eos = s->ignore_eos;

@@ -256,12 +256,30 @@ static struct top_logprob one(int32_t id, float logprob, int rank, struct arena 
     return t;
 }
 
+static struct top_logprob chosen_of(uint64_t digest, int32_t id, struct arena *a)
+{
+    float logprob = scripted_logprob(digest, id);
+    int place = place_of(digest % N_LETTERS, id);
+    int rank = place >= 0 ? place + 1 : logprob > place_logprob(0) ? 1 : N_LETTERS + 1;
+
+    return one(id, logprob, rank, a);
+}
+
+struct token_logprob scripted_logprobs_of_ids(uint64_t digest, int32_t id, const int32_t *ids,
+                                              int n, struct arena *a)
+{
+    struct token_logprob out = {.chosen = chosen_of(digest, id, a), .n_top = n};
+    struct top_logprob *top = arena_array(a, (size_t)n, sizeof(*top));
+
+    for (int i = 0; i < n; i++)
+        top[i] = one(ids[i], scripted_logprob(digest, ids[i]), 0, a);
+    out.top = top;
+    return out;
+}
+
 struct token_logprob scripted_alternatives(uint64_t digest, int32_t id, int n_top, struct arena *a)
 {
-    float chosen = scripted_logprob(digest, id);
-    int place = place_of(digest % N_LETTERS, id);
-    int rank = place >= 0 ? place + 1 : chosen > place_logprob(0) ? 1 : N_LETTERS + 1;
-    struct token_logprob out = {.chosen = one(id, chosen, rank, a)};
+    struct token_logprob out = {.chosen = chosen_of(digest, id, a)};
     struct top_logprob *top;
     int n = 0;
 
@@ -269,7 +287,7 @@ struct token_logprob scripted_alternatives(uint64_t digest, int32_t id, int n_to
     if (n_top <= 0)
         return out;
     top = arena_array(a, (size_t)n_top, sizeof(*top));
-    if (place < 0 && rank == 1)
+    if (out.chosen.rank == 1 && place_of(digest % N_LETTERS, id) < 0)
         top[n++] = out.chosen;
     for (int k = 0; n < n_top; k++, n++)
         top[n] = one(at_place(digest, k), place_logprob(k), n + 1, a);

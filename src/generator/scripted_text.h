@@ -36,3 +36,6 @@ float scripted_logprob(uint64_t digest, int32_t id);
 bool scripted_is_likeliest(uint64_t digest, int32_t id);
 /* The chosen token and n_top alternatives (20 at most), likeliest first; all in the arena. */
 struct token_logprob scripted_alternatives(uint64_t digest, int32_t id, int n_top, struct arena *a);
+/* The same with the alternatives named: ids[0..n), which the vocabulary holds. */
+struct token_logprob scripted_logprobs_of_ids(uint64_t digest, int32_t id, const int32_t *ids,
+                                              int n, struct arena *a);

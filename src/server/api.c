@@ -5,6 +5,7 @@
  * with 501, never dropped. */
 #include "server/api.h"
 
+#include "server/api_logprobs.h"
 #include "server/api_messages.h"
 #include "server/api_sampling.h"
 
@@ -38,6 +39,7 @@ static const struct {
     {"stream_options", IN_GENERATION, FIELD_READ},
     {"logprobs", IN_GENERATION, FIELD_READ},
     {"top_logprobs", IN_CHAT, FIELD_READ},
+    {"logprob_token_ids", IN_GENERATION, FIELD_READ},
     {"prompt_logprobs", IN_GENERATION, FIELD_READ},
     {"echo", IN_GENERATION, FIELD_READ},
     {"add_special_tokens", ~0u, FIELD_READ},
@@ -67,7 +69,6 @@ static const struct {
     {"guided_regex", IN_GENERATION, FIELD_REFUSE},
     {"guided_choice", IN_GENERATION, FIELD_REFUSE},
     {"guided_grammar", IN_GENERATION, FIELD_REFUSE},
-    {"logprob_token_ids", IN_GENERATION, FIELD_REFUSE},
     {"truncate_prompt_tokens", IN_GENERATION, FIELD_REFUSE},
     {"thinking_token_budget", IN_GENERATION, FIELD_REFUSE},
     {"repetition_detection", IN_GENERATION, FIELD_REFUSE},
@@ -222,64 +223,6 @@ static bool take_max_tokens(struct api_request *r, const struct api_limits *l, s
     return true;
 }
 
-static bool over_cap(const char *key, int64_t n, int cap, struct api_error *err)
-{
-    if (n >= 0 && n <= cap)
-        return false;
-    api_fail(err, 400, BAD_REQUEST, key,
-             "Requested %s of %lld, which is not between 0 and the maximum allowed: %d", key,
-             (long long)n, cap);
-    return true;
-}
-
-static bool take_prompt_logprobs(struct api_request *r, const struct api_limits *l,
-                                 struct sampling *s, struct api_error *err)
-{
-    int64_t n = 0;
-
-    if (is_absent(json_get(r->body, "prompt_logprobs")))
-        return true;
-    if (!api_take_int(r->body, "prompt_logprobs", INT32_MIN, INT32_MAX, &n, err))
-        return false;
-    if (r->stream)
-        return api_fail(err, 400, BAD_REQUEST, "prompt_logprobs",
-                        "`prompt_logprobs` are not available when `stream=True`.");
-    if (over_cap("prompt_logprobs", n, l->max_logprobs, err))
-        return false;
-    r->has_prompt_logprobs = true;
-    s->n_prompt_logprobs = MAX(s->n_prompt_logprobs, (int)n);
-    return true;
-}
-
-/* Chat: logprobs is a flag and top_logprobs a number. Completions: logprobs is the number. */
-static bool take_logprobs(struct api_request *r, const struct api_limits *l, struct sampling *s,
-                          struct api_error *err)
-{
-    const struct json *v = json_get(r->body, "logprobs");
-    int64_t n = 0;
-
-    if (r->kind == API_CHAT) {
-        if (!api_take_bool(r->body, "logprobs", &r->has_logprobs, err) ||
-            !api_take_int(r->body, "top_logprobs", INT32_MIN, INT32_MAX, &n, err))
-            return false;
-        if (n != 0 && !r->has_logprobs)
-            return api_fail(err, 400, BAD_REQUEST, "top_logprobs",
-                            "when using `top_logprobs`, `logprobs` must be set to true.");
-        if (over_cap("top_logprobs", n, l->max_logprobs, err))
-            return false;
-    } else if (!is_absent(v) && !(json_type(v) == JSON_BOOL && !json_bool(v, true))) {
-        if (!api_take_int(r->body, "logprobs", INT32_MIN, INT32_MAX, &n, err) ||
-            over_cap("logprobs", n, l->max_logprobs, err))
-            return false;
-        r->has_logprobs = true;
-    }
-    r->n_top_logprobs = (int)n;
-    s->n_logprobs = r->has_logprobs ? (int)n : -1;
-    if (r->kind == API_COMPLETIONS && r->echo && r->has_logprobs)
-        s->n_prompt_logprobs = (int)n;
-    return true;
-}
-
 static bool take_common(struct api_request *r, const struct api_limits *l, struct sampling *s,
                         int64_t *priority, struct api_error *err)
 {
@@ -287,8 +230,7 @@ static bool take_common(struct api_request *r, const struct api_limits *l, struc
 
     if (!take_stream(r, err) || !api_take_bool(r->body, "echo", &r->echo, err) ||
         !api_sampling_parse(r->body, l, &r->arena, s, err) || !take_max_tokens(r, l, s, err) ||
-        !take_logprobs(r, l, s, err) || !take_prompt_logprobs(r, l, s, err) ||
-        !api_take_int(r->body, "n", 1, l->max_n, &n, err) ||
+        !api_logprobs_parse(r, l, s, err) || !api_take_int(r->body, "n", 1, l->max_n, &n, err) ||
         !api_take_int(r->body, "best_of", 1, l->max_n, &best_of, err) ||
         !api_take_int(r->body, "priority", INT32_MIN, INT32_MAX, priority, err) ||
         !api_take_bool(r->body, "return_token_ids", &r->returns_token_ids, err) ||

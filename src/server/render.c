@@ -116,7 +116,8 @@ static void add_chat_logprobs(struct buf *out, const struct api_request *r,
 }
 
 /* Text -> logprob of the alternatives and the chosen token. Two ids with equal text would give one
- * key twice; then the chosen one wins, else the likelier. */
+ * key twice; then the chosen one wins, else the first, which is the likelier unless they were asked
+ * for by id. */
 static void add_top_map(struct buf *out, const struct api_request *r, const struct token_logprob *t)
 {
     bool first = true;

@@ -84,8 +84,10 @@ struct fixed_request {
     int32_t prompt[MAX_PROMPT];
 };
 
+static const int32_t named_ids[N_TOP] = {VOCAB - 1, 0, 17};
+
 /* All kinds side by side: families of prompts that begin alike, equal prompts, greedy and sampled, penalties,
- * prompt logprobs, scores. */
+ * prompt logprobs, logprobs of named ids, scores. */
 static void make_requests(struct fixed_request *q)
 {
     for (int i = 0; i < N_REQUESTS; i++) {
@@ -107,6 +109,11 @@ static void make_requests(struct fixed_request *q)
             q[i].r.is_score = true;
             q[i].r.logprobs_start = MAX(1, n_prompt - 9);
             q[i].r.n_prompt_logprobs = N_TOP;
+        }
+        if (i % 7 == 3) {
+            q[i].r.n_logprobs = 0;
+            q[i].r.logprob_token_ids = named_ids;
+            q[i].r.n_logprob_token_ids = N_TOP;
         }
         q[i].r.prompt_ids = q[i].prompt;
     }

@@ -394,6 +394,28 @@ TEST(noise_belongs_to_the_token)
     sampler_close(s);
 }
 
+/* Some ids, the likeliest and the least likely among them, in an order of their own: the numbers of the definition, and to
+ * the bit those that the likeliest have when they are asked for as such. */
+static void check_named_ids(struct sampler *s, const float *logits, int32_t token, const struct row_logprobs *by_rank,
+                            double log_sum)
+{
+    int32_t ids[V];
+    float top[V];
+    struct row_logprobs r = {.n_top = V, .top_ids = ids, .top_logprobs = top};
+
+    for (int i = 0; i < V; i++)
+        ids[i] = (i * 37 + 11) % V;
+    sampler_logprobs_of_ids(s, logits, token, &r);
+    CHECK("the token's own", r.logprob == by_rank->logprob && r.rank == by_rank->rank && r.is_best == by_rank->is_best);
+    CHECK_INT("all are reported", r.n_top, V);
+    for (int i = 0; i < V; i++) {
+        CHECK_INT("in the order asked for", ids[i], (i * 37 + 11) % V);
+        CHECK("named logprob", fabs((double)top[i] - ((double)logits[ids[i]] - log_sum)) < 2e-6);
+        for (int k = 0; k < by_rank->n_top; k++)
+            CHECK("the same bits", by_rank->top_ids[k] != ids[i] || by_rank->top_logprobs[k] == top[i]);
+    }
+}
+
 TEST(logprobs_of_a_row)
 {
     struct sampler *s = sampler_open(V);
@@ -422,6 +444,7 @@ TEST(logprobs_of_a_row)
             CHECK_INT("in order, ties to the lower id", better, i);
             CHECK("top logprob", fabs((double)top[i] - ((double)logits[ids[i]] - log(sum))) < 2e-6);
         }
+        check_named_ids(s, logits, token, &r, log(sum));
     }
     sampler_close(s);
 }

@@ -45,6 +45,7 @@ struct stream {
     struct json *usage; /* of the last chunk that had one */
     struct json *error; /* an event that held an error */
     double logprob_sum[8];
+    double top_sum[8]; /* of all alternatives */
     int n_logprobs[8];
 };
 
@@ -57,6 +58,25 @@ static UNUSED void stream_clear(struct stream *s)
     json_close(s->usage);
     json_close(s->error);
     *s = (struct stream){0};
+}
+
+/* The sum of all alternatives' logprobs of a choice, whichever form it has. */
+static UNUSED double top_sum_of(const struct json *choice)
+{
+    const struct json *tokens = at_path(choice, "logprobs.content"),
+                      *maps = at_path(choice, "logprobs.top_logprobs");
+    double sum = 0;
+
+    for (size_t i = 0; i < json_len(tokens); i++) {
+        const struct json *top = json_get(json_at(tokens, i), "top_logprobs");
+
+        for (size_t k = 0; k < json_len(top); k++)
+            sum += json_num(json_get(json_at(top, k), "logprob"), 0);
+    }
+    for (size_t i = 0; i < json_len(maps); i++)
+        for (struct json_iter it = json_iter(json_at(maps, i)); json_next(&it);)
+            sum += json_num(it.value, 0);
+    return sum;
 }
 
 static UNUSED void stream_take(struct stream *s, struct str data)
@@ -93,6 +113,7 @@ static UNUSED void stream_take(struct stream *s, struct str data)
         if (json_type(json_get(c, "finish_reason")) == JSON_STRING)
             snprintf(s->finish[i], sizeof(s->finish[i]), "%s",
                      json_str(json_get(c, "finish_reason")).ptr);
+        s->top_sum[i] += top_sum_of(c);
         for (size_t t = 0; t < json_len(tokens); t++, s->n_logprobs[i]++)
             s->logprob_sum[i] += json_num(json_get(json_at(tokens, t), "logprob"), 0);
         for (size_t t = 0; t < json_len(numbers); t++, s->n_logprobs[i]++)

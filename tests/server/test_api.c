@@ -317,6 +317,55 @@ TEST(four_ways_to_a_logprob)
     json_close(none);
 }
 
+/* The logprobs of named ids are those that /v1/score gives the same ids, in the order of the request, at every position and
+ * in place of the likeliest; a chat streams the same. */
+TEST(logprobs_of_named_ids)
+{
+    struct json *v =
+        post("/v1/completions",
+             "{\"prompt\":[65,66],\"max_tokens\":3,\"logprobs\":2,\"logprob_token_ids\":[67,337458277,"
+             "90,67],\"return_token_ids\":true,\"return_tokens_as_token_ids\":true,\"seed\":1}");
+    const struct json *maps = at_path(v, "choices.0.logprobs.top_logprobs"),
+                      *ids = at_path(v, "choices.0.token_ids");
+    static const int named[] = {67, 337458277, 90};
+
+    CHECK_INT("positions", json_len(maps), 3);
+    for (size_t i = 0; i < 3; i++) {
+        struct buf body = {0};
+        struct json *score;
+
+        buf_addz(&body, "{\"context\":[65,66");
+        for (size_t k = 0; k < i; k++)
+            buf_addf(&body, ",%lld", (long long)json_int(json_at(ids, k), -1));
+        buf_addz(&body, "],\"continuations\":[[67],[337458277],[90]]}");
+        score = post("/v1/score", buf_z(&body));
+        CHECK_INT("the ids and the chosen token", json_len(json_at(maps, i)), 4);
+        for (size_t k = 0; k < LEN(named); k++) {
+            char key[32];
+
+            snprintf(key, sizeof(key), "token_id:%d", named[k]);
+            CHECK(key, fabs(json_num(json_get(json_at(maps, i), key), NAN) -
+                            json_num(json_get(json_at(json_get(score, "results"), k), "logprob"),
+                                     NAN)) < 1e-6);
+        }
+        json_close(score);
+        buf_clear(&body);
+    }
+    json_close(v);
+    v = post("/v1/chat/completions",
+             "{" USER("stop") ",\"logprobs\":true,\"top_logprobs\":5,\"logprob_token_ids\":[68,65]}");
+    CHECK("several tokens", json_len(at_path(v, "choices.0.logprobs.content")) > 2);
+    for (size_t i = 0; i < json_len(at_path(v, "choices.0.logprobs.content")); i++) {
+        const struct json *top =
+            json_get(json_at(at_path(v, "choices.0.logprobs.content"), i), "top_logprobs");
+
+        CHECK_INT("two", json_len(top), 2);
+        CHECK_STR("first", json_str(json_get(json_at(top, 0), "token")), STR("D"));
+        CHECK_STR("second", json_str(json_get(json_at(top, 1), "token")), STR("A"));
+    }
+    json_close(v);
+}
+
 /* Tokens of the reply, put behind the prompt, have the logprobs that they were generated with. */
 TEST(teacher_forced)
 {
@@ -405,11 +454,13 @@ static const char *const stream_bodies[] = {
     USER("stop") ",\"stop\":[\"thr\"],\"include_stop_str_in_output\":true",
     USER("Find y.") ",\"seed\":9,\"max_tokens\":30,\"n\":4",
     USER("wide") ",\"logprobs\":true,\"top_logprobs\":2",
+    USER("wide") ",\"logprobs\":true,\"logprob_token_ids\":[65,66,67,68]",
     USER("wide") ",\"max_tokens\":2",
     USER("think") ",\"reasoning_format\":\"none\"",
     USER("think") ",\"include_reasoning\":false",
     "\"prompt\":\"wide\",\"max_tokens\":50",
     "\"prompt\":\"wide\",\"max_tokens\":50,\"logprobs\":1",
+    "\"prompt\":\"wide\",\"max_tokens\":50,\"logprobs\":0,\"logprob_token_ids\":[65,66]",
     "\"prompt\":\"stop\",\"max_tokens\":3,\"echo\":true",
     "\"prompt\":[\"stop\",\"wide\"],\"max_tokens\":4,\"n\":2,\"echo\":true,\"logprobs\":0,\"seed\":1",
 };
@@ -444,6 +495,7 @@ TEST(streams_equal_whole_answers)
                       json_str(at_path(c, "message.reasoning")));
             CHECK_STR(streamed, STR(s.finish[k]), json_str(json_get(c, "finish_reason")));
             CHECK_INT(streamed, s.n_logprobs[k], json_len(numbers) + json_len(tokens));
+            CHECK(streamed, fabs(s.top_sum[k] - top_sum_of(c)) < 1e-9);
         }
         stream_clear(&s);
         json_close(v);
@@ -511,7 +563,7 @@ int main(void)
         cmocka_unit_test(teacher_forced),           cmocka_unit_test(offsets_cut_the_text),
         cmocka_unit_test(order_of_choices),         cmocka_unit_test(streams_equal_whole_answers),
         cmocka_unit_test(reasoning_apart_and_raw),  cmocka_unit_test(stop_strings_and_limits),
-        cmocka_unit_test(unknown_fields_are_named),
+        cmocka_unit_test(unknown_fields_are_named), cmocka_unit_test(logprobs_of_named_ids),
     };
 
     signal(SIGPIPE, SIG_IGN);

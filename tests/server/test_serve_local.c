@@ -153,6 +153,56 @@ TEST(one_logprob_however_it_is_asked_for)
     arena_clear(&a);
 }
 
+/* Four answers by one token: the numbers of /v1/score, whether they are likely or not, streamed or not. */
+TEST(four_answers_by_one_token)
+{
+    static const int ids[] = {32, 33, 34, 35};
+    struct arena a;
+    struct json *tokens, *score, *text, *talk;
+    struct buf list = {0};
+
+    arena_init(&a, 0);
+    tokens = post("/tokenize", &a, "{$messages$:[{$role$:$user$,$content$:$A or B?$}]}");
+    json_write(&list, json_get(tokens, "tokens"));
+    score = post("/v1/score", &a, "{$context$:%s,$continuations$:[[32],[33],[34],[35]]}", buf_z(&list));
+    text = post("/v1/completions", &a,
+                "{$prompt$:%s,$max_tokens$:1,$temperature$:0,$logprobs$:1,$return_tokens_as_token_ids$:true,"
+                "$logprob_token_ids$:[32,33,34,35]}",
+                buf_z(&list));
+    talk = post("/v1/chat/completions", &a,
+                "{$messages$:[{$role$:$user$,$content$:$A or B?$}],$max_tokens$:1,$temperature$:0,$logprobs$:true,"
+                "$return_tokens_as_token_ids$:true,$logprob_token_ids$:[32,33,34,35]}");
+    for (size_t i = 0; i < LEN(ids); i++) {
+        double want = json_num(json_get(json_at(json_get(score, "results"), i), "logprob"), NAN);
+        const struct json *map = json_at(json_get(json_get(json_at(json_get(text, "choices"), 0), "logprobs"), "top_logprobs"), 0),
+                          *top = json_get(json_at(json_get(json_get(json_at(json_get(talk, "choices"), 0), "logprobs"), "content"), 0),
+                                          "top_logprobs");
+        struct str key = str_fmt(&a, "token_id:%d", ids[i]);
+
+        CHECK("a completion", fabs(json_num(json_get_str(map, key), NAN) - want) < 1e-4);
+        CHECK_INT("of a chat", json_len(top), 4);
+        CHECK_STR("in order", json_str(json_get(json_at(top, i), "token")), key);
+        CHECK("a chat", fabs(json_num(json_get(json_at(top, i), "logprob"), NAN) - want) < 1e-4);
+    }
+    json_close(tokens);
+    json_close(score);
+    json_close(text);
+    json_close(talk);
+    buf_clear(&list);
+    arena_clear(&a);
+}
+
+TEST(an_id_outside_the_vocabulary)
+{
+    struct http_reply r;
+
+    http_call(server.port, "POST", "/v1/completions", "",
+              STR("{\"prompt\":\"x\",\"logprobs\":0,\"logprob_token_ids\":[1000000]}"), &r);
+    CHECK_INT("status", r.status, 400);
+    CHECK("words", str_find(buf_str(&r.body), STR("logprob_token_ids holds 1000000, which is not in the vocabulary"), 0) >= 0);
+    http_reply_clear(&r);
+}
+
 /* --- the same tokens ---------------------------------------------------------------------------- */
 
 static const char *const kinds[] = {"$temperature$:0", "$temperature$:0.8,$seed$:5", "$temperature$:1,$top_p$:0.9,$top_k$:40,$seed$:123456789"};
@@ -319,6 +369,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_logprob_however_it_is_asked_for),
+        cmocka_unit_test(four_answers_by_one_token),
+        cmocka_unit_test(an_id_outside_the_vocabulary),
         cmocka_unit_test(prefix_cache_on_and_off),
         cmocka_unit_test(streamed_or_not),
         cmocka_unit_test(n_choices_are_n_requests),
