@@ -17,9 +17,13 @@ enum { REPEATS = 9 };
 static const struct {
     const char *name;
     int n, k, n_segments;
+    bool is_gate_up; /* with silu(gate) * up */
 } shapes[] = {
-    {"0.5B qkv", 1152, 896, 1},    {"0.5B o", 896, 896, 8},     {"0.5B gate_up", 9728, 896, 1}, {"0.5B down", 896, 4864, 8},
-    {"0.5B lm_head", 151936, 896, 1}, {"1.5B gate_up", 17920, 1536, 1}, {"1.5B down", 1536, 8960, 8}, {"7B qkv", 4608, 3584, 1},
+    {"0.5B qkv", 1152, 896, 1, false},        {"0.5B o", 896, 896, 8, false},
+    {"0.5B gate_up", 9728, 896, 1, false},    {"0.5B gate_up, silu", 9728, 896, 1, true},
+    {"0.5B down", 896, 4864, 8, false},       {"0.5B lm_head", 151936, 896, 1, false},
+    {"1.5B gate_up", 17920, 1536, 1, false},  {"1.5B gate_up, silu", 17920, 1536, 1, true},
+    {"1.5B down", 1536, 8960, 8, false},      {"7B qkv", 4608, 3584, 1, false},
 };
 
 static int compare(const void *a, const void *b)
@@ -33,10 +37,10 @@ static void bench_shape(struct device *d, int shape, const struct cpu_limits *li
 {
     static const int ms[] = {1, 8, 16, 64, 256, 1024};
     struct err e = ERR_INIT;
-    struct host_tensor part = {.dtype = DTYPE_BF16, .n_rows = shapes[shape].n, .n_cols = shapes[shape].k,
-                               .dummy_key = 1, .dummy_cols = shapes[shape].k};
-    struct weight_spec spec = {.parts = &part, .n_parts = 1, .n_segments = shapes[shape].n_segments};
-    int n = shapes[shape].n, k = shapes[shape].k;
+    int n = shapes[shape].n, k = shapes[shape].k, n_parts = 1 + shapes[shape].is_gate_up;
+    struct host_tensor part = {.dtype = DTYPE_BF16, .n_rows = n / n_parts, .n_cols = k, .dummy_key = 1, .dummy_cols = k};
+    struct weight_spec spec = {.parts = (struct host_tensor[]){part, part}, .n_parts = n_parts,
+                               .n_segments = shapes[shape].n_segments, .is_gate_up = shapes[shape].is_gate_up};
     /* Enough copies that no weight is still in a cache when its turn comes again. */
     int n_copies = MIN(MAX((int)(((size_t)400 << 20) / ((size_t)n * (size_t)k * 2)), 1), 64);
     struct weight *w[64];
@@ -47,14 +51,19 @@ static void bench_shape(struct device *d, int shape, const struct cpu_limits *li
         struct device_mem *xm = d->ops->alloc(d, (size_t)ms[i] * (size_t)(k + 32) * 2, &e);
         struct device_mem *ym = d->ops->alloc(d, (size_t)ms[i] * (size_t)n * 4, &e);
         struct tensor x = tensor_2d(DTYPE_BF16, ms[i], k, xm, 0), y = tensor_2d(DTYPE_F32, ms[i], n, ym, 0);
+        struct tensor activations = tensor_2d(DTYPE_BF16, ms[i], n / 2, ym, 0);
         double times[REPEATS], shares[REPEATS], before = cpu_flop_rate(d), flop = 2.0 * ms[i] * n * k, bytes = (double)n * k * 2, best, median, limit;
 
         x.row = k + 32; /* an odd number of cache lines, as a model's rows have */
         for (int r = 0; r < REPEATS; r++) {
             int64_t t = clock_us();
 
-            for (int c = 0; c < n_copies; c++)
-                linear(d, &y, &x, w[c], NULL);
+            for (int c = 0; c < n_copies; c++) {
+                if (shapes[shape].is_gate_up)
+                    linear_silu_mul(d, &activations, &x, w[c], NULL);
+                else
+                    linear(d, &y, &x, w[c], NULL);
+            }
             times[r] = (double)(clock_us() - t) / n_copies * 1e-6;
             shares[r] = before;
             before = cpu_flop_rate(d);
@@ -65,7 +74,7 @@ static void bench_shape(struct device *d, int shape, const struct cpu_limits *li
         best = times[0];
         median = times[REPEATS / 2];
         limit = fmax(flop / lim->flops, bytes / lim->bandwidth);
-        printf("%-14s M=%-5d best %9.3f ms  median %9.3f ms  %7.1f GB/s  %8.1f GFLOP/s  %5.1f %% of bandwidth  "
+        printf("%-18s M=%-5d best %9.3f ms  median %9.3f ms  %7.1f GB/s  %8.1f GFLOP/s  %5.1f %% of bandwidth  "
                "%5.1f %% of peak  %5.1f %% of the limit  beside %5.1f %% (%.1f)\n",
                shapes[shape].name, ms[i], best * 1e3, median * 1e3, bytes / best / 1e9, flop / best / 1e9,
                100 * bytes / best / lim->bandwidth, 100 * flop / best / lim->flops, 100 * limit / best, shares[REPEATS - 1],
