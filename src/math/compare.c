@@ -171,6 +171,19 @@ static enum tri texts_equal(struct math_ctx *c, const struct expr *g, const stru
     return decide(c, TRI_NO, "text and mathematics");
 }
 
+/* P(3, -4) beside a tuple is the point's name and its coordinates. */
+static const struct expr *unnamed_point(struct math_ctx *c, const struct expr *e)
+{
+    struct expr *seq;
+
+    if (e->op != EX_CALL || e->n < 2 || e->name.ptr[0] < 'A' || e->name.ptr[0] > 'Z')
+        return e;
+    seq = expr_new(&c->pool, EX_SEQ, 0, e->kid, e->n);
+    seq->open = '(';
+    seq->close = ')';
+    return seq;
+}
+
 enum tri answer_equal(struct math_ctx *c, const struct expr *g, const struct expr *p)
 {
     enum tri t;
@@ -190,6 +203,8 @@ enum tri answer_equal(struct math_ctx *c, const struct expr *g, const struct exp
     if (is_region(g) || is_region(p))
         return regions_equal(c, g, p);
     if (g->op == EX_SEQ || p->op == EX_SEQ) {
+        g = p->op == EX_SEQ ? unnamed_point(c, g) : g;
+        p = g->op == EX_SEQ ? unnamed_point(c, p) : p;
         t = vector_equal(c, g, p);
         if (t != TRI_UNKNOWN)
             return t;
@@ -279,6 +294,8 @@ static const struct expr *parse_side(struct math_ctx *c, struct side *s, enum re
     if (s->is_tried[kind])
         return s->tree[kind];
     s->is_tried[kind] = true;
+    if (kind == READ_PLAIN)
+        s->text = text_exclusion(&c->arena, s->text);
     group = kind == READ_PLAIN ? text_synonym(s->plain) : -1;
     if (group == 0)
         e = expr_const(&c->pool, CONST_EMPTY);

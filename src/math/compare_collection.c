@@ -8,7 +8,7 @@ static bool is_unordered(const struct expr *e)
     return e->op == EX_LIST || e->op == EX_SET || expr_is_const(e, CONST_EMPTY);
 }
 
-/* Reversed brackets are open ends; the bracket at an infinite end means nothing. */
+/* Reversed brackets are open ends. */
 static int opening(const struct expr *e)
 {
     return e->open == ']' || e->open == '<' ? '(' : e->open;
@@ -117,6 +117,17 @@ static bool is_listing(const struct expr *e)
     return e->op == EX_LIST || (e->op == EX_SET && (e->flags & EXPR_CURLY));
 }
 
+/* A half-open interval, or one without end, is no tuple that a list may stand for. */
+static bool is_tuple(const struct expr *e)
+{
+    if (e->op != EX_SEQ)
+        return false;
+    if (e->n != 2)
+        return true;
+    return (opening(e) == '(') == (closing(e) == ')') && !expr_has_const(e->kid[0], CONST_INF) &&
+           !expr_has_const(e->kid[1], CONST_INF);
+}
+
 static enum tri sequences_equal(struct math_ctx *c, const struct expr *a, const struct expr *b)
 {
     if (a->n == 2 && b->n == 2 && (opening(a) != opening(b) || closing(a) != closing(b))) {
@@ -135,12 +146,12 @@ enum tri collection_equal(struct math_ctx *c, const struct expr *g, const struct
         return sequences_equal(c, g, p);
     if (gu && pu)
         return unordered_equal(c, g, p);
-    if ((g->op == EX_SEQ && is_listing(p)) || (p->op == EX_SEQ && is_listing(g)))
+    if ((is_tuple(g) && is_listing(p)) || (is_tuple(p) && is_listing(g)))
         return ordered_equal(c, g, p);
     /* a set of one element and the element */
-    if (gu && g->n == 1 && p->op != EX_SEQ)
+    if (gu && g->n == 1 && (p->op != EX_SEQ || g->kid[0]->op == EX_SEQ))
         return answer_equal(c, g->kid[0], p);
-    if (pu && p->n == 1 && g->op != EX_SEQ)
+    if (pu && p->n == 1 && (g->op != EX_SEQ || p->kid[0]->op == EX_SEQ))
         return answer_equal(c, g, p->kid[0]);
     if (g->op == EX_LIST && g->id == CONN_OR && g->n > 1 && p->op != EX_SEQ && !pu) {
         enum tri t = TRI_YES;

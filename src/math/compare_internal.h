@@ -101,6 +101,7 @@ bool are_line_sets(struct math_ctx *c, const struct expr *a, const struct expr *
 enum tri text_equal(struct math_ctx *c, struct str gold, struct str pred);
 enum tri words_equal(struct math_ctx *c, struct str gold, struct str pred);
 int text_synonym(struct str plain); /* group number of "no solution", "DNE", ...; -1: none */
+struct str text_exclusion(struct arena *a, struct str text);
 bool text_number(struct str word, long *value);
 enum tri choice_equal(struct math_ctx *c, struct str gold, struct str pred);
 enum tri time_equal(struct math_ctx *c, struct str gold, struct str pred);

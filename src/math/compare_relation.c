@@ -352,6 +352,35 @@ static enum tri chain_equal(struct math_ctx *c, const struct expr *g, const stru
     return decide(c, all, "inequality, side by side");
 }
 
+/* a < b < c as "a < b and b < c"; lists of such flat. NULL: something else. */
+static const struct expr *chain_links(struct math_ctx *c, const struct expr *e)
+{
+    struct expr **kids;
+    int n = 0, size = 1;
+
+    for (int i = 0; i < e->n && e->op == EX_LIST; i++)
+        size += e->kid[i]->n;
+    kids = arena_array(&c->arena, (size_t)MAX(size, e->n), sizeof(*kids));
+    for (int i = 0; i < (e->op == EX_LIST ? e->n : 1); i++) {
+        const struct expr *k = e->op == EX_LIST ? e->kid[i] : e;
+        if (!is_inequality(k))
+            return NULL;
+        for (int j = 0; j + 1 < k->n; j++)
+            kids[n++] = expr_rel(&c->pool, (enum expr_rel)k->rel[j], k->kid[j], k->kid[j + 1]);
+    }
+    return expr_new(&c->pool, EX_LIST, CONN_AND, kids, n);
+}
+
+/* A chain against the list of its links. */
+static enum tri links_equal(struct math_ctx *c, const struct expr *g, const struct expr *p)
+{
+    const struct expr *list = g->op == EX_LIST ? g : p, *a, *b;
+
+    if (list->id == CONN_OR || (a = chain_links(c, g)) == NULL || (b = chain_links(c, p)) == NULL)
+        return decide(c, TRI_NO, "an inequality and another kind");
+    return collection_equal(c, a, b);
+}
+
 static enum tri inequality_equal(struct math_ctx *c, const struct expr *g, const struct expr *p)
 {
     enum tri t = chain_equal(c, g, p);
@@ -593,6 +622,8 @@ enum tri relation_equal(struct math_ctx *c, const struct expr *g, const struct e
             return inequality_equal(c, g, p);
         if (g->op == EX_LIST && p->op == EX_LIST)
             return collection_equal(c, g, p);
+        if ((g->op == EX_LIST && is_inequality(p)) || (p->op == EX_LIST && is_inequality(g)))
+            return links_equal(c, g, p);
         return decide(c, TRI_NO, "an inequality and another kind");
     }
     return named_equal(c, g, p);

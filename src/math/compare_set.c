@@ -118,9 +118,20 @@ static bool read_atom(struct math_ctx *c, const struct expr *a, int rel, const s
 
 /* --- which trees are sets ---------------------------------------------------------------------- */
 
+/* Ends in ascending order, or equal and both closed: (3, -4) is only a point. An infinite end is open. */
 static bool is_interval(struct math_ctx *c, const struct expr *e)
 {
-    return e->op == EX_SEQ && e->n == 2 && e->open != '<' && is_bound(c, e->kid[0]) && is_bound(c, e->kid[1]);
+    int lo, hi, order = -1;
+
+    if (e->op != EX_SEQ || e->n != 2 || e->open == '<' || !is_bound(c, e->kid[0]) || !is_bound(c, e->kid[1]))
+        return false;
+    lo = infinity_sign(c, e->kid[0]);
+    hi = infinity_sign(c, e->kid[1]);
+    if (lo > 0 || hi < 0 || (lo && e->open == '[') || (hi && e->close == ']'))
+        return false;
+    if (lo || hi || !value_order(c, e->kid[0], e->kid[1], &order))
+        return true;
+    return order < 0 || (order == 0 && e->open == '[' && e->close == ']');
 }
 
 static bool is_point_set(struct math_ctx *c, const struct expr *e)

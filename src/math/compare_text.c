@@ -106,6 +106,38 @@ static const struct {
     {6, "infinite number of solutions"}, {6, "there are infinitely many solutions"},
 };
 
+/* "all real numbers except -2 and 2" as a formula; any other text as it stands. */
+struct str text_exclusion(struct arena *a, struct str text)
+{
+    static const char *const wholes[] = {"all real numbers ", "all reals ", "all real values ", "all real x ",
+                                         "all real numbers x ", "all x "};
+    static const char *const excepts[] = {"except for ", "except ", "other than ", "excluding ", "except"};
+    struct str rest = text;
+    bool in_text = str_starts(rest, "\\text{");
+    size_t n = 0;
+
+    if (in_text)
+        rest = str_trim(str_slice(rest, 6, rest.len));
+    for (size_t i = 0; i < LEN(wholes) && n == 0; i++) {
+        size_t w = strlen(wholes[i]);
+        if (rest.len <= w || !str_eq_nocase(str_slice(rest, 0, w), STR(wholes[i])))
+            continue;
+        for (size_t k = 0; k < LEN(excepts) && n == 0; k++) {
+            size_t x = strlen(excepts[k]);
+            if (rest.len > w + x && str_eq_nocase(str_slice(rest, w, w + x), STR(excepts[k])))
+                n = w + x;
+        }
+    }
+    if (n == 0)
+        return text;
+    rest = str_trim(str_slice(rest, n, rest.len));
+    if (in_text && str_starts(rest, "}")) {
+        rest = str_slice(rest, 1, rest.len);
+        in_text = false;
+    }
+    return str_fmt(a, "\\mathbb{R}\\setminus\\{%s" STR_FMT "\\}", in_text ? "\\text{" : "", STR_ARG(rest));
+}
+
 int text_synonym(struct str plain)
 {
     struct str s = str_trim(plain);

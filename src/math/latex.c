@@ -281,11 +281,43 @@ static void parse_close(struct parser *ps, char ch)
         parser_fail(ps);
 }
 
+/* What no operand can begin with. */
+static bool ends_operand(const struct latex_token *t)
+{
+    switch (t->kind) {
+    case TOK_END:
+    case TOK_CLOSE:
+    case TOK_RBRACE:
+        return true;
+    case TOK_OP:
+        return strchr("+-|'", t->ch) == NULL;
+    case TOK_WORD:
+        return str_eqz(t->text, "U") || str_eq_nocase(t->text, STR("and")) || str_eq_nocase(t->text, STR("or"));
+    case TOK_CMD:
+        return t->cmd->cls == CMD_SETOP || t->cmd->cls == CMD_REL || t->cmd->cls == CMD_AND || t->cmd->cls == CMD_OR;
+    default:
+        return false;
+    }
+}
+
+/* Whether the [ at hand is the open end of an interval: ]2, 5[ and [2, 5[. */
+static bool is_open_end(const struct parser *ps)
+{
+    const struct frame *f = top_frame(ps);
+    int n = 0;
+
+    if (f->kind != FRAME_BRACKET || !f->have)
+        return false;
+    for (int i = f->ops; i < ps->n_ops; i++)
+        n += ps->ops[i].kind == OP_COMMA || ps->ops[i].kind == OP_SEMI;
+    return f->open == ']' || (n == 1 && ends_operand(tok(ps, 1)));
+}
+
 static void parse_open(struct parser *ps, char ch)
 {
-    struct frame *f = top_frame(ps);
+    struct frame *f;
 
-    if (ch == '[' && f->kind == FRAME_BRACKET && f->open == ']' && f->have) {
+    if (ch == '[' && is_open_end(ps)) {
         ps->at++;
         frame_close(ps, '[');
         return;

@@ -24,7 +24,7 @@ static const struct latex_command commands[] = {
     {"arcsec", CMD_FUNC, FN_ASEC}, {"arcsin", CMD_FUNC, FN_ASIN}, {"arcsinh", CMD_FUNC, FN_ASINH},
     {"arctan", CMD_FUNC, FN_ATAN}, {"arctanh", CMD_FUNC, FN_ATANH}, {"arg", CMD_FUNC, FN_ARG},
     {"arsinh", CMD_FUNC, FN_ASINH}, {"artanh", CMD_FUNC, FN_ATANH}, {"ast", CMD_TIMES, 0},
-    {"bar", CMD_ACCENT, 0}, {"bbox", CMD_BOXED, 0}, {"because", CMD_IGNORE, 0}, {"beta", CMD_SYMBOL, 0},
+    {"backslash", CMD_SETOP, '-'}, {"bar", CMD_ACCENT, 0}, {"bbox", CMD_BOXED, 0}, {"because", CMD_IGNORE, 0}, {"beta", CMD_SYMBOL, 0},
     {"bf", CMD_IGNORE, 0}, {"bfseries", CMD_IGNORE, 0}, {"big", CMD_IGNORE, 0}, {"bigcap", CMD_SETOP, 'n'},
     {"bigcup", CMD_SETOP, 'u'}, {"bigg", CMD_IGNORE, 0}, {"biggl", CMD_IGNORE, 0}, {"biggr", CMD_IGNORE, 0},
     {"bigl", CMD_IGNORE, 0}, {"bigr", CMD_IGNORE, 0}, {"binom", CMD_BINOM, 0}, {"bmod", CMD_BMOD, 0},

@@ -271,6 +271,41 @@ static bool parse_selection(struct parser *ps)
     return true;
 }
 
+/* \mathbb{R}^+, \mathbb{R}_{\ge 0} and the like: rays of the real line; others are sets of their own. */
+static struct expr *part_of_set(struct parser *ps, const struct expr *set, struct str script)
+{
+    static const struct {
+        const char *script;
+        bool is_negative, has_zero;
+    } rays[] = {{"+", false, false},   {">0", false, false},   {"gt0", false, false},     {"ge0", false, true},
+                {"geq0", false, true}, {"geqslant0", false, true}, {"-", true, false}, {"<0", true, false},
+                {"lt0", true, false},  {"le0", true, true},    {"leq0", true, true},      {"leqslant0", true, true}};
+    struct expr *zero = expr_num_si(ps->pool, 0, 1), *e, *ends[2] = {zero, expr_const(ps->pool, CONST_INF)};
+
+    if (set->id == CONST_REALS && (str_eqz(script, "*") || str_eqz(script, "ne0") || str_eqz(script, "neq0")))
+        return expr_bin(ps->pool, EX_SETOP, '-', expr_const(ps->pool, CONST_REALS), expr_un(ps->pool, EX_SET, 0, zero));
+    for (size_t i = 0; i < LEN(rays) && set->id == CONST_REALS; i++) {
+        if (!str_eqz(script, rays[i].script))
+            continue;
+        if (rays[i].is_negative) {
+            ends[0] = expr_un(ps->pool, EX_NEG, 0, ends[1]);
+            ends[1] = zero;
+        }
+        e = expr_new(ps->pool, EX_SEQ, 0, ends, 2);
+        e->open = rays[i].has_zero && !rays[i].is_negative ? '[' : '(';
+        e->close = rays[i].has_zero && rays[i].is_negative ? ']' : ')';
+        return e;
+    }
+    if (str_eqz(script, ">0") || str_eqz(script, "gt0"))
+        script = STR("+");
+    return expr_sym(ps->pool, str_fmt(ps->arena, "set%d^" STR_FMT, set->id, STR_ARG(script)));
+}
+
+static bool is_number_set(const struct expr *e)
+{
+    return e->op == EX_CONST && e->id >= CONST_REALS && e->id <= CONST_COMPLEX;
+}
+
 void parse_subscript(struct parser *ps)
 {
     struct expr *e = top_operand(ps), *value;
@@ -301,6 +336,8 @@ void parse_subscript(struct parser *ps)
         ps->n_operands--;
         top_frame(ps)->have = false;
         parse_symbol(ps, name, true);
+    } else if (is_number_set(e) && !str_eqz(sub, "+")) { /* whether R_+ has 0 is open */
+        operand_replace(ps, part_of_set(ps, e, sub));
     } else if (e->op == EX_CONST && (e->id == CONST_E || e->id == CONST_I)) {
         operand_replace(ps, expr_sym(ps->pool, str_fmt(ps->arena, "%s_" STR_FMT, e->id == CONST_E ? "e" : "i",
                                                        STR_ARG(sub))));
@@ -417,12 +454,11 @@ void parse_power(struct parser *ps)
         ps->at += 3;
         return;
     }
-    if (e->op == EX_CONST && e->id >= CONST_REALS && e->id <= CONST_COMPLEX) {
-        /* \mathbb{R}^+ and the like are sets of their own */
+    if (is_number_set(e)) {
         int end;
         struct str script = script_text(ps, &end);
         ps->at = end;
-        operand_replace(ps, expr_sym(ps->pool, str_fmt(ps->arena, "set%d^" STR_FMT, e->id, STR_ARG(script))));
+        operand_replace(ps, part_of_set(ps, e, script));
         return;
     }
     binary(ps, OP_POW, PREC_POW, 0);

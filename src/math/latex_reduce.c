@@ -105,8 +105,33 @@ static struct expr *make_product(struct parser *ps, const struct op *ops, struct
     return expr_bin(ps->pool, EX_DIV, 0, num, den);
 }
 
+static bool is_set_of_numbers(const struct expr *e)
+{
+    return (e->op == EX_SEQ && e->n == 2) || e->op == EX_SET || e->op == EX_SETOP ||
+           (e->op == EX_CONST && e->id >= CONST_REALS && e->id <= CONST_COMPLEX);
+}
+
+/* Whether a minus sign stands for a set difference: (1, 3) - \{2\}. */
+static bool is_set_difference(const struct op *ops, struct expr *const *args, int n)
+{
+    bool has_braces = false;
+
+    for (int i = 1; i < n; i++) {
+        if (ops[i - 1].kind != OP_SUB || !is_set_of_numbers(args[i]))
+            return false;
+        has_braces |= args[i]->op == EX_SET;
+    }
+    return has_braces && is_set_of_numbers(args[0]);
+}
+
 static struct expr *make_sum(struct parser *ps, const struct op *ops, struct expr **args, int n)
 {
+    if (is_set_difference(ops, args, n)) {
+        struct expr *e = args[0];
+        for (int i = 1; i < n; i++)
+            e = expr_bin(ps->pool, EX_SETOP, '-', e, args[i]);
+        return e;
+    }
     for (int i = 1; i < n; i++) {
         if (ops[i - 1].kind == OP_SUB)
             args[i] = expr_un(ps->pool, EX_NEG, 0, args[i]);

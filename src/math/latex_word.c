@@ -389,6 +389,16 @@ static void word_as_value(struct parser *ps)
     }
 }
 
+/* (1, 2) U (3, 4) */
+static bool is_typed_union(const struct parser *ps)
+{
+    const struct expr *left = top_operand(ps);
+    const struct latex_token *next = tok(ps, 1);
+
+    return left && str_eqz(tok(ps, 0)->text, "U") && (left->op == EX_SEQ || left->op == EX_SET) &&
+           (next->kind == TOK_OPEN || (next->kind == TOK_CLOSE && next->ch == ']'));
+}
+
 static bool word_as_connective(struct parser *ps)
 {
     const struct latex_token *t = tok(ps, 0);
@@ -407,6 +417,11 @@ static bool word_as_connective(struct parser *ps)
         } else {
             parser_fail(ps);
         }
+        return true;
+    }
+    if (is_typed_union(ps)) {
+        ps->at++;
+        binary(ps, OP_SETOP, PREC_SETOP, 'u');
         return true;
     }
     if (in_cases && is_any_word(t, conditions)) {

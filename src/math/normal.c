@@ -60,7 +60,8 @@ static struct expr *expand_signs(struct math_ctx *c, const struct expr *e)
         return map_kids(c, e, expand_signs);
     if (!is_collection(e)) {
         struct expr *pair[2] = {pick_upper(c, e), pick_lower(c, e)};
-        return expr_new(&c->pool, EX_LIST, CONN_OR, pair, 2);
+        bool excludes = e->op == EX_REL && e->n == 2 && e->rel[0] == REL_NE; /* x is neither */
+        return expr_new(&c->pool, EX_LIST, excludes ? CONN_AND : CONN_OR, pair, 2);
     }
     kids = arena_array(&c->arena, (size_t)e->n * 2, sizeof(*kids));
     for (int i = 0; i < e->n; i++) {
@@ -425,6 +426,42 @@ static const struct expr *spread_modulus(struct math_ctx *c, const struct expr *
     return expr_new(&c->pool, EX_LIST, e->id, kids, e->n);
 }
 
+/* x \ne -2, 2: the variable is none of them. */
+static const struct expr *spread_exclusion(struct math_ctx *c, const struct expr *e)
+{
+    const struct expr *first = e->kid[0];
+    struct expr **kids;
+    bool has_bare = false;
+
+    if (first->op != EX_REL || first->n != 2 || first->rel[0] != REL_NE || first->kid[0]->op != EX_SYM)
+        return e;
+    kids = arena_array(&c->arena, (size_t)e->n, sizeof(*kids));
+    kids[0] = e->kid[0];
+    for (int i = 1; i < e->n; i++) {
+        bool is_bare = expr_is_arith(e->kid[i]) && !expr_has_symbols(e->kid[i]);
+        if (!is_bare && (e->kid[i]->op != EX_REL || e->kid[i]->n != 2 || e->kid[i]->rel[0] != REL_NE))
+            return e;
+        kids[i] = is_bare ? expr_rel(&c->pool, REL_NE, first->kid[0], e->kid[i]) : e->kid[i];
+        has_bare |= is_bare;
+    }
+    return has_bare ? expr_new(&c->pool, EX_LIST, CONN_AND, kids, e->n) : e;
+}
+
+/* "all real numbers x >= 0": the words before the variable go. */
+static const struct expr *bare_subject(struct math_ctx *c, const struct expr *e)
+{
+    struct str s = e->kid[0]->name;
+    struct expr **kids;
+
+    if (e->kid[0]->op != EX_TEXT || s.len < 5 || !str_eq_nocase(str_slice(s, 0, 4), STR("all ")) || s.ptr[s.len - 2] != ' ' ||
+        s.ptr[s.len - 1] < 'a')
+        return e;
+    kids = arena_array(&c->arena, (size_t)e->n, sizeof(*kids));
+    memcpy(kids, e->kid, (size_t)e->n * sizeof(*kids));
+    kids[0] = expr_sym(&c->pool, str_slice(s, s.len - 1, s.len));
+    return expr_with_kids(&c->pool, e, kids);
+}
+
 const struct expr *normal_form(struct math_ctx *c, const struct expr *e)
 {
     const struct expr *out = e;
@@ -433,6 +470,8 @@ const struct expr *normal_form(struct math_ctx *c, const struct expr *e)
         out = fold_vectors(c, out);
     if (expr_has_op(out, EX_BIGOP))
         out = rename_bound(c, out);
+    if (out->op == EX_REL)
+        out = bare_subject(c, out);
     if (out->op == EX_LIST)
         out = flatten(c, out);
     if (is_collection(out))
@@ -441,5 +480,6 @@ const struct expr *normal_form(struct math_ctx *c, const struct expr *e)
         out = spread_modulus(c, out);
     if (expr_has_op(out, EX_UNIT))
         out = join_units(c, out);
-    return expand_signs(c, out);
+    out = expand_signs(c, out);
+    return out->op == EX_LIST && out->n > 1 ? spread_exclusion(c, out) : out;
 }
