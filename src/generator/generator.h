@@ -74,6 +74,8 @@ enum overlong {
     OVERLONG_REJECT, /* ... the request fails */
 };
 
+enum truncation_side { TRUNCATE_LEFT, TRUNCATE_RIGHT }; /* where the tokens are cut off */
+
 struct gen_request {
     uint64_t id; /* the caller's; comes back with every event */
     enum gen_kind kind;
@@ -84,6 +86,10 @@ struct gen_request {
     int n_prompt_ids;
     const int32_t *continuation_ids;
     int n_continuation_ids;
+    /* GEN_CHAT, GEN_COMPLETE: at most so many tokens of the prompt are kept. 0: all of them; -1: as
+     * many as the context leaves beside max_tokens, or beside one token where that is 0. */
+    int truncate_prompt_tokens;
+    enum truncation_side truncation_side;
     bool add_special_tokens; /* GEN_COMPLETE and GEN_SCORE with text: BOS and the like */
     bool no_generation_prompt, continue_final_message; /* GEN_CHAT */
     const struct json *template_kwargs; /* chat_template_kwargs; may be NULL */
@@ -149,6 +155,7 @@ struct gen_event {
     int32_t stop_token_id;         /* stop token that ended it; -1: none */
     int n_prompt_tokens, n_completion_tokens, n_cached_tokens; /* -1: not reported */
     int n_reasoning_tokens;                                    /* -1: not reported */
+    int n_truncated_tokens; /* DONE: prompt tokens that were cut off as asked; -1: not reported */
     const int32_t *token_ids; /* DONE, and DELTA for the new ones; NULL: unknown (remote) */
     int n_token_ids;
     const int32_t *prompt_ids; /* DONE; NULL: unknown (remote) */

@@ -95,6 +95,7 @@ static void fail_call(struct remote *r, struct remote_call *c, enum fail_class c
         .n_completion_tokens = -1,
         .n_cached_tokens = -1,
         .n_reasoning_tokens = -1,
+        .n_truncated_tokens = -1,
         .first_token_us = -1,
         .latency_us = -1,
     };
@@ -138,6 +139,7 @@ static void finish_call(struct remote *r, struct remote_call *c, const struct ht
         .n_completion_tokens = y->n_completion_tokens,
         .n_cached_tokens = y->n_cached_tokens,
         .n_reasoning_tokens = y->n_reasoning_tokens,
+        .n_truncated_tokens = y->n_truncated_tokens,
         .first_token_us = c->head.is_event_stream ? d->first_byte_us : -1,
         .latency_us = d->total_us,
         .http_status = d->status,
@@ -505,6 +507,7 @@ static bool delta_of(struct remote_call *c, struct gen_event *ev)
         .n_completion_tokens = -1,
         .n_cached_tokens = -1,
         .n_reasoning_tokens = -1,
+        .n_truncated_tokens = -1,
         .stop_token_id = -1,
         .first_token_us = -1,
         .latency_us = -1,

@@ -181,6 +181,27 @@ static void add_prompt(struct writer *w, const struct gen_request *r)
 /* --- sampling -----------------------------------------------------------------------------------
  */
 
+static void add_bias(struct writer *w, const struct sampling *s)
+{
+    if (s->n_bias == 0 || !is_ours(w, "logit_bias"))
+        return;
+    add_key(w, "logit_bias");
+    for (int i = 0; i < s->n_bias; i++) {
+        buf_addf(w->out, "%s\"%d\":", i ? "," : "{", s->bias_ids[i]);
+        buf_add_f64(w->out, (double)s->bias[i]);
+    }
+    buf_addc(w->out, '}');
+}
+
+static void add_truncation(struct writer *w, const struct gen_request *r)
+{
+    if (r->truncate_prompt_tokens == 0 || !is_ours(w, "truncate_prompt_tokens"))
+        return;
+    add_int(w, "truncate_prompt_tokens", r->truncate_prompt_tokens);
+    add_key(w, "truncation_side");
+    json_write_str(w->out, STR(r->truncation_side == TRUNCATE_RIGHT ? "right" : "left"));
+}
+
 static void add_sampling(struct writer *w, const struct remote_body_opts *o,
                          const struct sampling *s)
 {
@@ -191,6 +212,7 @@ static void add_sampling(struct writer *w, const struct remote_body_opts *o,
     if (s->has_seed && o->send_seed)
         add_int(w, "seed", (int64_t)s->seed);
     add_strings(w, "stop", s->stop, s->n_stop);
+    add_bias(w, s);
     if (w->is_strict)
         return;
     add_int(w, "top_k",
@@ -252,10 +274,15 @@ bool remote_body_write(struct buf *out, const struct remote_body_opts *o,
         return err_set(e, ERR_UNSUPPORTED, "the remote generator does not score continuations");
     if (r->sampling.n_logprobs >= 0 || r->sampling.n_prompt_logprobs >= 0)
         return err_set(e, ERR_UNSUPPORTED, "the remote generator does not read logprobs");
+    if (r->truncate_prompt_tokens != 0 && w.is_strict)
+        return err_set(e, ERR_UNSUPPORTED,
+                       "truncate_prompt_tokens is not a field of OpenAI's API, and --strict_openai "
+                       "sends no others");
     buf_addc(out, '{');
     add_key(&w, "model");
     json_write_str(out, STR(o->model));
     add_prompt(&w, r);
+    add_truncation(&w, r); /* part of the prompt: it decides how many tokens that has */
     info->n_prompt = out->len;
     add_sampling(&w, o, &r->sampling);
     add_true(&w, "stream", o->stream);

@@ -43,6 +43,7 @@ void remote_reply_reset(struct remote_reply *r)
     sse_reader_init(&r->sse, MAX_REPLY_BYTES);
     r->has_reasoning = r->has_content = r->has_finish_reason = r->has_done_mark = false;
     r->n_prompt_tokens = r->n_completion_tokens = r->n_cached_tokens = r->n_reasoning_tokens = -1;
+    r->n_truncated_tokens = -1;
     r->n_chunks = r->error_status = 0;
     r->fail_class = FAIL_NONE;
 }
@@ -98,6 +99,8 @@ static void read_usage(struct remote_reply *r, struct str raw)
     r->n_completion_tokens = small_int(json_scan_get(raw, "completion_tokens"));
     r->n_cached_tokens =
         small_int(json_scan_get(json_scan_get(raw, "prompt_tokens_details"), "cached_tokens"));
+    r->n_truncated_tokens =
+        small_int(json_scan_get(json_scan_get(raw, "prompt_tokens_details"), "truncated_tokens"));
     r->n_reasoning_tokens = small_int(
         json_scan_get(json_scan_get(raw, "completion_tokens_details"), "reasoning_tokens"));
 }

@@ -14,8 +14,8 @@
 struct remote_reply {
     struct buf text, reasoning, finish_reason, stop_text, model;
     bool has_reasoning, has_content, has_finish_reason, has_done_mark;
-    int n_prompt_tokens, n_completion_tokens, n_cached_tokens,
-        n_reasoning_tokens; /* -1: not said */
+    int n_prompt_tokens, n_completion_tokens, n_cached_tokens, n_reasoning_tokens,
+        n_truncated_tokens; /* -1: not said */
     int n_chunks;           /* pieces of text so far: about as many tokens */
     struct buf body;        /* a body that is no stream */
     struct sse_reader sse;

@@ -55,6 +55,7 @@ struct seq {
     uint64_t seed;
     struct str text; /* what the client sees, in full */
     struct token_list prompt, tokens;
+    int n_truncated;        /* prompt tokens cut off */
     uint64_t prompt_digest; /* of all prompt tokens */
     uint64_t digest;        /* of the tokens handed out so far as well */
     int n_shown;            /* tokens handed out */
@@ -274,6 +275,22 @@ static void score(struct seq *q, const struct gen_request *r)
     }
 }
 
+static void truncate_prompt(const struct scripted *s, struct seq *q, const struct gen_request *r)
+{
+    int keep = r->truncate_prompt_tokens;
+
+    if (keep < 0)
+        keep = MAX(s->base.max_model_len - MAX(r->sampling.max_tokens, 1), 1);
+    if (r->kind == GEN_SCORE || keep == 0 || keep >= q->prompt.n)
+        return;
+    q->n_truncated = q->prompt.n - keep;
+    if (r->truncation_side == TRUNCATE_LEFT) {
+        q->prompt.ids += q->n_truncated;
+        q->prompt.ends += q->n_truncated;
+    }
+    q->prompt.n = q->prompt.cap = keep;
+}
+
 static void take_wanted(struct seq *q, const struct sampling *s)
 {
     char piece[16];
@@ -311,6 +328,7 @@ static void prepare(struct scripted *s, struct seq *q, const struct gen_request 
         q->http_status = 400;
         return;
     }
+    truncate_prompt(s, q, r);
     take_wanted(q, &r->sampling);
     q->prompt_digest = SCRIPTED_START;
     for (int i = 0; i < q->prompt.n; i++)
@@ -477,6 +495,7 @@ static void fill_done(struct scripted *s, struct seq *q, struct gen_event *ev, i
         .n_prompt_tokens = q->prompt.n,
         .n_cached_tokens = -1,
         .n_reasoning_tokens = -1,
+        .n_truncated_tokens = q->n_truncated,
         .n_attempts = 1,
         .seed = q->seed,
         .model = STR(s->model_name),

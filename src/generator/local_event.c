@@ -179,6 +179,7 @@ struct local_event *local_event_last(struct local_task *t, const struct local_so
         .n_completion_tokens = t->seq ? n_output(t) : 0,
         .n_cached_tokens = t->seq ? t->seq->seq->n_cached : 0,
         .n_reasoning_tokens = -1,
+        .n_truncated_tokens = t->n_truncated,
         .max_tokens = t->max_tokens,
         .is_clamped = t->is_clamped,
         .seed = t->request.params.seed,

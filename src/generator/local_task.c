@@ -139,14 +139,31 @@ static bool fit_context(struct local_task *t, const struct gen_request *r, int m
         max_model_len, n_prompt + MAX(wanted, 1), n_prompt, MAX(wanted, 1));
 }
 
+/* The ids of the prompt that are kept. */
+static void take_prompt(struct local_task *t, const struct gen_request *r,
+                        const struct token_buf *ids, int max_model_len)
+{
+    int n = (int)ids->n, keep = r->truncate_prompt_tokens;
+    const int32_t *from = ids->ids;
+
+    if (keep < 0)
+        keep = MAX(max_model_len - MAX(r->sampling.max_tokens, 1), 1);
+    if (r->kind == GEN_SCORE || keep == 0 || keep > n)
+        keep = n;
+    if (r->truncation_side == TRUNCATE_LEFT)
+        from += n - keep;
+    t->request.prompt_ids = copy_of(&t->memory, from, keep, sizeof(int32_t));
+    t->request.n_prompt = keep;
+    t->n_truncated = n - keep;
+}
+
 static bool prepare(struct local_task *t, const struct local_prompt *p, const struct gen_request *r,
                     int max_model_len, uint64_t own_seed)
 {
     struct token_buf ids = {0};
     bool ok = local_prompt_encode(p, r, &ids, &t->n_context, &t->err);
 
-    t->request.prompt_ids = copy_of(&t->memory, ids.ids, (int)ids.n, sizeof(int32_t));
-    t->request.n_prompt = (int)ids.n;
+    take_prompt(t, r, &ids, max_model_len);
     token_buf_clear(&ids);
     t->fail_class = FAIL_REQUEST;
     if (!ok || !set_params(t, p, r, own_seed) || !set_text(t, p, &r->sampling))

@@ -19,6 +19,7 @@ struct local_task {
     struct engine_seq *seq; /* NULL before the engine took it */
     int n_context;          /* score: prompt tokens that are context */
     int max_tokens;         /* effective */
+    int n_truncated;        /* prompt tokens cut off, as truncate_prompt_tokens asks */
     bool is_clamped, streams, include_stop;
     int n_emitted; /* tokens that deltas have brought */
     int64_t submitted_us, first_us;

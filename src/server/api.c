@@ -43,6 +43,8 @@ static const struct {
     {"prompt_logprobs", IN_GENERATION, FIELD_READ},
     {"echo", IN_GENERATION, FIELD_READ},
     {"add_special_tokens", ~0u, FIELD_READ},
+    {"truncate_prompt_tokens", IN_GENERATION, FIELD_READ},
+    {"truncation_side", IN_GENERATION, FIELD_READ},
     {"add_generation_prompt", IN_CHAT | IN_TOKENIZE, FIELD_READ},
     {"continue_final_message", IN_CHAT | IN_TOKENIZE, FIELD_READ},
     {"chat_template", IN_CHAT | IN_TOKENIZE, FIELD_READ},
@@ -69,7 +71,6 @@ static const struct {
     {"guided_regex", IN_GENERATION, FIELD_REFUSE},
     {"guided_choice", IN_GENERATION, FIELD_REFUSE},
     {"guided_grammar", IN_GENERATION, FIELD_REFUSE},
-    {"truncate_prompt_tokens", IN_GENERATION, FIELD_REFUSE},
     {"thinking_token_budget", IN_GENERATION, FIELD_REFUSE},
     {"repetition_detection", IN_GENERATION, FIELD_REFUSE},
     {"use_beam_search", IN_GENERATION, FIELD_REFUSE},
@@ -220,6 +221,39 @@ static bool take_max_tokens(struct api_request *r, const struct api_limits *l, s
         return api_fail(err, 400, BAD_REQUEST, "min_tokens",
                         "min_tokens must be less than or equal to max_tokens=%d, got %d.",
                         s->max_tokens, s->min_tokens);
+    return true;
+}
+
+/* How much of the prompt is kept, when the client asks for less than all of it. */
+static bool take_truncation(struct api_request *r, const struct api_limits *l,
+                            struct gen_request *req, struct api_error *err)
+{
+    static const char key[] = "truncate_prompt_tokens";
+    const struct json *side = json_get(r->body, "truncation_side");
+    int most = l->max_model_len - MAX(req->sampling.max_tokens, 0);
+    int64_t n = 0;
+
+    if (!is_absent(side) && !str_eqz(json_str(side), "left") && !str_eqz(json_str(side), "right"))
+        return api_fail(err, 400, BAD_SCHEMA, "truncation_side",
+                        "`truncation_side` must be \"left\" or \"right\"");
+    req->truncation_side = str_eqz(json_str(side), "right") ? TRUNCATE_RIGHT : TRUNCATE_LEFT;
+    if (is_absent(json_get(r->body, key)))
+        return true;
+    if (!api_take_int(r->body, key, -1, INT32_MAX, &n, err))
+        return false;
+    if (n == 0)
+        return api_fail(err, 400, BAD_REQUEST, key, "%s must be at least 1, or -1, got 0.", key);
+    if (l->max_model_len > 0 && n > most)
+        return api_fail(err, 400, BAD_REQUEST, key,
+                        "%s=%lld cannot be greater than max_model_len - max_tokens = %d. Please "
+                        "request a smaller truncation size.",
+                        key, (long long)n, most);
+    if (r->echo && r->kind == API_COMPLETIONS && !l->text)
+        return api_fail(err, 501, "NotImplementedError", key,
+                        "`echo` of a truncated prompt needs the model's tokenizer, and a proxy has "
+                        "none");
+    req->truncate_prompt_tokens = (int)n;
+    r->truncates = true;
     return true;
 }
 
@@ -384,8 +418,9 @@ static bool parse_chat(struct api_request *r, const struct api_limits *l, struct
     struct gen_request req = {.overlong = OVERLONG_REJECT};
     int64_t priority = 0;
 
-    if (!take_common(r, l, &req.sampling, &priority, err) || !take_conversation(r, l, &req, err) ||
-        !take_response_format(r, err) || !take_reasoning(r, err))
+    if (!take_common(r, l, &req.sampling, &priority, err) || !take_truncation(r, l, &req, err) ||
+        !take_conversation(r, l, &req, err) || !take_response_format(r, err) ||
+        !take_reasoning(r, err))
         return false;
     if (r->echo &&
         req.n_msgs > 0) { /* the last message's text, if an answer could have begun with it */
@@ -430,7 +465,8 @@ static bool parse_completions(struct api_request *r, const struct api_limits *l,
     size_t n = is_list ? json_len(prompt) : 1;
     int64_t priority = 0;
 
-    if (!take_common(r, l, &common.sampling, &priority, err) || !take_response_format(r, err) ||
+    if (!take_common(r, l, &common.sampling, &priority, err) ||
+        !take_truncation(r, l, &common, err) || !take_response_format(r, err) ||
         !api_take_bool(r->body, "add_special_tokens", &common.add_special_tokens, err))
         return false;
     if (n > (size_t)l->max_prompts)

@@ -41,7 +41,7 @@ struct call *call_open(struct http_exchange *x, struct api_request *req,
     c->parser = c->req.kind == API_CHAT && !c->req.is_raw ? parser : REASONING_NONE;
     c->metrics = metrics;
     c->started_us = clock_us();
-    c->usage = (struct render_usage){0, 0, -1, -1};
+    c->usage = (struct render_usage){0, 0, -1, -1, -1};
     make_id(c);
     c->head = (struct render_head){.kind = c->req.kind,
                                    .is_chunk = c->req.stream,
@@ -56,9 +56,10 @@ struct call *call_open(struct http_exchange *x, struct api_request *req,
         s->index = i;
         reasoning_init(&s->split, c->parser);
         c->req.reqs[i].id = (uint64_t)(uintptr_t)s;
-        /* The prompt's logprobs come with the last event, so an echo of them cannot begin earlier.
-         */
-        if (c->req.echo && c->req.has_logprobs && c->req.kind == API_COMPLETIONS)
+        /* The prompt's logprobs come with the last event, and so does what was left of a truncated
+         * prompt: an echo of them cannot begin earlier. */
+        if (c->req.echo && (c->req.has_logprobs || c->req.truncates) &&
+            c->req.kind == API_COMPLETIONS)
             c->req.reqs[i].stream = false;
     }
     return c;
@@ -132,11 +133,13 @@ static void end_stream(struct call *c)
 /* --- Text of a choice. ---------------------------------------------------------------------------
  */
 
-/* What echo puts before a choice: the last message, or the prompt as text. In the request's arena.
- */
-static struct str echo_text(struct call *c, const struct sub *s)
+/* What echo puts before a choice: the last message, or the prompt as text, or what is left of it.
+ * In the request's arena. */
+static struct str echo_text(struct call *c, const struct sub *s, const struct gen_event *ev)
 {
     const struct gen_request *r = &c->req.reqs[s->index];
+    const int32_t *ids = c->req.truncates ? ev->prompt_ids : r->prompt_ids;
+    int n_ids = c->req.truncates ? ev->n_prompt_ids : r->n_prompt_ids;
     struct err e = ERR_INIT;
     struct str text = STR("");
 
@@ -144,10 +147,9 @@ static struct str echo_text(struct call *c, const struct sub *s)
         return text;
     if (c->req.kind == API_CHAT)
         return c->req.echo_text;
-    if (!r->prompt_ids)
+    if (!ids)
         return r->prompt;
-    if (!c->text || !c->text->text->decode(c->text, r->prompt_ids, r->n_prompt_ids, true,
-                                           &c->req.arena, &text, &e))
+    if (!c->text || !c->text->text->decode(c->text, ids, n_ids, true, &c->req.arena, &text, &e))
         return STR("");
     return text;
 }
@@ -194,13 +196,13 @@ static void stream_text(struct call *c, struct sub *s, const struct gen_event *e
     bool is_first = !s->has_role;
     struct render_choice choice = {
         .index = s->index, .ev = ev, .has_finish = is_last, .text_offset = s->n_chars};
-    struct render_usage usage = {ev->n_prompt_tokens, ev->n_completion_tokens, -1, -1};
+    struct render_usage usage = {ev->n_prompt_tokens, ev->n_completion_tokens, -1, -1, -1};
 
     buf_reset(reasoning);
     buf_reset(content);
     begin_choice(c, s);
     if (is_first)
-        buf_add_str(content, echo_text(c, s));
+        buf_add_str(content, echo_text(c, s, ev));
     if (!c->req.drops_generated)
         split_text(c, s, ev, text, is_last, reasoning, content);
     if (c->req.has_logprobs && !c->req.drops_generated) {
@@ -253,7 +255,7 @@ static void render_whole(struct call *c, struct sub *s, const struct gen_event *
     struct buf reasoning = {0}, content = {0};
     struct render_choice choice = {.index = s->index, .ev = ev};
 
-    buf_add_str(&content, echo_text(c, s));
+    buf_add_str(&content, echo_text(c, s, ev));
     if (!c->req.drops_generated) {
         split_text(c, s, ev, ev->text, true, &reasoning, &content);
         choice.logprobs = ev->logprobs;
@@ -312,6 +314,10 @@ static void count_usage(struct call *c, const struct sub *s, const struct gen_ev
         c->usage.n_prompt += MAX(ev->n_prompt_tokens, 0);
         if (ev->n_cached_tokens >= 0)
             c->usage.n_cached = MAX(c->usage.n_cached, 0) + ev->n_cached_tokens;
+        if (c->req.truncates && ev->n_truncated_tokens >= 0) {
+            c->usage.n_truncated = MAX(c->usage.n_truncated, 0) + ev->n_truncated_tokens;
+            metrics_truncated(c->metrics, ev->n_truncated_tokens);
+        }
     }
     c->usage.n_completion += n_completion;
     if (n_reasoning >= 0)

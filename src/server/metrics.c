@@ -63,6 +63,13 @@ void metrics_finished(struct metrics *m, enum finish_reason why, int n_prompt, i
     pthread_mutex_unlock(&m->lock);
 }
 
+void metrics_truncated(struct metrics *m, int n_tokens)
+{
+    pthread_mutex_lock(&m->lock);
+    m->n_truncated_tokens += (uint64_t)n_tokens;
+    pthread_mutex_unlock(&m->lock);
+}
+
 void metrics_rejected(struct metrics *m)
 {
     pthread_mutex_lock(&m->lock);
@@ -155,6 +162,8 @@ void metrics_write(struct metrics *m, struct str model, struct buf *out)
             "Sequences that lost their place for a while.");
     counter(&w, "prompt_tokens_total", (double)m->n_prompt_tokens,
             "Prompt tokens of finished requests.");
+    counter(&w, "prompt_tokens_truncated_total", (double)m->n_truncated_tokens,
+            "Prompt tokens cut off by truncate_prompt_tokens.");
     counter(&w, "generation_tokens_total", (double)m->n_generation_tokens,
             "Tokens generated for finished requests.");
     counter(&w, "request_rejected_total", (double)m->n_rejected,

@@ -22,7 +22,8 @@ struct metrics {
     struct gen_stats gen; /* as the generator's thread last saw it */
     uint64_t n_prompt_tokens, n_generation_tokens;
     uint64_t n_success[FINISH_OTHER + 1];
-    uint64_t n_rejected; /* 503 for a full queue */
+    uint64_t n_truncated_tokens; /* prompt tokens cut off because the client asked for it */
+    uint64_t n_rejected;         /* 503 for a full queue */
     struct histogram first_token, between_tokens, request;
 };
 
@@ -32,6 +33,7 @@ void metrics_first_token(struct metrics *m, double seconds);
 void metrics_between_tokens(struct metrics *m, double seconds);
 void metrics_finished(struct metrics *m, enum finish_reason why, int n_prompt, int n_completion,
                       double seconds);
+void metrics_truncated(struct metrics *m, int n_tokens);
 void metrics_rejected(struct metrics *m);
 void metrics_generator(struct metrics *m, const struct gen_stats *gen);
 void metrics_write(struct metrics *m, struct str model, struct buf *out);

@@ -333,6 +333,13 @@ void render_choice(struct buf *out, const struct render_head *h, const struct ap
         add_finish(out, c->ev);
     else
         buf_addz(out, ",\"finish_reason\":null");
+    if (r->truncates && is_last) {
+        buf_addz(out, ",\"truncated_prompt_tokens\":");
+        if (c->ev->n_truncated_tokens >= 0)
+            add_int(out, c->ev->n_truncated_tokens);
+        else
+            buf_addz(out, "null");
+    }
     if (r->returns_token_ids && c->ev && c->ev->token_ids) {
         buf_addc(out, ',');
         add_ids(out, "token_ids", c->ev->token_ids, r->drops_generated ? 0 : c->ev->n_token_ids);
@@ -377,8 +384,13 @@ void render_usage(struct buf *out, const struct render_usage *u)
     buf_addz(out, ",\"completion_tokens\":");
     add_int(out, u->n_completion);
     buf_addz(out, ",\"prompt_tokens_details\":");
-    if (u->n_cached >= 0)
+    if (u->n_cached >= 0 && u->n_truncated >= 0)
+        buf_addf(out, "{\"cached_tokens\":%" PRId64 ",\"truncated_tokens\":%" PRId64 "}",
+                 u->n_cached, u->n_truncated);
+    else if (u->n_cached >= 0)
         buf_addf(out, "{\"cached_tokens\":%" PRId64 "}", u->n_cached);
+    else if (u->n_truncated >= 0)
+        buf_addf(out, "{\"truncated_tokens\":%" PRId64 "}", u->n_truncated);
     else
         buf_addz(out, "null");
     if (u->n_reasoning >= 0)

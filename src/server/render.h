@@ -17,6 +17,7 @@ struct render_head {
 struct render_usage {
     int64_t n_prompt, n_completion;
     int64_t n_cached, n_reasoning; /* -1: unknown */
+    int64_t n_truncated;           /* prompt tokens cut off; -1: unknown, or nobody asked for it */
 };
 
 /* The part of a choice that goes into one body or chunk. */

@@ -106,6 +106,30 @@ TEST(writes_completions_and_the_rest_of_sampling)
                "\"frequency_penalty\":0.0,\"top_k\":-1,\"min_p\":0.0,\"repetition_penalty\":1.0}", 0);
 }
 
+TEST(writes_bias_and_truncation)
+{
+    struct remote_body_opts o = {"m", false, false, false, NULL};
+    struct gen_request r = {.kind = GEN_COMPLETE, .prompt = STR("ab"), .sampling = sampling_default()};
+    static const int32_t ids[] = {7, 9};
+    static const float bias[] = {-100, 0.5f};
+    struct err e = ERR_INIT;
+    struct buf out = {0};
+    struct remote_body_info info;
+
+    r.sampling.bias_ids = ids;
+    r.sampling.bias = bias;
+    r.sampling.n_bias = 2;
+    r.truncate_prompt_tokens = -1;
+    r.truncation_side = TRUNCATE_RIGHT;
+    check_body("bias and truncation", &o, &r,
+               "{\"model\":\"m\",\"prompt\":\"ab\",\"temperature\":1.0,\"top_p\":1.0,\"presence_penalty\":0.0,"
+               "\"frequency_penalty\":0.0,\"logit_bias\":{\"7\":-100.0,\"9\":0.5},\"top_k\":-1,\"min_p\":0.0,"
+               "\"repetition_penalty\":1.0,\"truncate_prompt_tokens\":-1,\"truncation_side\":\"right\"}", 0);
+    o.strict_openai = true;
+    CHECK("strict OpenAI has no such field", !remote_body_write(&out, &o, &r, &info, &e) && e.code == ERR_UNSUPPORTED);
+    buf_clear(&out);
+}
+
 TEST(writes_images)
 {
     static const struct chat_part parts[] = {
@@ -146,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_bodies),
         cmocka_unit_test(writes_completions_and_the_rest_of_sampling),
+        cmocka_unit_test(writes_bias_and_truncation),
         cmocka_unit_test(writes_images),
         cmocka_unit_test(says_what_it_cannot),
     };

@@ -366,6 +366,71 @@ TEST(logprobs_of_named_ids)
     json_close(v);
 }
 
+/* What is left of a prompt, by the ids that the answer reports. */
+static const struct {
+    const char *name, *fields;
+    int n_left, first, n_cut;
+} cuts[] = {
+    {"the last ones are kept", "\"truncate_prompt_tokens\":2", 2, 68, 3},
+    {"said outright", "\"truncate_prompt_tokens\":2,\"truncation_side\":\"left\"", 2, 68, 3},
+    {"the first ones are kept", "\"truncate_prompt_tokens\":2,\"truncation_side\":\"right\"", 2, 65, 3},
+    {"as many as there are", "\"truncate_prompt_tokens\":5", 5, 65, 0},
+    {"more than there are", "\"truncate_prompt_tokens\":50", 5, 65, 0},
+    {"as many as fit", "\"truncate_prompt_tokens\":-1", 5, 65, 0},
+    {"beside max_tokens", "\"truncate_prompt_tokens\":-1,\"max_tokens\":32764", 4, 66, 1},
+    {"with the prompt's logprobs", "\"truncate_prompt_tokens\":4,\"echo\":true,\"logprobs\":1,\"max_tokens\":0", 4, 66, 1},
+};
+
+TEST(prompts_are_cut_as_asked_and_it_is_said)
+{
+    struct http_reply r;
+    double n_cut = 0;
+
+    for (size_t i = 0; i < LEN(cuts); i++) {
+        char body[256];
+        struct json *v;
+        const struct json *choice;
+
+        snprintf(body, sizeof(body), "{\"prompt\":[65,66,67,68,69],\"return_token_ids\":true,\"seed\":1,%s}",
+                 cuts[i].fields);
+        v = post("/v1/completions", body);
+        choice = json_at(json_get(v, "choices"), 0);
+        CHECK_INT(cuts[i].name, json_len(json_get(choice, "prompt_token_ids")), cuts[i].n_left);
+        CHECK_INT(cuts[i].name, json_int(json_at(json_get(choice, "prompt_token_ids"), 0), 0),
+                  cuts[i].first);
+        CHECK_INT(cuts[i].name, json_int(json_get(choice, "truncated_prompt_tokens"), -1),
+                  cuts[i].n_cut);
+        CHECK_INT(cuts[i].name, json_int(at_path(v, "usage.prompt_tokens"), 0), cuts[i].n_left);
+        CHECK_INT(cuts[i].name,
+                  json_int(at_path(v, "usage.prompt_tokens_details.truncated_tokens"), -1),
+                  cuts[i].n_cut);
+        if (json_type(json_get(choice, "logprobs")) == JSON_OBJECT)
+            CHECK_INT("echoed", json_len(at_path(choice, "logprobs.tokens")), cuts[i].n_left);
+        n_cut += cuts[i].n_cut;
+        json_close(v);
+    }
+    http_call(server.port, "GET", "/metrics", "", STR(""), &r);
+    CHECK("counted",
+          str_find(buf_str(&r.body), STR("vllm:prompt_tokens_truncated_total{model_name=\"tiny\"} "), 0) >= 0 &&
+              str_find(buf_str(&r.body), STR("truncated_total{model_name=\"tiny\"} 0\n"), 0) < 0);
+    CHECK("some were", n_cut > 0);
+    http_reply_clear(&r);
+}
+
+/* An echo shows what is left, and who asks for nothing is told nothing. */
+TEST(a_cut_prompt_is_echoed_as_it_was_read)
+{
+    struct json *v = post("/v1/completions", "{\"prompt\":[65,66,67,68,69],\"echo\":true,\"max_tokens\":0,"
+                                             "\"logprobs\":0,\"truncate_prompt_tokens\":3}");
+
+    CHECK_STR("text", json_str(at_path(v, "choices.0.text")), STR("CDE"));
+    json_close(v);
+    v = post("/v1/completions", "{\"prompt\":[65,66],\"max_tokens\":1}");
+    CHECK_INT("no word of it", json_type(at_path(v, "choices.0.truncated_prompt_tokens")), JSON_ABSENT);
+    CHECK_INT("nor in usage", json_type(at_path(v, "usage.prompt_tokens_details")), JSON_NULL);
+    json_close(v);
+}
+
 /* Tokens of the reply, put behind the prompt, have the logprobs that they were generated with. */
 TEST(teacher_forced)
 {
@@ -462,6 +527,8 @@ static const char *const stream_bodies[] = {
     "\"prompt\":\"wide\",\"max_tokens\":50,\"logprobs\":1",
     "\"prompt\":\"wide\",\"max_tokens\":50,\"logprobs\":0,\"logprob_token_ids\":[65,66]",
     "\"prompt\":\"stop\",\"max_tokens\":3,\"echo\":true",
+    "\"prompt\":\"What is to be cut off here?\",\"max_tokens\":30,\"echo\":true,\"truncate_prompt_tokens\":3,\"seed\":4",
+    USER("Where does it begin?") ",\"max_tokens\":30,\"truncate_prompt_tokens\":5,\"truncation_side\":\"right\",\"n\":2,\"seed\":4",
     "\"prompt\":[\"stop\",\"wide\"],\"max_tokens\":4,\"n\":2,\"echo\":true,\"logprobs\":0,\"seed\":1",
 };
 
@@ -564,6 +631,8 @@ int main(void)
         cmocka_unit_test(order_of_choices),         cmocka_unit_test(streams_equal_whole_answers),
         cmocka_unit_test(reasoning_apart_and_raw),  cmocka_unit_test(stop_strings_and_limits),
         cmocka_unit_test(unknown_fields_are_named), cmocka_unit_test(logprobs_of_named_ids),
+        cmocka_unit_test(prompts_are_cut_as_asked_and_it_is_said),
+        cmocka_unit_test(a_cut_prompt_is_echoed_as_it_was_read),
     };
 
     signal(SIGPIPE, SIG_IGN);

@@ -63,6 +63,21 @@ TEST(the_same_through_a_proxy)
     }
 }
 
+TEST(truncation_and_bias_pass_a_proxy)
+{
+    static const char body[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"Find x, then y.\"}],\"seed\":3,"
+                               "\"max_tokens\":20,\"truncate_prompt_tokens\":4,\"logit_bias\":{\"65\":-1}}";
+    struct json *a = http_post_json(behind.port, "/v1/chat/completions", body, 200);
+    struct json *b = http_post_json(proxy.port, "/v1/chat/completions", body, 200);
+
+    CHECK("something is cut off", json_int(at_path(a, "choices.0.truncated_prompt_tokens"), 0) > 0);
+    CHECK("the same number", json_same(at_path(a, "choices.0.truncated_prompt_tokens"),
+                                       at_path(b, "choices.0.truncated_prompt_tokens")));
+    CHECK_INT("four are left", json_int(at_path(b, "usage.prompt_tokens"), 0), 4);
+    json_close(a);
+    json_close(b);
+}
+
 TEST(what_a_proxy_cannot_do)
 {
     struct json *v = http_post_json(proxy.port, "/tokenize", "{\"prompt\":\"x\"}", 501);
@@ -75,6 +90,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_through_a_proxy),
+        cmocka_unit_test(truncation_and_bias_pass_a_proxy),
         cmocka_unit_test(what_a_proxy_cannot_do),
     };
 

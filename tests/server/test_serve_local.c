@@ -192,6 +192,65 @@ TEST(four_answers_by_one_token)
     arena_clear(&a);
 }
 
+/* A cut prompt is answered as the same prompt, cut by the client. */
+TEST(a_cut_prompt_is_a_shorter_prompt)
+{
+    static const char *const sides[] = {"left", "right"};
+    struct arena a;
+    struct json *tokens;
+    const struct json *ids;
+    int n;
+
+    arena_init(&a, 0);
+    tokens = post("/tokenize", &a, "{$prompt$:$What is the value of the function at x=3?$}");
+    ids = json_get(tokens, "tokens");
+    n = (int)json_len(ids);
+    CHECK("long enough", n > 8);
+    for (size_t i = 0; i < LEN(sides); i++) {
+        struct buf list = {0};
+        struct json *cut, *own;
+        int from = i == 0 ? n - 5 : 0;
+
+        for (int k = from; k < from + 5; k++)
+            buf_addf(&list, "%s%lld", k > from ? "," : "", (long long)json_int(json_at(ids, (size_t)k), -1));
+        own = post("/v1/completions", &a, "{$prompt$:[%s],$max_tokens$:12,$temperature$:0,$logprobs$:0}", buf_z(&list));
+        cut = post("/v1/completions", &a,
+                   "{$prompt$:$What is the value of the function at x=3?$,$max_tokens$:12,$temperature$:0,$logprobs$:0,"
+                   "$truncate_prompt_tokens$:5,$truncation_side$:$%s$}", sides[i]);
+        CHECK_STR(sides[i], json_str(json_get(json_at(json_get(cut, "choices"), 0), "text")),
+                  json_str(json_get(json_at(json_get(own, "choices"), 0), "text")));
+        CHECK(sides[i], json_same(json_get(json_at(json_get(cut, "choices"), 0), "logprobs"),
+                                  json_get(json_at(json_get(own, "choices"), 0), "logprobs")));
+        CHECK_INT(sides[i], json_int(json_get(json_at(json_get(cut, "choices"), 0), "truncated_prompt_tokens"), -1), n - 5);
+        json_close(own);
+        json_close(cut);
+        buf_clear(&list);
+    }
+    json_close(tokens);
+    arena_clear(&a);
+}
+
+/* -1: a prompt that is far too long is answered from its end. */
+TEST(a_prompt_as_long_as_fits)
+{
+    struct arena a;
+    struct buf text = {0};
+    struct json *v;
+
+    arena_init(&a, 0);
+    for (int i = 0; i < 1500; i++)
+        buf_addz(&text, " value");
+    v = post("/v1/completions", &a, "{$prompt$:$%s$,$max_tokens$:24,$temperature$:0,$ignore_eos$:true,$truncate_prompt_tokens$:-1}",
+             buf_z(&text));
+    CHECK_INT("the rest of the context", json_int(json_get(json_get(v, "usage"), "prompt_tokens"), 0), 1000);
+    CHECK_INT("and what was asked for", json_int(json_get(json_get(v, "usage"), "completion_tokens"), 0), 24);
+    CHECK("what was cut off is said",
+          json_int(json_get(json_at(json_get(v, "choices"), 0), "truncated_prompt_tokens"), 0) >= 500);
+    json_close(v);
+    buf_clear(&text);
+    arena_clear(&a);
+}
+
 TEST(an_id_outside_the_vocabulary)
 {
     struct http_reply r;
@@ -371,6 +430,8 @@ int main(void)
         cmocka_unit_test(one_logprob_however_it_is_asked_for),
         cmocka_unit_test(four_answers_by_one_token),
         cmocka_unit_test(an_id_outside_the_vocabulary),
+        cmocka_unit_test(a_cut_prompt_is_a_shorter_prompt),
+        cmocka_unit_test(a_prompt_as_long_as_fits),
         cmocka_unit_test(prefix_cache_on_and_off),
         cmocka_unit_test(streamed_or_not),
         cmocka_unit_test(n_choices_are_n_requests),
