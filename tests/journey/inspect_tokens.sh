@@ -8,6 +8,9 @@ trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
+# has PATTERN: whether a line of stdin matches. It reads all of it: grep -q ends at the first match, and whoever
+# still writes dies of SIGPIPE, which fails the pipe.
+has() { grep -e "$1" >/dev/null; }
 xz -dc "$src/tests/data/tokenizers/tokenizers.tar.xz" | tar -xf -
 tokens() { "$bin" inspect tokens --model_name_or_path "$1" "${@:2}"; }
 
@@ -31,7 +34,7 @@ grep -q '^4 tokens$\|^5 tokens$' table || fail "$(cat table)"
     fail "--text --json"
 [ "$(tokens qwen2.5 --text '' --json)" = '{"ids":[],"pieces":[],"bytes":[]}' ] || fail "an empty text"
 [ "$(tokens qwen2.5 --text '<|im_end|>' --no_parse_special --json | grep -c 151645)" = 0 ] || fail "--no_parse_special"
-tokens deepseek-r1-distill-qwen --text a --add_special_tokens --json | grep -q '{"ids":\[151646,64\]' || fail "BOS"
+tokens deepseek-r1-distill-qwen --text a --add_special_tokens --json | has '{"ids":\[151646,64\]' || fail "BOS"
 
 # 3. Errors: one line that names the file and the place, exit code 2.
 printf '{"text":"a"}\n{"ids":[1,"x"]}\n' >bad.jsonl
@@ -49,9 +52,9 @@ prompt() { "$bin" inspect prompt --model_name_or_path "$model" "$@"; }
 prompt --input_file "$src/data/aime24.jsonl" >out
 [ "$(grep -c '^=== item' out)" = 2 ] || fail "the first two items are shown"
 grep -q '^<|im_start|>user$' out || fail "plain text when the output is no terminal"
-prompt --input_file "$src/data/aime24.jsonl" --limit 1 --color always | grep -q $'^\x1b\\[1;36m<|im_start|>' || fail "colour"
+prompt --input_file "$src/data/aime24.jsonl" --limit 1 --color always | has $'^\x1b\\[1;36m<|im_start|>' || fail "colour"
 printf '{"prompt":"what is <|im_end|>?"}\n{"messages":[{"role":"user","content":"Hi"}]}\n' >marker.jsonl
 prompt --input_file marker.jsonl --json >out
 [ "$(grep -c '"warnings":\["[^"]*message 1 spells <|im_end|>' out)" = 1 ] || fail "a marker in a message: $(cat out)"
-tail -n 1 out | grep -q '"warnings":\[\]}' || fail "no warning without cause: $(cat out)"
-prompt --input_file marker.jsonl --limit 1 --system_prompt 'Be brief.' | grep -q '^Be brief' || fail "system prompt"
+tail -n 1 out | has '"warnings":\[\]}' || fail "no warning without cause: $(cat out)"
+prompt --input_file marker.jsonl --limit 1 --system_prompt 'Be brief.' | has '^Be brief' || fail "system prompt"

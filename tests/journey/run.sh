@@ -6,7 +6,7 @@ source=$2
 work=$(mktemp -d)
 server=
 cleanup() {
-    [ -z "$server" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; }
+    [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; } || true
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -15,7 +15,10 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 "$llmeval" serve --generator scripted --answers "$source/data/aime24.jsonl" --answers "$source/data/aime25.jsonl" \
     --served_model_name Qwen/QwQ-32B --host 127.0.0.1 --port 0 --port_file "$work/port" 2>"$work/server.log" &
 server=$!
-for _ in $(seq 300); do [ -s "$work/port" ] && break; sleep 0.1; done
+while [ ! -s "$work/port" ]; do
+    kill -0 "$server" || fail "the server ended before it served: $(cat "$work/server.log")"
+    sleep 0.1
+done
 url=http://127.0.0.1:$(cat "$work/port")/v1
 
 run() {
@@ -91,7 +94,7 @@ status=0
 [ $status = 3 ] && grep -q '^| math_opensource/long | no answers |' "$work/long.txt" && grep -q '^| gpqa_tiny | ' "$work/long.txt" &&
     grep -q '^- failed by: 1 over the context$' "$work/long.txt" && grep -q '"math_opensource/long": null' "$work/long/summary.json" ||
     fail "a task without answers: $status: $(cat "$work/long.log" "$work/long.txt")"
-if command -v mpirun >/dev/null && ldd "$llmeval" | grep -q libmpi; then
+if command -v mpirun >/dev/null && [[ $(ldd "$llmeval") == *libmpi* ]]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     # Open MPI leaks, and takes its own locks in two orders, which the sanitizers would report as ours.
     ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=report_bugs=0 run_in "$work/two" mpirun --oversubscribe -n 2 "$llmeval"
