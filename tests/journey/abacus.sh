@@ -30,19 +30,27 @@ run_in one --max_num_seqs 1
 run_in seven --max_num_seqs 7
 run_in thread --n_threads 1
 run_in threads --n_threads 2
-for try in 1 2; do
+stored() { { cat killed/abacus.jsonl 2>/dev/null || true; } | wc -l; }
+n_killed=0
+n_runs=0
+while [ $n_killed -lt 2 ]; do
+    n_runs=$((n_runs + 1))
+    [ $n_runs -le 50 ] || fail "none of 50 runs could be killed twice in time"
     "$bin" run --tasks abacus --data_dir data --baselines_dir "$src/baselines" --model_name_or_path "$model" --n_samples 3 \
         --output_dir killed --max_num_seqs 5 >/dev/null 2>&1 &
     pid=$!
-    for _ in $(seq 1000); do
-        n=$({ cat killed/abacus.jsonl 2>/dev/null || true; } | wc -l)
-        [ "$n" -ge $((try * 12)) ] && break
-        sleep 0.01
-    done
+    while kill -0 $pid 2>/dev/null && [ "$(stored)" -lt $((n_killed * 12 + 12)) ]; do sleep 0.01; done
     kill -9 $pid 2>/dev/null || true
-    wait $pid 2>/dev/null || true
+    status=0
+    wait $pid 2>/dev/null || status=$?
+    [ $status = 137 ] || [ $status = 0 ] || fail "a run to be killed ended with $status"
+    if [ $status = 137 ] && [ "$(stored)" -lt 60 ]; then
+        n_killed=$((n_killed + 1))
+    else # it was over before it could be killed: once more from the beginning
+        n_killed=0
+        rm -rf killed
+    fi
 done
-[ "$(wc -l <killed/abacus.jsonl)" -lt 60 ] || fail "it was never killed in time"
 run_in killed
 for other in one seven thread threads killed; do
     cmp whole/abacus.jsonl $other/abacus.jsonl || fail "another store: $other"
@@ -53,7 +61,10 @@ done
 answers() { sed -E 's/.*"doc_id":("[^"]*"),"sample_index":([0-9]+).*"gen":("([^"\\]|\\.)*").*/\1 \2 \3/' "$1" | sort; }
 "$bin" serve --model "$model" --host 127.0.0.1 --port 0 --port_file port 2>server.log &
 server=$!
-for _ in $(seq 1200); do [ -s port ] && break; sleep 0.05; done
+while [ ! -s port ]; do
+    kill -0 "$server" || fail "the server ended before it served"
+    sleep 0.05
+done
 "$bin" online --input_file data/abacus.jsonl --output_file served.jsonl --base_url "http://127.0.0.1:$(cat port)/v1" --n_samples 3 2>log ||
     fail "online: $(cat log)"
 cmp <(answers whole/abacus.jsonl) <(answers served.jsonl) || fail "served answers differ"

@@ -34,18 +34,26 @@ grep -q '"sample_count": *499' math.score.json && grep -q '"missing": *1,' math.
 # 2. Killed again and again, at any moment; then the same as without.
 long=(--input_file "$src/data/aime24.jsonl" --n_samples 3 --max_tokens 120 --max_num_seqs 16)
 run "${long[@]}" --output_file whole.jsonl 2>log
-for try in 1 2 3; do
+stored() { { cat killed.jsonl 2>/dev/null || true; } | wc -l; }
+n_killed=0
+n_runs=0
+while [ $n_killed -lt 3 ]; do
+    n_runs=$((n_runs + 1))
+    [ $n_runs -le 50 ] || fail "none of 50 runs could be killed three times in time"
     "$bin" offline "${base[@]}" "${long[@]}" --output_file killed.jsonl 2>log &
     pid=$!
-    for _ in $(seq 400); do
-        n=$({ cat killed.jsonl 2>/dev/null || true; } | wc -l)
-        [ "$n" -ge $((try * 15)) ] && break
-        sleep 0.02
-    done
-    kill -9 "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
+    while kill -0 $pid 2>/dev/null && [ "$(stored)" -lt $((n_killed * 15 + 15)) ]; do sleep 0.01; done
+    kill -9 $pid 2>/dev/null || true
+    status=0
+    wait $pid 2>/dev/null || status=$?
+    [ $status = 137 ] || [ $status = 0 ] || fail "a run to be killed ended with $status: $(cat log)"
+    if [ $status = 137 ] && [ "$(stored)" -lt 90 ]; then
+        n_killed=$((n_killed + 1))
+    else # it was over before it could be killed: once more from the beginning
+        n_killed=0
+        rm -f killed.jsonl*
+    fi
 done
-[ "$(wc -l <killed.jsonl)" -lt 90 ] || fail "it was never killed in time"
 run "${long[@]}" --output_file killed.jsonl 2>log
 [ "$(wc -l <whole.jsonl)" = 90 ] || fail "whole: $(wc -l <whole.jsonl) rows"
 cmp whole.jsonl killed.jsonl || fail "a killed run differs from a whole one"
@@ -72,7 +80,10 @@ fi
 # 4. Over our own server the same text, row by row.
 "$bin" serve "${base[@]}" --host 127.0.0.1 --port 0 --port_file port 2>serve.log &
 server=$!
-for _ in $(seq 1200); do [ -s port ] && break; sleep 0.05; done
+while [ ! -s port ]; do
+    kill -0 "$server" || fail "the server ended before it served"
+    sleep 0.05
+done
 "$bin" online --input_file "$src/data/aime24.jsonl" --n_samples 3 --max_tokens 120 --max_workers 24 \
     --base_url "http://127.0.0.1:$(cat port)/v1" --output_file online.jsonl 2>log
 rows whole.jsonl >a

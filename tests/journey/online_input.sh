@@ -114,10 +114,10 @@ stop_server
 # One writer at a time.
 start_server --answers in.jsonl --ttft_ms 300
 options
-"$BIN" online "${ok[@]}" --output_file two.jsonl --n_samples 100 --max_workers 4 2>first.txt &
+"$BIN" online "${ok[@]}" --output_file two.jsonl --n_samples 2000 --max_workers 4 2>first.txt &
 client=$!
 wait_until [ -s two.jsonl ]
-refuse "process $client is writing this file" "${ok[@]}" --output_file two.jsonl --n_samples 100
+refuse "process $client is writing this file" "${ok[@]}" --output_file two.jsonl --n_samples 2000
 kill -KILL $client
 wait $client 2>/dev/null || true
 stop_server

@@ -4,7 +4,7 @@ server_pid=
 
 # wait_until COMMAND...: until it succeeds; machines differ in speed.
 wait_until() {
-    for _ in $(seq 1200); do
+    for _ in $(seq 12000); do
         "$@" 2>/dev/null && return 0
         sleep 0.05
     done
@@ -15,8 +15,7 @@ start_server() { # further options of llmeval serve
     rm -f "$WORK/port"
     "$BIN" serve --generator scripted --host 127.0.0.1 --port 0 --port_file "$WORK/port" "$@" 2>"$WORK/server.log" &
     server_pid=$!
-    for _ in $(seq 1200); do
-        [ -s "$WORK/port" ] && break
+    while [ ! -s "$WORK/port" ]; do
         kill -0 "$server_pid" 2>/dev/null || fail "the server ended: $(cat "$WORK/server.log")"
         sleep 0.05
     done
