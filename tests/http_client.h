@@ -177,7 +177,7 @@ static UNUSED void http_read_reply(int fd, struct http_reply *r, int timeout_ms)
         http_unchunk(str_slice(buf_str(&r->raw), r->head_len, r->raw.len), &r->body);
 }
 
-/* One request on a connection of its own, 30 s at most between bytes. */
+/* One request on a connection of its own, ten minutes at most between bytes. */
 static UNUSED void http_call(int port, const char *method, const char *path, const char *headers,
                              struct str body, struct http_reply *r)
 {
@@ -189,7 +189,7 @@ static UNUSED void http_call(int port, const char *method, const char *path, con
         fail_msg("no connection to port %d", port);
     http_request_write(&out, method, path, headers, body);
     http_write(fd, buf_str(&out));
-    http_read_reply(fd, r, 30000);
+    http_read_reply(fd, r, 600000);
     buf_clear(&out);
     close(fd);
 }
@@ -230,7 +230,7 @@ static UNUSED void test_server_start(struct test_server *s, const char *const *a
     struct buf text = {0};
     struct err e = ERR_INIT;
     bool names_source = false;
-    int64_t port = 0, end = clock_ms() + 60000;
+    int64_t port = 0, end = clock_ms() + 600000;
 
     snprintf(s->port_file, sizeof(s->port_file), "/tmp/llmeval_port_%d_%lld", (int)getpid(),
              (long long)clock_us());
@@ -267,7 +267,7 @@ static UNUSED void test_server_start(struct test_server *s, const char *const *a
 static UNUSED int test_server_stop(struct test_server *s)
 {
     int status = -1;
-    int64_t end = clock_ms() + 60000;
+    int64_t end = clock_ms() + 600000;
 
     kill(s->pid, SIGTERM);
     while (waitpid(s->pid, &status, WNOHANG) == 0) {

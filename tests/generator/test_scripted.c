@@ -82,7 +82,7 @@ static void drain(struct generator *g, struct got *got, int n)
 {
     struct gen_event ev[7];
     int n_ev, n_ended = 0;
-    int64_t end = clock_ms() + 120000; /* a machine may stand still for seconds */
+    int64_t end = clock_ms() + 600000; /* a machine may stand still for seconds */
 
     while (n_ended < n) {
         struct err e = ERR_INIT;

@@ -1,7 +1,6 @@
 /* test_metamorphic.c - laws that hold for any answers: equality is symmetric where kinds agree, two
  * styles of printing a random tree are equal, a random factor makes a difference, and rational
- * functions agree with evaluation modulo a prime. Hostile inputs end with a reason.
- * timeout: 300 */
+ * functions agree with evaluation modulo a prime. Hostile inputs end with a reason. */
 #include "test.h"
 
 #include <inttypes.h>

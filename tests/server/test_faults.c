@@ -21,7 +21,7 @@ static int stop(void **state UNUSED)
 }
 
 /* No byte for STALL_MS is a stall where one is expected; everywhere else a machine may stand still for as long. */
-enum { STALL_MS = 700, LONG_MS = 120000 };
+enum { STALL_MS = 700, LONG_MS = 600000 };
 
 static void call_with(const char *fault, bool is_stream, struct http_reply *r)
 {

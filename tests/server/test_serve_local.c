@@ -410,7 +410,7 @@ TEST(alone_and_among_64)
         struct err e = ERR_INIT;
         struct json *among, *alone;
 
-        http_read_reply(fds[i], &r, 60000);
+        http_read_reply(fds[i], &r, 600000);
         close(fds[i]);
         among = json_parse(buf_str(&r.body), &e);
         CHECK_OK("reply", among != NULL, &e);
