@@ -230,7 +230,7 @@ enum tri answer_equal(struct math_ctx *c, const struct expr *g, const struct exp
 
 /* --- readings ---------------------------------------------------------------------------------- */
 
-enum reading_kind { READ_PLAIN, READ_LIST, READ_DECIMAL, READ_IMAGINARY, READ_LETTER_UNIT, N_READINGS };
+enum reading_kind { READ_PLAIN, READ_LIST, READ_DECIMAL, READ_IMAGINARY, READ_LETTER_UNIT, READ_SELECTION, READ_FACTOR, N_READINGS };
 
 struct side {
     struct str text, plain;
@@ -287,7 +287,9 @@ static const struct expr *parse_side(struct math_ctx *c, struct side *s, enum re
     struct latex_reading r = {.comma_is_list = kind == READ_LIST,
                               .comma_is_decimal = kind == READ_DECIMAL,
                               .j_is_unit = kind == READ_IMAGINARY,
-                              .letter_is_unit = kind == READ_LETTER_UNIT};
+                              .letter_is_unit = kind == READ_LETTER_UNIT,
+                              .letter_selects = kind == READ_SELECTION,
+                              .bracket_is_factor = kind == READ_FACTOR};
     struct expr *e;
     int group;
 
@@ -335,6 +337,23 @@ static enum tri try_readings(struct math_ctx *c, struct side *g, struct side *p,
     return a && b ? answer_equal(c, a, b) : TRI_NO;
 }
 
+/* C_8^3, A^3_8 or P(8, 3). */
+static bool may_select(struct str s)
+{
+    return s.len < 1000 && (str_find(s, STR("P("), 0) >= 0 ||
+                            (has_letter(s, '^') && (has_letter(s, 'C') || has_letter(s, 'A') || has_letter(s, 'P')) && has_letter(s, '_')));
+}
+
+static bool has_selecting_name(const struct expr *e)
+{
+    if (e->op == EX_SYM || e->op == EX_CALL)
+        return strchr("CAP", e->name.ptr[0]) != NULL;
+    for (int i = 0; i < e->n; i++)
+        if (has_selecting_name(e->kid[i]))
+            return true;
+    return false;
+}
+
 /* Other readings after the plain ones came to no. */
 static enum tri other_readings(struct math_ctx *c, struct side *g, struct side *p)
 {
@@ -361,6 +380,14 @@ static enum tri other_readings(struct math_ctx *c, struct side *g, struct side *
         t = try_readings(c, g, p, READ_PLAIN, READ_IMAGINARY);
     if (t != TRI_YES && g_imag)
         t = try_readings(c, g, p, READ_IMAGINARY, READ_PLAIN);
+    if (t != TRI_YES && may_select(p->text) && a && !has_selecting_name(a))
+        t = try_readings(c, g, p, READ_PLAIN, READ_SELECTION);
+    if (t != TRI_YES && may_select(g->text) && b && !has_selecting_name(b))
+        t = try_readings(c, g, p, READ_SELECTION, READ_PLAIN);
+    if (t != TRI_YES && a && b && has_letter(p->text, '(') && expr_has_op(b, EX_FUNC) && expr_has_symbols(b))
+        t = try_readings(c, g, p, READ_PLAIN, READ_FACTOR);
+    if (t != TRI_YES && a && b && has_letter(g->text, '(') && expr_has_op(a, EX_FUNC) && expr_has_symbols(a))
+        t = try_readings(c, g, p, READ_FACTOR, READ_PLAIN);
     /* "79 g" for 79 */
     if (t != TRI_YES && a && b && !expr_has_symbols(a) && expr_has_symbols(b))
         t = try_readings(c, g, p, READ_PLAIN, READ_LETTER_UNIT);

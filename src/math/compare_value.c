@@ -334,6 +334,52 @@ static int literal_digits(const struct expr *e)
     return e->op == EX_NUM ? e->digits : 0;
 }
 
+/* a + b i of literals: the more significant digits of both. */
+static int complex_digits(const struct expr *e)
+{
+    int n = 0;
+
+    while (e->op == EX_NEG)
+        e = e->kid[0];
+    if (e->op != EX_ADD && e->op != EX_MUL)
+        return e->op == EX_NUM ? MAX(e->digits, 1) : expr_is_const(e, CONST_I) ? 1 : 0;
+    if (e->n != 2)
+        return 0;
+    for (int i = 0; i < 2; i++) {
+        int k = complex_digits(e->kid[i]);
+        if (k == 0)
+            return 0;
+        n = MAX(n, k);
+    }
+    return n;
+}
+
+/* |p - g|^2 <= 1e-12 |g|^2 for complex numbers, of which g is no Gaussian integer. */
+static enum tri are_close_complex(const acb_t g, const acb_t p, long prec)
+{
+    enum tri t = TRI_UNKNOWN;
+    acb_t d;
+    arb_t x, y;
+
+    if (arb_contains_int(acb_realref(g)) && arb_contains_int(acb_imagref(g)))
+        return TRI_NO;
+    acb_init(d);
+    arb_init(x);
+    arb_init(y);
+    acb_sub(d, g, p, prec);
+    acb_abs(x, d, prec);
+    arb_mul_ui(x, x, 1000000, prec);
+    acb_abs(y, g, prec);
+    if (arb_le(x, y))
+        t = TRI_YES;
+    else if (arb_gt(x, y))
+        t = TRI_NO;
+    acb_clear(d);
+    arb_clear(x);
+    arb_clear(y);
+    return t;
+}
+
 /* |p - g| <= 1e-6 |g| */
 static enum tri is_close(struct math_ctx *c, const struct expr *g, const struct expr *p)
 {
@@ -349,8 +395,8 @@ static enum tri is_close(struct math_ctx *c, const struct expr *g, const struct 
         if (eval_ball(c, g, NULL, prec, x) != EVAL_OK || eval_ball(c, p, NULL, prec, y) != EVAL_OK)
             break;
         if (!arb_contains_zero(acb_imagref(x)) || !arb_contains_zero(acb_imagref(y))) {
-            t = TRI_NO;
-            break;
+            t = are_close_complex(x, y, prec);
+            continue;
         }
         arb_sub(d, acb_realref(x), acb_realref(y), prec);
         arb_abs(d, d);
@@ -388,7 +434,9 @@ static enum tri close_rationals(const fmpq_t g, const fmpq_t p)
 
 static enum tri decimal_match(struct math_ctx *c, const struct expr *g, const struct expr *p)
 {
-    int dg = literal_digits(g), dp = literal_digits(p);
+    bool is_complex = expr_has_const(p, CONST_I) || expr_has_const(g, CONST_I);
+    int dg = is_complex ? (complex_digits(g) > 1 ? 1 : 0) : literal_digits(g);
+    int dp = is_complex ? complex_digits(p) : literal_digits(p);
     fmpq_t x, y;
     enum eval_status s, t;
     enum tri r = TRI_NO;

@@ -46,7 +46,7 @@ static void operand_add(struct parser *ps, struct expr *e)
         operand_put(ps, e);
         return;
     }
-    if (is_literal_int(left) && (e->flags & EXPR_FRACTION) && !after_power) {
+    if (is_literal_int(left) && (e->flags & EXPR_FRACTION) && !(e->flags & EXPR_PAREN) && !after_power) {
         operand_replace(ps, make_mixed(ps, left, e));
         return;
     }
@@ -68,7 +68,7 @@ static void operand_add(struct parser *ps, struct expr *e)
         operand_put(ps, e);
         return;
     }
-    reduce_above(ps, PREC_INNER_MUL);
+    reduce_above(ps, ps->reading->bracket_is_factor && (e->flags & EXPR_PAREN) ? PREC_MUL : PREC_INNER_MUL);
     if (op_top(ps) && (op_top(ps)->kind == OP_FUNC || op_top(ps)->prec == PREC_INNER_MUL)) {
         op_push(ps, OP_MUL, PREC_INNER_MUL, 1);
     } else {
@@ -669,7 +669,8 @@ static void parse_token(struct parser *ps)
             parse_command(ps);
         break;
     case TOK_OPEN:
-        parse_open(ps, t->ch);
+        if (!parse_base_words(ps))
+            parse_open(ps, t->ch);
         break;
     case TOK_CLOSE:
         parse_close(ps, t->ch);

@@ -24,6 +24,8 @@ struct latex_reading {
     bool i_is_symbol;
     bool j_is_unit;        /* the letters j and I are the imaginary unit */
     bool letter_is_unit;   /* "79 g", "12 m^2": a letter behind a number is a unit */
+    bool letter_selects;   /* C_8^3, P(8, 3): selections */
+    bool bracket_is_factor; /* \cos x (1 + x): the bracket is none of the argument */
 };
 
 /* Valid UTF-8 without control and invisible characters; full-width forms and Unicode mathematics as

@@ -200,6 +200,21 @@ static bool is_plain_literal(const struct expr *e)
     return e->op == EX_NUM && e->digits == 0 && (e->flags & EXPR_LITERAL) && fmpz_is_one(fmpq_denref(e->q));
 }
 
+/* The gamma function; at a positive whole number a factorial, which is decided exactly. */
+static struct expr *gamma_of(struct parser *ps, struct expr *arg)
+{
+    struct expr *less;
+    fmpq_t q;
+
+    if (!is_plain_literal(arg) || fmpz_is_zero(fmpq_numref(arg->q)))
+        return expr_un(ps->pool, EX_FUNC, FN_GAMMA, arg);
+    fmpq_init(q);
+    fmpq_sub_si(q, arg->q, 1);
+    less = expr_num_q(ps->pool, q);
+    fmpq_clear(q);
+    return expr_un(ps->pool, EX_FUNC, FN_FACT, less);
+}
+
 /* f(a, b): the arguments of a call stand in one sequence. */
 static struct expr *call_result(struct parser *ps, const struct frame *f)
 {
@@ -207,8 +222,10 @@ static struct expr *call_result(struct parser *ps, const struct frame *f)
 
     if (str_eqz(f->name, "C") && arg->op == EX_SEQ && arg->n == 2)
         return expr_new(ps->pool, EX_FUNC, FN_BINOM, arg->kid, 2);
+    if (ps->reading->letter_selects && str_eqz(f->name, "P") && arg->op == EX_SEQ && arg->n == 2)
+        return selection(ps, 'P', arg->kid[0], arg->kid[1]);
     if (str_eqz(f->name, "\\Gamma") && arg->op != EX_SEQ)
-        return expr_un(ps->pool, EX_FUNC, FN_GAMMA, arg);
+        return gamma_of(ps, arg);
     if (arg->op == EX_SEQ)
         e = expr_new(ps->pool, EX_CALL, 0, arg->kid, arg->n);
     else

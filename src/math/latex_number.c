@@ -129,7 +129,9 @@ void parse_number(struct parser *ps)
 
     if (f->kind == FRAME_ATOM && t->is_plain && t->text.len > 1) {
         const struct frame *command = &ps->frames[ps->n_frames - 2];
-        bool one_digit = command->command == COMMAND_FRAC || command->command == COMMAND_BINOM ||
+        /* \frac{7}11: who set braces once means the whole run */
+        bool is_run = command->command == COMMAND_FRAC && command->slot == 1 && ps->at > 0 && tok(ps, -1)->kind == TOK_RBRACE;
+        bool one_digit = (command->command == COMMAND_FRAC && !is_run) || command->command == COMMAND_BINOM ||
                          (command->command == COMMAND_FUNC && command->slot < 2);
         if (one_digit) {
             deliver(ps, split_digit(ps, t));
@@ -158,6 +160,8 @@ static int base_of(struct str spec)
                                         "eleven", "twelve"};
     long v = 0;
 
+    if (spec.len > 4 && str_eq_nocase(str_slice(spec, 0, 4), STR("base")))
+        spec = str_slice(spec, 4, spec.len);
     for (size_t i = 0; i < LEN(names); i++)
         if (str_eq_nocase(spec, STR(names[i])))
             return (int)i + 2;
@@ -191,6 +195,30 @@ static struct expr *based_number(struct parser *ps, struct str digits, int base)
         return NULL;
     expr_keep(ps->pool, e->q);
     return e;
+}
+
+bool parse_base_words(struct parser *ps)
+{
+    const struct expr *e = top_operand(ps);
+    int i = 0;
+    bool in_parens = tok(ps, 0)->kind == TOK_OPEN && tok(ps, 0)->ch == '(';
+    struct expr *value;
+
+    i += in_parens;
+    i += tok(ps, i)->kind == TOK_WORD && str_eq_nocase(tok(ps, i)->text, STR("in"));
+    if (!e || e->op != EX_NUM || e->name.len == 0 || e->digits > 0 || !(e->flags & (EXPR_LITERAL | EXPR_PAREN)) ||
+        tok(ps, i)->kind != TOK_WORD || !str_eq_nocase(tok(ps, i)->text, STR("base")))
+        return false;
+    i++;
+    if ((tok(ps, i)->kind != TOK_NUM && tok(ps, i)->kind != TOK_WORD) || !base_of(tok(ps, i)->text) ||
+        (in_parens && tok(ps, i + 1)->kind != TOK_CLOSE))
+        return false;
+    value = based_number(ps, e->name, base_of(tok(ps, i)->text));
+    if (!value)
+        return false;
+    ps->at += i + 1 + in_parens;
+    operand_replace(ps, value);
+    return true;
 }
 
 /* --- scripts ----------------------------------------------------------------------------------- */
@@ -250,10 +278,46 @@ static int script_atom(struct parser *ps, int i, struct expr **out)
     return is_braced ? 3 : 1;
 }
 
+struct expr *selection(struct parser *ps, char letter, struct expr *n, struct expr *k)
+{
+    struct expr *e = expr_bin(ps->pool, EX_FUNC, FN_BINOM, n, k);
+
+    return letter == 'C' ? e : expr_bin(ps->pool, EX_MUL, 0, e, expr_un(ps->pool, EX_FUNC, FN_FACT, k));
+}
+
+/* C_8^3, after the ^, where the reading takes it for 3 out of 8. */
+static bool parse_scripted_selection(struct parser *ps, const struct expr *e)
+{
+    struct expr *n, *k;
+    int used = script_atom(ps, 0, &k);
+    char letter = e->name.len > 0 ? e->name.ptr[0] : 0;
+
+    if (used == 0 || e->op != EX_SYM || (letter != 'C' && letter != 'P' && letter != 'A'))
+        return false;
+    if (e->name.len == 1 && tok(ps, used)->kind == TOK_OP && tok(ps, used)->ch == '_') { /* C^3_8 */
+        ps->at += used + 1;
+        used = script_atom(ps, 0, &n);
+        if (used == 0)
+            return false;
+    } else if (e->name.len == 3 && e->name.ptr[1] == '_' && isdigit((unsigned char)e->name.ptr[2])) {
+        n = expr_num_si(ps->pool, e->name.ptr[2] - '0', 1);
+    } else if (e->name.len == 4 && e->name.ptr[1] == '_' && isdigit((unsigned char)e->name.ptr[2]) &&
+               isdigit((unsigned char)e->name.ptr[3])) {
+        n = expr_num_si(ps->pool, (e->name.ptr[2] - '0') * 10 + e->name.ptr[3] - '0', 1);
+    } else if (e->name.len == 3 && e->name.ptr[1] == '_') {
+        n = expr_sym(ps->pool, str_slice(e->name, 2, 3));
+    } else {
+        return false;
+    }
+    ps->at += used;
+    operand_replace(ps, selection(ps, letter, n, k));
+    return true;
+}
+
 /* _{10}C_3 and _{10}P_3, after their first sign. */
 static bool parse_selection(struct parser *ps)
 {
-    struct expr *n, *k, *e;
+    struct expr *n, *k;
     int used = script_atom(ps, 0, &n), more;
     const struct latex_token *letter = tok(ps, used), *sign = tok(ps, used + 1);
 
@@ -263,11 +327,8 @@ static bool parse_selection(struct parser *ps)
     more = script_atom(ps, used + 2, &k);
     if (more == 0)
         return false;
-    e = expr_bin(ps->pool, EX_FUNC, FN_BINOM, n, k);
-    if (letter->text.ptr[0] == 'P')
-        e = expr_bin(ps->pool, EX_MUL, 0, e, expr_un(ps->pool, EX_FUNC, FN_FACT, k));
     ps->at += used + 2 + more;
-    deliver(ps, e);
+    deliver(ps, selection(ps, letter->text.ptr[0], n, k));
     return true;
 }
 
@@ -364,6 +425,17 @@ void postfix_degree(struct parser *ps)
     operand_replace(ps, expr_un(ps->pool, EX_DEGREE, 0, e));
 }
 
+/* ^o and ^{\text{o}} behind a number: the letter stands for the sign. */
+static int script_of_letter_o(struct parser *ps)
+{
+    bool is_braced = tok(ps, 0)->kind == TOK_LBRACE;
+    const struct latex_token *t = tok(ps, is_braced);
+
+    if (t->kind != TOK_WORD || !str_eqz(t->text, "o") || (is_braced && tok(ps, 2)->kind != TOK_RBRACE))
+        return 0;
+    return is_braced ? 3 : 1;
+}
+
 /* ^\circ, ^{\circ}, and \prime likewise: so many tokens after the ^; 0: an exponent. */
 static int script_of_class(struct parser *ps, enum latex_class cls)
 {
@@ -422,6 +494,8 @@ void parse_power(struct parser *ps)
             parser_fail(ps);
         return;
     }
+    if (ps->reading->letter_selects && parse_scripted_selection(ps, e))
+        return;
     if (e->op == EX_SYM && names_function(e->name) && is_inverse_call(ps)) {
         struct str name = str_fmt(ps->arena, STR_FMT "^-1", STR_ARG(e->name));
         ps->n_operands--;
@@ -430,7 +504,7 @@ void parse_power(struct parser *ps)
         parse_symbol(ps, name, true);
         return;
     }
-    if ((n = script_of_class(ps, CMD_DEGREE)) > 0) {
+    if ((n = script_of_class(ps, CMD_DEGREE)) > 0 || (e->op == EX_NUM && (n = script_of_letter_o(ps)) > 0)) {
         ps->at += n;
         postfix_degree(ps);
         return;
@@ -442,6 +516,8 @@ void parse_power(struct parser *ps)
             ps->n_operands--;
             top_frame(ps)->have = false;
             parse_symbol(ps, name, true);
+        } else if (e->op == EX_NUM) { /* 30^{\prime} is half a degree */
+            operand_replace(ps, expr_un(ps->pool, EX_DEGREE, 1, e));
         }
         return;
     }

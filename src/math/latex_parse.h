@@ -118,6 +118,9 @@ struct expr *number_of(struct parser *ps, const struct latex_token *t);
 void parse_number(struct parser *ps);
 void parse_power(struct parser *ps);
 void parse_subscript(struct parser *ps);
+/* k out of n: without order for the letter C, in order for P and A. */
+struct expr *selection(struct parser *ps, char letter, struct expr *n, struct expr *k);
+bool parse_base_words(struct parser *ps); /* "base 5", "(in base 5)" behind digits; false: not so */
 void postfix_degree(struct parser *ps);
 
 /* latex_atom.c: symbols, calls, commands with arguments */

@@ -233,7 +233,19 @@ static size_t based_end(const struct lexer *x, size_t i)
     k = j;
     while (at(x, k) == ' ')
         k++;
-    return has_letter && j - i < 200 && (at(x, k) == '_' || has(x, k, "}_")) ? j : i;
+    return has_letter && j - i < 200 && (at(x, k) == '_' || has(x, k, "}_") || has(x, k, ")_")) ? j : i;
+}
+
+/* Whether base sixteen follows digits that end at i: _{16}, )_{16}, _{\text{16}}. */
+static bool is_hexadecimal(const struct lexer *x, size_t i)
+{
+    while (at(x, i) == '}' || at(x, i) == ')' || at(x, i) == ' ')
+        i++;
+    if (at(x, i++) != '_')
+        return false;
+    while (at(x, i) == '{' || at(x, i) == '(' || at(x, i) == ' ' || has(x, i, "\\text"))
+        i += at(x, i) == '\\' ? 5 : 1;
+    return has(x, i, "16") || has(x, i, "sixteen");
 }
 
 /* Point and decimals after whole digits; a comma where the reading says so. */
@@ -261,7 +273,9 @@ static size_t scan_decimals(const struct lexer *x, size_t i, char *digits, size_
 
 static void lex_number(struct lexer *x)
 {
-    size_t from = x->i, end = based_end(x, from), n = 0;
+    const struct latex_token *before = x->out->n > 0 ? &x->out->tok[x->out->n - 1] : NULL;
+    bool is_script = before && before->kind == TOK_OP && (before->ch == '_' || before->ch == '^'); /* ^8C_3 */
+    size_t from = x->i, end = is_script ? from : based_end(x, from), n = 0;
     struct latex_token *t;
     char *digits;
     bool has_point = false;
@@ -497,8 +511,7 @@ static void lex_word(struct lexer *x)
 {
     size_t from = x->i, end = based_end(x, from);
 
-    if (end > from && ((end - from > 1 && is_digit(at(x, end - 1))) || has(x, end, "_{16}") || has(x, end, "_16") ||
-                       has(x, end, "}_{16}") || has(x, end, "}_16"))) {
+    if (end > from && ((end - from > 1 && is_digit(at(x, end - 1))) || is_hexadecimal(x, end))) {
         add_token(x, TOK_NUM, from, end)->has_base = true;
         return;
     }

@@ -161,8 +161,11 @@ static bool word_after_value(struct parser *ps)
     const struct latex_token *t = tok(ps, 0);
     struct expr *left = top_operand(ps);
 
-    if (is_any_word(t, percents)) {
-        ps->at++;
+    if (parse_base_words(ps))
+        return true;
+    bool is_two_words = is_word(t, "per") && is_word(tok(ps, 1), "cent");
+    if (is_any_word(t, percents) || is_two_words) {
+        ps->at += 1 + is_two_words;
         reduce_above(ps, PREC_BIGOP);
         left = top_operand(ps);
         if (left->op != EX_PERCENT)
@@ -368,6 +371,8 @@ static void word_as_value(struct parser *ps)
         } else {
             start_function(ps, cmd->id);
         }
+    } else if ((str_eqz(t->text, "US") || str_eqz(t->text, "USD")) && is_cls(tok(ps, 1), CMD_MONEY)) {
+        ps->at++; /* the sign says it */
     } else if (t->text.len > 1 && unit_is_currency(t->text) && tok(ps, 1)->kind == TOK_NUM) {
         ps->at++;
         op_push(ps, OP_PREFIX_UNIT, PREC_NEG, 0);

@@ -5,7 +5,7 @@
 
 enum dimension {
     DIM_NONE, DIM_LENGTH, DIM_MASS, DIM_TIME, DIM_VOLUME, DIM_DOLLAR, DIM_EURO, DIM_POUND, DIM_RUPEE, DIM_YEN,
-    DIM_TEMPERATURE, DIM_ANGLE, DIM_POWER, DIM_ENERGY, DIM_COUNT, DIM_FORCE, DIM_DATA, DIM_VOLTAGE,
+    DIM_TEMPERATURE, DIM_ANGLE, DIM_POWER, DIM_ENERGY, DIM_COUNT, DIM_FORCE, DIM_DATA, DIM_VOLTAGE, DIM_CALENDAR,
 };
 
 /* name: the canonical one; words: others for the same, separated by blanks, singular and plural. The
@@ -37,12 +37,16 @@ static const struct {
     {"h", "hour hours hr hrs", DIM_TIME, 3600, 1},
     {"day", "days", DIM_TIME, 86400, 1},
     {"week", "weeks wk wks", DIM_TIME, 604800, 1},
-    {"month", "months", DIM_NONE, 1, 1},
-    {"year", "years yr yrs", DIM_NONE, 1, 1},
+    {"month", "months", DIM_CALENDAR, 1, 1},
+    {"year", "years yr yrs", DIM_CALENDAR, 12, 1},
+    {"decade", "decades", DIM_CALENDAR, 120, 1},
+    {"century", "centuries", DIM_CALENDAR, 1200, 1},
     {"L", "liter liters litre litres l", DIM_VOLUME, 1, 1000},
     {"mL", "milliliter milliliters millilitre millilitres ml cc", DIM_VOLUME, 1, 1000000},
-    {"gal", "gallon gallons", DIM_NONE, 1, 1},
-    {"qt", "quart quarts", DIM_NONE, 1, 1},
+    {"gal", "gallon gallons", DIM_VOLUME, 3785411784, 1000000000000},
+    {"qt", "quart quarts", DIM_VOLUME, 946352946, 1000000000000},
+    {"pint", "pints", DIM_VOLUME, 473176473, 1000000000000},
+    {"cup", "cups", DIM_VOLUME, 473176473, 2000000000000},
     {"dollar", "dollars usd buck bucks", DIM_DOLLAR, 1, 1},
     {"cent", "cents penny pennies", DIM_DOLLAR, 1, 100},
     {"euro", "euros eur", DIM_EURO, 1, 1},
@@ -242,16 +246,24 @@ bool unit_ratio(struct str a, struct str b, fmpq_t factor)
     return ok;
 }
 
+/* Lengths, masses, times and volumes: not the same thing per hour. */
+static bool is_physical(struct str unit)
+{
+    int i = unit_find(unit);
+
+    return i >= 0 && units[i].dim >= DIM_LENGTH && units[i].dim <= DIM_VOLUME;
+}
+
 bool unit_same(struct str a, struct str b)
 {
     ptrdiff_t sa = str_find_char(a, '/', 0), sb = str_find_char(b, '/', 0);
 
     if (str_eq(a, b))
         return true;
-    /* "cents" for "cents per minute", "units" for "square units" */
-    if (sa >= 0 && sb < 0 && str_eq(str_slice(a, 0, (size_t)sa), b))
+    /* "cents" for "cents per minute", but no miles for miles per hour; "units" for "square units" */
+    if (sa >= 0 && sb < 0 && !is_physical(b) && str_eq(str_slice(a, 0, (size_t)sa), b))
         return true;
-    if (sb >= 0 && sa < 0 && str_eq(str_slice(b, 0, (size_t)sb), a))
+    if (sb >= 0 && sa < 0 && !is_physical(a) && str_eq(str_slice(b, 0, (size_t)sb), a))
         return true;
     if ((str_eqz(a, "lb") && str_eqz(b, "pound sterling")) || (str_eqz(b, "lb") && str_eqz(a, "pound sterling")))
         return true; /* "pounds" says either */
