@@ -27,6 +27,7 @@ struct serve_opts {
     struct opt_list base_url;
     const char *generation_config, *override_generation_config;
     int64_t seed;
+    int priority_aging;
 };
 
 static const struct opt serve_table[] = {
@@ -41,6 +42,9 @@ static const struct opt serve_table[] = {
     OPT_STR(struct serve_opts, override_generation_config, "", "JSON object put over it"),
     OPT_I64(struct serve_opts, seed, "0", 0, 9e15,
             "seeds of requests that bring none follow from it"),
+    OPT_INT(struct serve_opts, priority_aging, "1000", 0, INT32_MAX,
+            "steps of the engine that a request waits behind better priorities before it joins the "
+            "next one; 0: as long as there are others"),
     {0},
 };
 
@@ -76,6 +80,7 @@ static struct generator *open_local(void *ctx, struct err *e)
 
     o->engine.served_name = o->name;
     o->engine.seed_base = o->serve.seed;
+    o->engine.aging_steps = o->serve.priority_aging;
     return generator_local_open(&o->engine, e);
 }
 

@@ -85,6 +85,7 @@ struct engine *engine_open(struct model *m, const struct engine_limits *l, struc
         .max_num_batched_tokens = l->max_num_batched_tokens,
         .max_chunk = l->max_chunk,
         .reserve_tokens = l->reserve_tokens,
+        .aging_steps = l->aging_steps,
         .has_prefix_cache = l->has_prefix_cache,
         .hash_root = kv_hash_root(&fingerprint, sizeof(fingerprint)),
     };

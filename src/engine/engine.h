@@ -41,7 +41,8 @@ struct engine_limits {
     bool has_prefix_cache;
     int reserve_tokens; /* room kept for each running sequence at admission */
     int n_threads;      /* for drawing; 0: as many as this process may use */
-    int max_chunk;      /* tokens of one sequence in one step; 0: what is best */
+    int aging_steps; /* steps that a sequence waits for before it joins a better class; 0: never */
+    int max_chunk;   /* tokens of one sequence in one step; 0: what is best */
 };
 
 struct engine_request {

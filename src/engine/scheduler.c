@@ -1,8 +1,8 @@
 /* scheduler.c - plan, commit, preempt.
  *
  * Invariants, which scheduler_check walks:
- *   running is in order of (priority, admission); so whoever is preempted, the last, is not planned
- * yet waiting is in order of (priority, preempted first, round, arrival) a waiting sequence holds
+ *   running is in order of (class, admission); so whoever is preempted, the last, is not planned
+ * yet waiting is in order of (class, preempted first, round, arrival) a waiting sequence holds
  * no blocks, and has computed nothing a running one holds blocks for all that it computed sum of
  * references == sum of block table lengths
  *
@@ -32,6 +32,7 @@ struct scheduler {
     int *prefilling; /* items of the plan whose sequences have not computed their whole prompt */
     int n_prefilling;
     uint64_t clock;
+    uint64_t n_plans; /* made so far */
     uint64_t n_finished;
     struct sched_stats stats;
 };
@@ -41,8 +42,8 @@ struct scheduler {
 
 static bool waits_before(const struct seq *a, const struct seq *b)
 {
-    if (a->priority != b->priority)
-        return a->priority < b->priority;
+    if (a->class_now != b->class_now)
+        return a->class_now < b->class_now;
     if ((a->n_preemptions > 0) != (b->n_preemptions > 0))
         return a->n_preemptions > 0;
     if (a->round != b->round)
@@ -52,7 +53,7 @@ static bool waits_before(const struct seq *a, const struct seq *b)
 
 static bool runs_before(const struct seq *a, const struct seq *b)
 {
-    return a->priority != b->priority ? a->priority < b->priority : a->admission < b->admission;
+    return a->class_now != b->class_now ? a->class_now < b->class_now : a->admission < b->admission;
 }
 
 static void queue_insert(struct queue *l, struct seq *q,
@@ -150,6 +151,9 @@ void scheduler_add(struct scheduler *s, struct seq *q)
     q->prompt_hash = kv_hash_block(n_full > 0 ? q->hashes[n_full - 1] : s->limits.hash_root,
                                    q->token_ids + q->n_prompt - rest, rest, q->extra);
     q->state = SEQ_WAITING;
+    q->class_now = q->priority;
+    q->n_waited = 0;
+    q->waits_since = s->n_plans;
     q->arrival = ++s->clock;
     queue_insert(&s->waiting, q, waits_before);
 }
@@ -178,6 +182,7 @@ void scheduler_preempt(struct scheduler *s, struct seq *q)
     q->n_preemptions++;
     queue_remove(&s->running, q);
     q->state = SEQ_WAITING;
+    q->waits_since = s->n_plans;
     queue_insert(&s->waiting, q, waits_before);
 }
 
@@ -369,6 +374,7 @@ static void start_running(struct scheduler *s, struct seq *q, int n_cached)
 {
     queue_remove(&s->waiting, q);
     q->state = SEQ_RUNNING;
+    q->n_waited += (int)(s->n_plans - q->waits_since);
     q->admission = ++s->clock;
     q->n_computed = n_cached;
     queue_insert(&s->running, q, runs_before);
@@ -434,6 +440,35 @@ static bool admit(struct scheduler *s, struct seq *q)
     return true;
 }
 
+/* Whoever has waited for long joins the class before its own in the queue, where it has its place
+ * by arrival. Times of waiting add up, so that a sequence that is preempted again and again comes
+ * forward too. */
+static void promote_aged(struct scheduler *s)
+{
+    const struct seq *first = s->waiting.head;
+    int better, class_now;
+
+    if (s->limits.aging_steps <= 0 || !first || first->class_now == s->waiting.tail->class_now)
+        return;
+    better = class_now = first->class_now;
+    for (struct seq *q = s->waiting.head, *next; q; q = next) {
+        next = q->next;
+        if (q->class_now != class_now) {
+            better = class_now;
+            class_now = q->class_now;
+        }
+        if (better == class_now ||
+            s->n_plans - q->waits_since + (uint64_t)q->n_waited < (uint64_t)s->limits.aging_steps)
+            continue;
+        queue_remove(&s->waiting, q);
+        q->class_now = better;
+        q->n_waited = 0;
+        q->waits_since = s->n_plans;
+        queue_insert(&s->waiting, q, waits_before);
+        s->stats.n_promotions++;
+    }
+}
+
 const struct plan *scheduler_plan(struct scheduler *s)
 {
     struct plan *p = &s->plan;
@@ -443,6 +478,7 @@ const struct plan *scheduler_plan(struct scheduler *s)
     s->n_prefilling = 0;
     if (s->running.n + s->waiting.n == 0)
         return NULL;
+    promote_aged(s);
     if (plan_running(s)) {
         for (struct seq *q = s->waiting.head, *next; q && s->running.n < s->limits.max_num_seqs;
              q = next) {
@@ -453,6 +489,7 @@ const struct plan *scheduler_plan(struct scheduler *s)
     }
     if (s->running.n == 0 && !p->exhausted)
         p->exhausted = s->waiting.head;
+    s->n_plans++;
     assert(p->n_tokens > 0 ||
            p->exhausted); /* a step that does nothing would be repeated for ever */
     return p;
@@ -516,6 +553,9 @@ void scheduler_stats(const struct scheduler *s, struct sched_stats *out)
 
 static bool check_seq(const struct scheduler *s, const struct seq *q, struct err *e)
 {
+    if (q->class_now > q->priority || (s->limits.aging_steps == 0 && q->class_now != q->priority))
+        return err_set(e, ERR_INPUT, "sequence %llu of priority %d is in class %d",
+                       (unsigned long long)q->id, q->priority, q->class_now);
     if (q->state == SEQ_WAITING && (q->n_blocks > 0 || q->n_computed > 0))
         return err_set(e, ERR_INPUT, "sequence %llu waits with %d blocks",
                        (unsigned long long)q->id, q->n_blocks);

@@ -9,7 +9,9 @@
  *                     +--(preempted)----+        finish from any state
  *
  * A preempted sequence keeps its tokens, gives its blocks back and computes them again later.
- * Order of service: priority, then round, then arrival. Within one plan no sequence overtakes
+ * Order of service: priority, then round, then arrival. With aging, a sequence that waits for long
+ * while better classes are served joins the next better one that has somebody waiting, and so on
+ * until it is served: no class starves. Within one plan no sequence overtakes
  * another for want of blocks; only those that wait for a running twin to compute their common
  * prefix are passed by. */
 #pragma once
@@ -25,6 +27,7 @@ struct sched_limits {
     int max_num_batched_tokens; /* of one step, over all sequences */
     int max_chunk;              /* of one step, of one sequence; 0: half the above */
     int reserve_tokens; /* room kept for each running sequence when another is admitted; 0: none */
+    int aging_steps; /* plans that a sequence waits for before it joins a better class; 0: never */
     bool has_prefix_cache;
     struct hash128 hash_root; /* of the model: equal tokens under another model are other content */
 };
@@ -54,6 +57,7 @@ struct sched_stats {
     uint64_t n_prefix_queries,
         n_prefix_hits; /* prompt tokens of admitted sequences; found in the cache */
     uint64_t n_forks, n_copied_blocks;
+    uint64_t n_promotions; /* by aging */
     double
         expected_output; /* tokens of a finished sequence, moving average; 0: none finished yet */
 };

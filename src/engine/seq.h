@@ -21,7 +21,7 @@ struct engine_seq; /* the engine's part: sampling parameters, wishes, results */
 struct seq {
     uint64_t id;
     enum seq_state state;
-    int priority; /* lower first */
+    int priority; /* the class asked for; lower first */
     int round;    /* sample index: round 0 of every problem goes before round 1 */
 
     int32_t *token_ids; /* prompt, then what was drawn; room for max_tokens */
@@ -42,6 +42,9 @@ struct seq {
     int n_cached; /* prompt tokens that the first admission found in the cache */
     int n_preemptions;
 
+    int class_now;        /* the scheduler's: the priority, or a better one that aging gave it */
+    int n_waited;         /* plans that it waited for in this class, the present wait apart */
+    uint64_t waits_since; /* plans that had been made when the present wait began */
     uint64_t arrival, admission; /* scheduler's clocks */
     struct seq *prev, *next;     /* the scheduler's queue */
     struct engine_seq *owner;    /* the engine's; NULL in tests of the scheduler */

@@ -382,6 +382,7 @@ static bool open_engine(struct local *g, struct err *e)
         .n_blocks = g->opts.num_kv_blocks,
         .has_prefix_cache = g->opts.enable_prefix_caching,
         .reserve_tokens = RESERVE_TOKENS,
+        .aging_steps = g->opts.aging_steps,
         .n_threads = g->opts.n_threads,
     };
 

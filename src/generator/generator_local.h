@@ -14,6 +14,7 @@ struct engine_opts {
     const char *model_name_or_path;
     const char *served_name; /* not an option: set by the command; "" : the folder's name */
     int64_t seed_base;       /* not an option: seeds of requests that bring none */
+    int aging_steps;         /* not an option: as the scheduler takes it; 0 but for a server */
     const char *dtype, *load_format, *rope_scaling, *device, *cpu_isa, *quantization;
     const char *chat_template;
     int max_model_len;

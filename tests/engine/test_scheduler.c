@@ -17,6 +17,8 @@ static const struct {
     {"tiny pool", 8, {.max_num_seqs = 16, .max_num_batched_tokens = 24, .has_prefix_cache = true}, 8000},
     {"no cache", 40, {.max_num_seqs = 16, .max_num_batched_tokens = 24, .has_prefix_cache = false}, 8000},
     {"chunk 3", 40, {.max_num_seqs = 16, .max_num_batched_tokens = 40, .max_chunk = 3, .has_prefix_cache = true}, 8000},
+    {"aging", 40, {.max_num_seqs = 4, .max_num_batched_tokens = 24, .aging_steps = 3, .has_prefix_cache = true}, 8000},
+    {"aging in a tiny pool", 8, {.max_num_seqs = 16, .max_num_batched_tokens = 24, .aging_steps = 1, .has_prefix_cache = true}, 8000},
     {"reserve", 50, {.max_num_seqs = 16, .max_num_batched_tokens = 40, .reserve_tokens = 24, .has_prefix_cache = true}, 8000},
 };
 
@@ -38,6 +40,7 @@ TEST(random_operations)
         scheduler_stats(s.sched, &st);
         CHECK(walks[w].name, s.n_done > 100 && s.n_drawn > 100);
         CHECK(walks[w].name, st.n_preemptions > 0);
+        CHECK(walks[w].name, (st.n_promotions > 0) == (walks[w].limits.aging_steps > 0));
         CHECK(walks[w].name, st.n_prefix_hits > 0 || !walks[w].limits.has_prefix_cache);
         sim_close(&s);
     }
@@ -144,6 +147,71 @@ TEST(order_is_priority_round_arrival)
     sim_close(&s);
 }
 
+/* One seat, and somebody better comes with every step: how long the others wait. Each answer is one token, so a seat is
+ * free in every step; a class behind n others joins one after each aging_steps. */
+static const struct {
+    const char *name;
+    int aging_steps, priority, middle; /* middle: a third class between, which always has somebody waiting; 0: none */
+    int from, to;                      /* runs in a step of these; -1: in none of N_STARVED */
+} starved[] = {
+    {"without aging it starves", 0, 5, 0, -1, -1},
+    {"it is served after the bound", 20, 5, 0, 20, 22},
+    {"the distance of the numbers does not matter", 20, 1000000000, 0, 20, 22},
+    {"from class to class", 20, 5, 3, 40, 43},
+    {"in its turn where nobody is better", 20, 0, 0, 3, 3},
+};
+
+enum { N_STARVED = 400 };
+
+static struct seq *add_class(struct sim *s, int family, int priority)
+{
+    int32_t prompt[] = {family, family + 1};
+    struct seq *q = seq_open(++s->next_id, prompt, 2, 3, SIM_BLOCK);
+    int slot = 0;
+
+    while (s->seqs[slot])
+        slot++;
+    q->priority = priority;
+    s->seqs[slot] = q;
+    s->n_rows_seen[slot] = 0;
+    s->first_row[slot] = 1;
+    scheduler_add(s->sched, q);
+    return q;
+}
+
+TEST(no_class_starves)
+{
+    for (size_t i = 0; i < LEN(starved); i++) {
+        const struct sched_limits l = {.max_num_seqs = 1, .max_num_batched_tokens = 64, .aging_steps = starved[i].aging_steps};
+        struct sim s;
+        struct seq *q;
+        uint64_t id;
+        int ran_at = -1;
+
+        CHECK("open", sim_open(&s, 100, &l));
+        for (int k = 0; k < 3; k++)
+            add_class(&s, 100 + 10 * k, 0);
+        q = add_class(&s, 7, starved[i].priority);
+        id = q->id;
+        for (int step = 0; step < N_STARVED && ran_at < 0; step++) {
+            bool lives = false;
+
+            add_class(&s, 1000 + 10 * step, 0);
+            if (starved[i].middle > 0 && step % 10 == 0)
+                add_class(&s, 100000 + 10 * step, starved[i].middle);
+            CHECK_OK(starved[i].name, sim_step(&s, 1), &s.e);
+            for (int k = 0; k < SIM_MAX_SEQS; k++)
+                lives |= s.seqs[k] && s.seqs[k]->id == id;
+            if (!lives)
+                ran_at = step;
+        }
+        if (ran_at < starved[i].from || ran_at > starved[i].to)
+            fail_msg("%s: ran at step %d, expected %d to %d", starved[i].name, ran_at, starved[i].from, starved[i].to);
+        CHECK_OK(starved[i].name, sim_drain(&s), &s.e);
+        sim_close(&s);
+    }
+}
+
 TEST(the_latest_is_preempted_and_comes_back)
 {
     const struct sched_limits l = {.max_num_seqs = 4, .max_num_batched_tokens = 64, .has_prefix_cache = true};
@@ -208,6 +276,7 @@ int main(void)
         cmocka_unit_test(equal_prompts_are_prefilled_once),
         cmocka_unit_test(common_prefix_is_waited_for),
         cmocka_unit_test(order_is_priority_round_arrival),
+        cmocka_unit_test(no_class_starves),
         cmocka_unit_test(the_latest_is_preempted_and_comes_back),
         cmocka_unit_test(a_reserve_holds_admission_back),
         cmocka_unit_test(what_cannot_fit_is_named),

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     l.max_chunk = data[2] % 16;
     l.reserve_tokens = data[3] % 48;
     l.has_prefix_cache = data[4] & 1;
+    l.aging_steps = data[4] >> 1 & 7;
     if (!sim_open(&s, 4 + data[5] % (SIM_MAX_BLOCKS - 4), &l))
         abort();
     for (size_t i = 6; ok && i + 5 <= size; i += 5)
