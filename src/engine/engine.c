@@ -323,6 +323,7 @@ static void run_job(void *ctx, int part, int worker)
     const float *logits = g->slice + (size_t)(job->row - g->slice_row) * (size_t)g->vocab_size;
     struct engine_seq *s = job->s;
     const struct seq *q = s->seq;
+    const struct sample_history history = {q->token_ids, q->n_prompt, q->n_tokens};
     struct sampler *sampler = g->samplers[worker];
 
     if (job->position >= 0) {
@@ -330,12 +331,13 @@ static void run_job(void *ctx, int part, int worker)
                                logits, q->token_ids[job->position + 1]);
         return;
     }
-    job->drawn =
-        sampler_draw(sampler, &s->params,
-                     &(struct sample_history){q->token_ids, q->n_prompt, q->n_tokens}, logits);
-    if (s->output.n_top >= 0 && job->drawn >= 0)
-        (void)table_set(&s->output, q->n_tokens - q->n_prompt, s->logprob_ids, sampler, logits,
-                        job->drawn);
+    job->drawn = sampler_draw(sampler, &s->params, &history, logits);
+    if (s->output.n_top < 0 || job->drawn < 0)
+        return;
+    if (g->limits.processed_logprobs)
+        logits = sampler_processed(sampler, &s->params, &history, logits);
+    (void)table_set(&s->output, q->n_tokens - q->n_prompt, s->logprob_ids, sampler, logits,
+                    job->drawn);
 }
 
 /* Lists every row with its owner, by rows: leaders' rows rise with the items, and a fork's is

@@ -39,8 +39,9 @@ struct engine_limits {
     double memory_utilization;  /* share of the memory left that the cache may take */
     int n_blocks; /* of the cache, scratch included; 0: as many as fit and are of use */
     bool has_prefix_cache;
-    int reserve_tokens; /* room kept for each running sequence at admission */
-    int n_threads;      /* for drawing; 0: as many as this process may use */
+    int reserve_tokens;      /* room kept for each running sequence at admission */
+    int n_threads;           /* for drawing; 0: as many as this process may use */
+    bool processed_logprobs; /* drawn tokens' logprobs are of what the draw chooses from, not raw */
     int aging_steps; /* steps that a sequence waits for before it joins a better class; 0: never */
     int max_chunk;   /* tokens of one sequence in one step; 0: what is best */
 };

@@ -482,6 +482,22 @@ int32_t sampler_draw(struct sampler *s, const struct sample_params *p,
     return draw_from(s, p, filter(s, p, w, best), (uint32_t)(h->n_tokens - h->n_prompt));
 }
 
+const float *sampler_processed(struct sampler *s, const struct sample_params *p,
+                               const struct sample_history *h, const float *logits)
+{
+    const float *w = process(s, p, h, logits);
+    int best = arg_max(w, s->vocab_size), n;
+
+    if (best < 0 || p->temperature < GREEDY_BELOW)
+        return w;
+    n = filter(s, p, w, best);
+    for (int i = 0; i < s->vocab_size; i++) /* w may be s->w: it has been read */
+        s->w[i] = -INFINITY;
+    for (int i = 0; i < n; i++)
+        s->w[s->ids[i]] = s->scaled[i];
+    return s->w;
+}
+
 /* The token's own part of a row, and the row's log of the sum of exponents, which is NaN where
  * nothing in the row can be drawn. */
 static double own_logprob(const struct sampler *s, const float *logits, int32_t token_id,

@@ -4,7 +4,8 @@
  * The order of the steps is that of vLLM's V1 sampler: allowed ids, bad words, min_tokens, logit
  * bias, penalties, greedy or temperature, min_p, top_k, top_p, draw. The draw is Gumbel-max with
  * noise by name (noise.h): the likeliest of logit / temperature + noise over the survivors, ties to
- * the lower id. Log-probabilities are those of the untouched logits.
+ * the lower id. Log-probabilities are those of whichever row they are asked of: the untouched
+ * logits, or what the steps have made of them.
  *
  * A sampler is scratch memory for one thread; rows are independent, and no call but open allocates.
  */
@@ -61,6 +62,12 @@ int32_t sampler_draw(struct sampler *s, const struct sample_params *p,
 int sampler_survivors(struct sampler *s, const struct sample_params *p,
                       const struct sample_history *h, const float *logits, int32_t *ids,
                       float *scaled);
+
+/* The row that the draw chooses from: logits after all steps up to top_p, -infinity for what did
+ * not survive; greedy: after the penalties, without temperature or filters. [V], good until the
+ * next call on this sampler other than for logprobs. */
+const float *sampler_processed(struct sampler *s, const struct sample_params *p,
+                               const struct sample_history *h, const float *logits);
 
 /* The logprobs of one row: a token's own with its rank (how many are at least as likely), and
  * those of n_top others. */

@@ -68,6 +68,10 @@ const struct opt engine_table[] = {
             .flags = OPT_UNRECORDED),
     OPT_STR(struct engine_opts, chat_template, "",
             "file or text instead of the model's chat template"),
+    OPT_CHOICE(struct engine_opts, logprobs_mode, "raw_logprobs",
+               "raw_logprobs|processed_logprobs|raw|processed",
+               "log probabilities of generated tokens: raw, as the model gives them, or after "
+               "penalties, temperature, top_k and the like"),
     OPT_STR(struct engine_opts, quantization, "",
             "refused unless empty: weights are computed as they are stored"),
     OPT_STR(struct engine_opts, model_revision, "",
@@ -383,6 +387,7 @@ static bool open_engine(struct local *g, struct err *e)
         .has_prefix_cache = g->opts.enable_prefix_caching,
         .reserve_tokens = RESERVE_TOKENS,
         .aging_steps = g->opts.aging_steps,
+        .processed_logprobs = strncmp(g->opts.logprobs_mode, "processed", 9) == 0,
         .n_threads = g->opts.n_threads,
     };
 

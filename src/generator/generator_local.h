@@ -16,7 +16,7 @@ struct engine_opts {
     int64_t seed_base;       /* not an option: seeds of requests that bring none */
     int aging_steps;         /* not an option: as the scheduler takes it; 0 but for a server */
     const char *dtype, *load_format, *rope_scaling, *device, *cpu_isa, *quantization;
-    const char *chat_template;
+    const char *chat_template, *logprobs_mode;
     int max_model_len;
     double gpu_memory_utilization;
     int tensor_parallel_size;

@@ -172,6 +172,31 @@ static void check_survivors(const char *name, const struct sample_params *p, con
     sampler_close(s);
 }
 
+/* The logprobs after all steps are the logarithms of the exact distribution of the draw, for every token. */
+static void check_processed(const char *name, const struct sample_params *p, const struct sample_history *h, const float *logits)
+{
+    struct sampler *s = sampler_open(V);
+    const float *row = sampler_processed(s, p, h, logits);
+    double prob[V], sum = 0;
+    int32_t ids[V];
+    float top[V];
+    struct row_logprobs r = {.n_top = V, .top_ids = ids, .top_logprobs = top};
+
+    naive_distribution(p, h, logits, prob);
+    for (int i = 0; i < V; i++)
+        ids[i] = i;
+    sampler_logprobs_of_ids(s, row, 0, &r);
+    for (int i = 0; i < V; i++) {
+        if (prob[i] > 0)
+            CHECK(name, fabs((double)top[i] - log(prob[i])) < 1e-5);
+        else
+            CHECK(name, top[i] == -INFINITY);
+        sum += exp((double)top[i]);
+    }
+    CHECK(name, fabs(sum - 1) < 1e-5);
+    sampler_close(s);
+}
+
 static void random_logits(float *logits, uint64_t seed, float scale)
 {
     for (int i = 0; i < V; i++)
@@ -217,6 +242,7 @@ TEST(every_mix_of_parameters)
         for (uint64_t seed = 0; seed < 20; seed++) {
             random_logits(logits, 1000 + seed, seed % 2 ? 1 : 3);
             check_survivors(name, &p, &h, logits);
+            check_processed(name, &p, &h, logits);
         }
         random_logits(logits, 5, 1);
         if (mix % 2 == 0 || m == 0) {
@@ -225,6 +251,33 @@ TEST(every_mix_of_parameters)
         }
     }
     CHECK("mixes", n_mixes > 300);
+}
+
+/* A greedy draw's logprobs know penalties and masks, and neither a temperature nor top_k. */
+TEST(processed_and_greedy)
+{
+    static const int32_t tokens[] = {1, 2, 3, 9, 7, 9, 9, 12}, allowed[] = {1, 3, 5, 7, 9, 20, 21, 22, 40};
+    const struct sample_history h = {tokens, 4, 8};
+    struct sample_params p = {.temperature = 0, .top_p = 0.5f, .top_k = 2, .repetition_penalty = 1.3f, .presence_penalty = 0.5f,
+                              .allowed_ids = allowed, .n_allowed_ids = LEN(allowed)}, open = p;
+    float logits[V];
+
+    open.temperature = open.top_p = 1;
+    open.top_k = 0;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct sampler *s = sampler_open(V);
+        double prob[V];
+        struct row_logprobs r = {0};
+
+        random_logits(logits, seed, 2);
+        naive_distribution(&open, &h, logits, prob);
+        for (size_t i = 0; i < LEN(allowed); i++) {
+            sampler_logprobs_of_ids(s, sampler_processed(s, &p, &h, logits), allowed[i], &r);
+            CHECK("logprob", fabs((double)r.logprob - log(prob[allowed[i]])) < 1e-5);
+            CHECK("the drawn one is the best", r.is_best == (allowed[i] == sampler_draw(s, &p, &h, logits)));
+        }
+        sampler_close(s);
+    }
 }
 
 /* --- case by case ------------------------------------------------------------------------------ */
@@ -489,6 +542,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_mix_of_parameters),
+        cmocka_unit_test(processed_and_greedy),
         cmocka_unit_test(survivors_case_by_case),
         cmocka_unit_test(penalties_case_by_case),
         cmocka_unit_test(what_may_not_be_drawn),

@@ -262,6 +262,58 @@ TEST(an_id_outside_the_vocabulary)
     http_reply_clear(&r);
 }
 
+/* --logprobs_mode processed: the same tokens as raw, and logprobs that the raw ones give by hand: of the top_k likeliest,
+ * each over the temperature, their exponents' sum is one. The prompt's stay raw. */
+TEST(logprobs_after_sampling)
+{
+    static const char *const args[] = {"--model", MODEL, "--dtype", "float32", "--max-model-len", "1024", "--num_kv_blocks", "100",
+                                       "--logprobs_mode", "processed", NULL};
+    static const char body[] = "{$prompt$:$What is the value of$,$max_tokens$:8,$ignore_eos$:true,$temperature$:0.5,$top_p$:1,$top_k$:4,$seed$:3,"
+                               "$logprobs$:6,$prompt_logprobs$:2,$return_tokens_as_token_ids$:true}";
+    struct test_server raw_server = server, other;
+    struct arena a;
+    struct json *raw, *processed;
+    const struct json *rows[2];
+
+    arena_init(&a, 0);
+    raw = post("/v1/completions", &a, body);
+    test_server_start(&other, args);
+    server = other;
+    processed = post("/v1/completions", &a, body);
+    server = raw_server;
+    CHECK_STR("the same text", json_str(json_get(json_at(json_get(processed, "choices"), 0), "text")),
+              json_str(json_get(json_at(json_get(raw, "choices"), 0), "text")));
+    CHECK("the prompt's logprobs are raw", json_same(json_get(json_at(json_get(processed, "choices"), 0), "prompt_logprobs"),
+                                                     json_get(json_at(json_get(raw, "choices"), 0), "prompt_logprobs")));
+    rows[0] = json_get(json_get(json_at(json_get(raw, "choices"), 0), "logprobs"), "top_logprobs");
+    rows[1] = json_get(json_get(json_at(json_get(processed, "choices"), 0), "logprobs"), "top_logprobs");
+    CHECK_INT("tokens", json_len(rows[0]), 8);
+    for (size_t i = 0; i < json_len(rows[0]); i++) {
+        double sum = 0;
+        int n_kept = 0, n_dropped = 0;
+
+        for (struct json_iter it = json_iter(json_at(rows[1], i)); json_next(&it);) {
+            n_dropped += json_num(it.value, 0) == -9999.0;
+            if (json_num(it.value, 0) > -9999.0)
+                sum += exp(json_num(it.value, 0)), n_kept++;
+        }
+        CHECK_INT("four survive", n_kept, 4);
+        CHECK_INT("the others are out", n_dropped, 2);
+        CHECK("they are all there is", fabs(sum - 1) < 1e-5);
+        sum = 0;
+        for (struct json_iter it = json_iter(json_at(rows[1], i)); json_next(&it);)
+            if (json_num(it.value, 0) > -9999.0)
+                sum += exp(json_num(json_get_str(json_at(rows[0], i), it.key), NAN) / 0.5);
+        for (struct json_iter it = json_iter(json_at(rows[1], i)); json_next(&it);)
+            if (json_num(it.value, 0) > -9999.0)
+                CHECK("by hand", fabs(json_num(json_get_str(json_at(rows[0], i), it.key), NAN) / 0.5 - log(sum) - json_num(it.value, 0)) < 1e-4);
+    }
+    json_close(raw);
+    json_close(processed);
+    CHECK_INT("ends well", test_server_stop(&other), 0);
+    arena_clear(&a);
+}
+
 /* --- the same tokens ---------------------------------------------------------------------------- */
 
 static const char *const kinds[] = {"$temperature$:0", "$temperature$:0.8,$seed$:5", "$temperature$:1,$top_p$:0.9,$top_k$:40,$seed$:123456789"};
@@ -432,6 +484,7 @@ int main(void)
         cmocka_unit_test(an_id_outside_the_vocabulary),
         cmocka_unit_test(a_cut_prompt_is_a_shorter_prompt),
         cmocka_unit_test(a_prompt_as_long_as_fits),
+        cmocka_unit_test(logprobs_after_sampling),
         cmocka_unit_test(prefix_cache_on_and_off),
         cmocka_unit_test(streamed_or_not),
         cmocka_unit_test(n_choices_are_n_requests),
