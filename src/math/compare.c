@@ -107,8 +107,21 @@ static const struct expr *finite_set(struct math_ctx *c, const struct expr *e)
     return a;
 }
 
+/* A bare R for \mathbb{R}, and likewise Z, Q and N. */
+static bool is_letter_of(const struct expr *set, const struct expr *letter)
+{
+    return set->op == EX_CONST && set->id >= CONST_REALS && set->id <= CONST_NATURALS && letter->op == EX_SYM &&
+           letter->name.len == 1 &&
+           letter->name.ptr[0] == (set->id == CONST_REALS     ? 'R'
+                                   : set->id == CONST_INTEGERS ? 'Z'
+                                   : set->id == CONST_RATIONALS ? 'Q'
+                                                                : 'N');
+}
+
 static enum tri regions_equal(struct math_ctx *c, const struct expr *g, const struct expr *p)
 {
+    if (is_letter_of(g, p) || is_letter_of(p, g))
+        return decide(c, TRI_YES, "letter of a set");
     enum tri t = real_set_equal(c, g, p);
     const struct expr *fg, *fp;
     const char *why = c->reason;
@@ -305,6 +318,8 @@ static const struct expr *parse_side(struct math_ctx *c, struct side *s, enum re
         e = expr_const(&c->pool, CONST_REALS);
     else if (group == 2 || group == 3)
         e = expr_const(&c->pool, CONST_INF);
+    else if (group == 7)
+        e = expr_const(&c->pool, CONST_INTEGERS);
     else if (group >= 4)
         e = expr_text(&c->pool, s->plain);
     else

@@ -243,10 +243,22 @@ static bool is_function_name(const struct expr *e)
            (e->op == EX_SYM && e->name.len == 1 && strchr("fgh", e->name.ptr[0]));
 }
 
+/* What an inverse or a derivative has behind its letter: f^-1, f''. */
+static struct str function_marks(struct str name)
+{
+    size_t i = 0;
+
+    while (i < name.len && name.ptr[i] != '^' && name.ptr[i] != '\'')
+        i++;
+    return str_slice(name, i, name.len);
+}
+
 static bool names_agree(struct math_ctx *c, const struct expr *a, const struct expr *b)
 {
     if (same_form(c, a, b))
         return true;
+    if (a->op == EX_CALL && b->op == EX_CALL && !str_eq(function_marks(a->name), function_marks(b->name)))
+        return false;
     if (a->op == EX_TEXT || b->op == EX_TEXT || str_eqz(a->name, "\\angle") || str_eqz(b->name, "\\angle"))
         return true;
     return is_function_name(a) && is_function_name(b);
@@ -489,6 +501,16 @@ static enum tri residue_equal(struct math_ctx *c, const struct expr *g, const st
 
 /* --- assignments ------------------------------------------------------------------------------- */
 
+static bool has_symbol(const struct expr *e, struct str name)
+{
+    if (e->op == EX_SYM)
+        return str_eq(e->name, name);
+    for (int i = 0; i < e->n; i++)
+        if (has_symbol(e->kid[i], name))
+            return true;
+    return false;
+}
+
 static enum tri single_equal(struct math_ctx *c, const struct expr *g, const struct expr *p, const struct named *a,
                              const struct named *b)
 {
@@ -502,8 +524,12 @@ static enum tri single_equal(struct math_ctx *c, const struct expr *g, const str
     if (a->name->op == EX_CALL && b->name->op == EX_CALL && a->name->n == b->name->n)
         for (int i = 0; i < a->name->n; i++)
             if (a->name->kid[i]->op == EX_SYM && b->name->kid[i]->op == EX_SYM &&
-                !str_eq(a->name->kid[i]->name, b->name->kid[i]->name))
+                !str_eq(a->name->kid[i]->name, b->name->kid[i]->name)) {
+                /* f(t) = x^2 is no f(x) = x^2: its x is free */
+                if (a->name->n == 1 && has_symbol(value, a->name->kid[i]->name))
+                    return decide(c, TRI_NO, "different variables");
                 value = rename_argument(c, value, b->name->kid[i], a->name->kid[i]);
+            }
     /* f(1) = 2 and f(2) = 2 are two statements */
     if (a->name->op == EX_CALL && b->name->op == EX_CALL && !same_form(c, a->name, b->name))
         for (int i = 0; i < a->name->n && i < b->name->n; i++)

@@ -104,6 +104,7 @@ static const struct {
     {5, "undefined"}, {5, "not defined"},
     {6, "infinitely many"}, {6, "infinitely many solutions"}, {6, "infinite solutions"},
     {6, "infinite number of solutions"}, {6, "there are infinitely many solutions"},
+    {7, "all integers"}, {7, "set of all integers"}, {7, "set of integers"}, {7, "any integer"},
 };
 
 /* "all real numbers except -2 and 2" as a formula; any other text as it stands. */

@@ -99,7 +99,8 @@ static void function_next(struct parser *ps)
         return;
     }
     bool is_bracketed = t->kind == TOK_LBRACE ||
-                        (t->kind == TOK_OPEN && (t->ch == '(' || t->ch == '[' || t->ch == '|'));
+                        (t->kind == TOK_OPEN && (t->ch == '(' || t->ch == '[' || t->ch == '|' ||
+                                                 (t->ch == '{' && f->id >= FN_GCD && f->id <= FN_MIN)));
     if (is_bracketed || f->id == FN_DET || (t->kind == TOK_OP && t->ch == '|')) {
         wait_for(ps, 2, FRAME_ATOM);
         return;

@@ -22,6 +22,7 @@ static bool is_any_word(const struct latex_token *t, const char *const *list)
 static const char *const greek[] = {"alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "mu", "rho",
                                     "sigma", "tau", "phi", "omega", "psi", "varphi", NULL};
 static const char *const conditions[] = {"if", "when", "for", "whenever", "where", NULL};
+static const char *const quantors[] = {"all", "any", "every", "each", "some", NULL};
 static const char *const percents[] = {"percent", "pct", "percentage", "percents", NULL};
 static const char *const degrees[] = {"degree", "degrees", "deg", NULL};
 static const char *const ends_unit[] = {"and", "or", "if", "when", "where", "mod", NULL};
@@ -184,6 +185,15 @@ static bool word_after_value(struct parser *ps)
             parser_fail(ps);
         else
             modulo(ps);
+        return true;
+    }
+    if (is_word(t, "to") && is_pure_number(left) && tok(ps, 1)->kind == TOK_NUM) { /* 3 to 5 */
+        ps->at++;
+        binary(ps, OP_COLON, PREC_COLON, 0);
+        return true;
+    }
+    if (top_frame(ps)->kind == FRAME_ROOT && is_word(t, "for") && is_any_word(tok(ps, 1), quantors)) {
+        ps->at = ps->toks.n - 1; /* "for all x" adds nothing */
         return true;
     }
     if (multiplier(t) > 0 && is_pure_number(left)) {
