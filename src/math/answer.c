@@ -81,6 +81,7 @@ static void search(struct str s, struct answer_list *l)
         answer_add(l, box, "boxed", RANK_BOX);
         return;
     }
+    s = answer_without_calculations(s, l->a);
     answer_anchored(s, l);
     if (l->n > before)
         return;

@@ -282,6 +282,14 @@ static struct str not_but(struct str s)
     return at_nocase(s, 0, "s ") ? str_slice(s, 2, s.len) : str_trim(s);
 }
 
+/* "(95% confidence)": a number and words up to the bracket. */
+static bool is_counted_remark(struct str s, size_t i)
+{
+    ptrdiff_t close = str_find_char(s, ')', i);
+
+    return close > 0 && is_digit(s.ptr[i + 1]) && span_has_words(str_slice(s, i, (size_t)close));
+}
+
 /* A remark in parentheses behind a formula or an emphasised value: "**100** ($10^2$)". */
 static struct str without_remark(struct str s, const struct span *spans, int n)
 {
@@ -294,11 +302,24 @@ static struct str without_remark(struct str s, const struct span *spans, int n)
     }
     for (size_t i = 1; i + 3 < s.len; i++) {
         if (s.ptr[i] == '(' && s.ptr[i - 1] == ' ' && span_at(spans, n, i) == NULL &&
-            ((is_word(s.ptr[i + 1]) && is_word(s.ptr[i + 2])) || s.ptr[i + 1] == '$') &&
+            ((is_word(s.ptr[i + 1]) && is_word(s.ptr[i + 2])) || s.ptr[i + 1] == '$' || is_counted_remark(s, i)) &&
             !at_nocase(s, i, "(mod"))
             return str_slice(s, 0, i);
     }
     return s;
+}
+
+/* What follows `from`, where the first item of a list on a line of its own begins with a dash that is
+ * no sign. */
+static struct str without_bullet(struct str s, size_t from)
+{
+    size_t before = from;
+
+    while (before > 0 && is_blank(s.ptr[before - 1]) && s.ptr[before - 1] != '\n')
+        before--;
+    if (before > 0 && s.ptr[before - 1] == '\n' && at_text(s, from, "- "))
+        from += 2;
+    return str_slice(s, from, s.len);
 }
 
 /* The text that an anchor announces, from s on. */
@@ -482,9 +503,14 @@ static bool from_kind(struct str s, const struct hits *h, enum anchor_kind kind,
     const struct hit *hit;
 
     for (int back = 0; (hit = nth_last(h, kind, back)) != NULL; back++) {
+        struct str text;
+
         if (is_taken_back(s, hit->text))
             continue;
-        if (add_readings(announced(str_slice(s, hit->text, s.len), l->a), rules[kind], l))
+        text = announced(without_bullet(s, hit->text), l->a);
+        if (at_nocase(text, 0, "not ") && span_has_digit(text))
+            continue; /* "The answer is not 41. It is 42." */
+        if (add_readings(text, rules[kind], l))
             return true;
     }
     return false;

@@ -301,6 +301,32 @@ static struct str without_last_tag(struct str s)
     return s;
 }
 
+struct str answer_without_calculations(struct str s, struct arena *a)
+{
+    enum { MAX_CALCULATION = 200 };
+    ptrdiff_t at = str_find(s, STR("<<"), 0);
+    size_t n = 0, i = 0;
+    char *out;
+
+    if (at < 0)
+        return s;
+    out = arena_alloc(a, s.len);
+    while (i < s.len) {
+        size_t end = i + 2;
+
+        if (at_text(s, i, "<<") && end < s.len && (is_digit(s.ptr[end]) || strchr("(-.$", s.ptr[end]))) {
+            while (end < s.len && end < i + MAX_CALCULATION && s.ptr[end] != '>' && s.ptr[end] != '\n')
+                end++;
+            if (at_text(s, end, ">>")) {
+                i = end + 2;
+                continue;
+            }
+        }
+        out[n++] = s.ptr[i++];
+    }
+    return (struct str){out, n};
+}
+
 struct str answer_unwrap(struct str clean, bool *is_tagged)
 {
     struct str s = own_turn(clean), tail = str_slice(s, after_last_think(s), s.len), content;
@@ -404,7 +430,7 @@ static struct str with_counter(struct str s, struct arena *a)
 static bool is_power_stars(struct str s, size_t i)
 {
     return i > 0 && i + 2 < s.len &&
-           (is_digit(s.ptr[i - 1]) || is_alpha(s.ptr[i - 1]) || s.ptr[i - 1] == ')') &&
+           (is_digit(s.ptr[i - 1]) || is_word(s.ptr[i - 1]) || s.ptr[i - 1] == ')') &&
            (is_digit(s.ptr[i + 2]) || is_alpha(s.ptr[i + 2]) || s.ptr[i + 2] == '(' ||
             s.ptr[i + 2] == '-');
 }

@@ -33,6 +33,8 @@ struct str answer_clean(struct str raw, struct arena *a);
 /* The part of a cleaned response that counts: the model's own turn, after the last closing think
  * tag. *is_tagged: it is the content of an answer tag. */
 struct str answer_unwrap(struct str clean, bool *is_tagged);
+/* Without the marks <<50-8=42>> that some solutions carry before each result. */
+struct str answer_without_calculations(struct str s, struct arena *a);
 
 /* Text without emphasis, math delimiters, code marks and final punctuation. */
 struct str answer_bare(struct str text, struct arena *a);

@@ -180,13 +180,28 @@ static bool is_denied(struct str s, size_t from)
     return str_eq_nocase(word, STR("at"));
 }
 
+/* "42 of the 50 students": the second number is the whole of the first. */
+static bool is_whole_of(struct str gap)
+{
+    static const char *const words[] = {"of",       "out of",       "of the",    "out of the", "of all", "of his",
+                                        "of her",   "of their",     "of its",    "of these",   "of those",
+                                        "out of his", "out of her", "out of their"};
+
+    gap = str_trim(gap);
+    for (size_t k = 0; k < LEN(words); k++)
+        if (str_eq_nocase(gap, STR(words[k])))
+            return true;
+    return false;
+}
+
 /* Whether a clause of condition begins between two values: "is 17 when y is 3". It lasts to a
  * comma. */
 static bool begins_condition(struct str s)
 {
     static const char *const words[] = {" when ",       " if ",       " where ",    " because ",
                                         " since ",      " whenever ", " provided ", " assuming ",
-                                        " given that ", " while ",    " for all "};
+                                        " given that ", " while ",    " for all ",
+                                        " after round"};
     ptrdiff_t last = -1;
 
     for (size_t k = 0; k < LEN(words); k++)
@@ -443,13 +458,14 @@ static int best_value(struct str s, const struct span *v, int n, bool *has_denie
     *has_denied = false;
 
     for (int i = 0; i < n; i++) {
-        bool subordinate;
+        bool subordinate, is_whole = false;
 
         if (!is_value(s, &v[i]))
             continue;
         if (last >= 0) {
             struct str gap = str_slice(s, v[last].to, v[i].from);
 
+            is_whole = v[last].kind == v[i].kind && is_whole_of(gap);
             in_condition =
                 begins_condition(gap) || (in_condition && str_find_char(gap, ',', 0) < 0);
             was_denied = was_denied && is_connector(gap, &by_word);
@@ -460,7 +476,7 @@ static int best_value(struct str s, const struct span *v, int n, bool *has_denie
         if (was_denied)
             continue;
         fallback = i;
-        subordinate = in_condition || is_subordinate(s, v[i].from) || in_remark(s, &v[i]) ||
+        subordinate = in_condition || is_whole || is_subordinate(s, v[i].from) || in_remark(s, &v[i]) ||
                       is_when(s, &v[i]);
         if (!subordinate)
             best = i;

@@ -4,6 +4,8 @@
  * paragraph ends, no digit stands right after that partner, and what lies between is not prose. */
 #include "math/answer_internal.h"
 
+#include "math/latex.h"
+
 enum { MAX_RUN = 4096 };
 
 /* --- prose or mathematics -------------------------------------------------------------------- */
@@ -29,6 +31,17 @@ static bool is_math_word(struct str w)
             return true;
     }
     return false;
+}
+
+/* sqrt(, abs(, arctan(: the name of a function and its bracket. */
+static bool is_call(struct str s, size_t from, size_t to)
+{
+    const struct latex_command *cmd;
+
+    if (to >= s.len || s.ptr[to] != '(')
+        return false;
+    cmd = latex_word_find(str_slice(s, from, to));
+    return cmd && (cmd->cls == CMD_FUNC || cmd->cls == CMD_SQRT);
 }
 
 /* Skips a command at s[*i]; text commands with their group, which may hold words. */
@@ -69,7 +82,7 @@ bool span_is_prose(struct str s)
         }
         while (i < s.len && is_alpha(s.ptr[i]))
             i++;
-        if (i - from >= 3 && !is_math_word(str_slice(s, from, i)) && ++n_words == 2)
+        if (i - from >= 3 && !is_math_word(str_slice(s, from, i)) && !is_call(s, from, i) && ++n_words == 2)
             return true;
     }
     return false;
@@ -108,7 +121,7 @@ bool span_has_words(struct str s)
         } else if (is_alpha(s.ptr[i])) {
             while (i < s.len && is_alpha(s.ptr[i]))
                 i++;
-            if ((i - from >= 3 && !is_math_word(str_slice(s, from, i))) || is_verb(s, from, i))
+            if ((i - from >= 3 && !is_math_word(str_slice(s, from, i)) && !is_call(s, from, i)) || is_verb(s, from, i))
                 return true;
         } else if ((unsigned char)s.ptr[i] >= 0xC3 && symbol_end(s, i) == i) {
             return true; /* a letter beyond ASCII */
@@ -299,7 +312,7 @@ static size_t token_end(struct str s, size_t i)
             at++;
         if (at < s.len && (unsigned char)s.ptr[at] >= 0x80 && symbol_end(s, at) == at)
             return i; /* a word such as "Möglichkeiten" */
-        if (at - i == 1 || is_math_word(str_slice(s, i, at)) || at_text(s, i, "pi") ||
+        if (at - i == 1 || is_math_word(str_slice(s, i, at)) || is_call(s, i, at) || at_text(s, i, "pi") ||
             (at_text(s, i, "ln") && at - i == 2))
             return at;
         return i;
@@ -377,7 +390,7 @@ static bool run(struct str s, size_t i, struct span *out, size_t *end)
         next = to;
         while (next < s.len && s.ptr[next] == ' ')
             next++;
-        if (is_word_letter(s, at, to, next) || is_reference(s, i, at))
+        if (is_word_letter(s, at, to, next) || is_reference(s, i, at) || str_eqz(str_slice(s, at, to), "for"))
             break;
         has_value |= is_digit(s.ptr[at]) || s.ptr[at] == '\\' || (unsigned char)s.ptr[at] >= 0x80;
         *end = to;
@@ -396,9 +409,15 @@ static bool may_begin_run(struct str s, size_t i)
 {
     char c = s.ptr[i], before = i > 0 ? s.ptr[i - 1] : ' ';
 
-    if (is_alpha(c))
-        return !is_alpha(before) && !is_digit(before) && before != '\'' &&
-               (unsigned char)before < 0x80 && i + 1 < s.len && !is_alpha(s.ptr[i + 1]);
+    if (is_alpha(c)) {
+        size_t to = i;
+
+        if (is_alpha(before) || is_digit(before) || before == '\'' || (unsigned char)before >= 0x80)
+            return false;
+        while (to < s.len && is_alpha(s.ptr[to]))
+            to++;
+        return (to == i + 1 && to < s.len) || is_call(s, i, to);
+    }
     if (is_digit(c) && is_alpha(before))
         return false;
     return is_digit(c) || (unsigned char)c >= 0x80 || strchr("+-(<[{|\\$.√", c) != NULL;
