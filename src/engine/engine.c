@@ -264,6 +264,7 @@ struct engine_seq *engine_add(struct engine *g, const struct engine_request *r, 
     if (!check_request(g, r, e))
         return NULL;
     s = make_seq(g, r);
+    thinking_init(&s->thinking, &r->thinking, r->prompt_ids, r->n_prompt);
     set_stop_ids(s, r, model_config(g->model));
     copy_params(s, &r->params);
     s->output.n_top = s->prompt.n_top = -1;
@@ -325,17 +326,21 @@ static void run_job(void *ctx, int part, int worker)
     const struct seq *q = s->seq;
     const struct sample_history history = {q->token_ids, q->n_prompt, q->n_tokens};
     struct sampler *sampler = g->samplers[worker];
+    int32_t forced = thinking_forced(&s->thinking);
+    const struct sample_params only_forced = {
+        .allowed_ids = &forced, .n_allowed_ids = 1, .repetition_penalty = 1};
+    const struct sample_params *params = forced >= 0 ? &only_forced : &s->params;
 
     if (job->position >= 0) {
         job->drawn = table_set(&s->prompt, job->position + 1 - s->prompt.first, NULL, sampler,
                                logits, q->token_ids[job->position + 1]);
         return;
     }
-    job->drawn = sampler_draw(sampler, &s->params, &history, logits);
+    job->drawn = sampler_draw(sampler, params, &history, logits);
     if (s->output.n_top < 0 || job->drawn < 0)
         return;
     if (g->limits.processed_logprobs)
-        logits = sampler_processed(sampler, &s->params, &history, logits);
+        logits = sampler_processed(sampler, params, &history, logits);
     (void)table_set(&s->output, q->n_tokens - q->n_prompt, s->logprob_ids, sampler, logits,
                     job->drawn);
 }
@@ -424,6 +429,7 @@ static void take_token(struct engine *g, struct engine_seq *s, int32_t token_id)
         return;
     }
     seq_append(s->seq, token_id);
+    thinking_take(&s->thinking, token_id);
     s->output.n += s->output.n_top >= 0;
     g->stats.n_drawn++;
     why = why_finished(s, token_id);

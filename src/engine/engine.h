@@ -18,6 +18,7 @@
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/seq.h"
+#include "engine/thinking.h"
 #include "model/model.h"
 
 enum engine_finish {
@@ -63,6 +64,7 @@ struct engine_request {
     int n_stop_token_ids;
     struct sample_params
         params; /* its stop_ids are set by the engine; everything it points to is copied */
+    struct thinking_limit thinking; /* its ids are below vocab_size */
     int priority, round;
     void *user;
 };
@@ -83,6 +85,7 @@ struct engine_seq {
     int32_t stop_token_id; /* -1: none */
     bool ignore_eos;
     struct logprob_table output, prompt;
+    struct thinking thinking;
     double score;               /* sum of the prompt's logprobs from logprobs_start on */
     bool is_greedy;             /* each of them was the likeliest */
     const int32_t *logprob_ids; /* the alternatives asked for; NULL: the likeliest */

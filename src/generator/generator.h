@@ -67,6 +67,8 @@ struct sampling {
     int n_allowed_token_ids; /* 0: all */
     const struct str *bad_words;
     int n_bad_words;
+    bool has_thinking_budget;
+    int thinking_budget; /* tokens of thought, after which the thoughts are closed */
 };
 
 enum overlong {
@@ -168,6 +170,7 @@ struct gen_event {
     bool is_greedy;     /* GEN_SCORE: each token was the likeliest */
     int max_tokens;     /* DONE: the effective limit, after clamping */
     bool is_clamped;
+    int n_forced_tokens; /* DONE: ends of thoughts that thinking_budget brought about; -1: unknown */
     uint64_t seed;      /* DONE: the seed that was used */
     int n_attempts;     /* DONE, FAILED: 1 without retries */
     struct str server;  /* remote: which base URL answered; "" otherwise */

@@ -140,6 +140,7 @@ static void finish_call(struct remote *r, struct remote_call *c, const struct ht
         .n_cached_tokens = y->n_cached_tokens,
         .n_reasoning_tokens = y->n_reasoning_tokens,
         .n_truncated_tokens = y->n_truncated_tokens,
+        .n_forced_tokens = -1,
         .first_token_us = c->head.is_event_stream ? d->first_byte_us : -1,
         .latency_us = d->total_us,
         .http_status = d->status,

@@ -219,6 +219,8 @@ static void add_sampling(struct writer *w, const struct remote_body_opts *o,
             s->top_k > 0 ? s->top_k : -1); /* -1 means "all" to every version of every server */
     add_real(w, "min_p", s->min_p);
     add_real(w, "repetition_penalty", s->repetition_penalty);
+    if (s->has_thinking_budget)
+        add_int(w, "thinking_token_budget", s->thinking_budget);
     if (s->min_tokens > 0)
         add_int(w, "min_tokens", s->min_tokens);
     add_ids(w, "stop_token_ids", s->stop_token_ids, s->n_stop_token_ids);
@@ -274,10 +276,11 @@ bool remote_body_write(struct buf *out, const struct remote_body_opts *o,
         return err_set(e, ERR_UNSUPPORTED, "the remote generator does not score continuations");
     if (r->sampling.n_logprobs >= 0 || r->sampling.n_prompt_logprobs >= 0)
         return err_set(e, ERR_UNSUPPORTED, "the remote generator does not read logprobs");
-    if (r->truncate_prompt_tokens != 0 && w.is_strict)
+    if (w.is_strict && (r->truncate_prompt_tokens != 0 || r->sampling.has_thinking_budget))
         return err_set(e, ERR_UNSUPPORTED,
-                       "truncate_prompt_tokens is not a field of OpenAI's API, and --strict_openai "
-                       "sends no others");
+                       "%s is not a field of OpenAI's API, and --strict_openai sends no others",
+                       r->truncate_prompt_tokens != 0 ? "truncate_prompt_tokens"
+                                                      : "thinking_token_budget");
     buf_addc(out, '{');
     add_key(&w, "model");
     json_write_str(out, STR(o->model));

@@ -330,6 +330,9 @@ static void prepare(struct scripted *s, struct seq *q, const struct gen_request 
     }
     truncate_prompt(s, q, r);
     take_wanted(q, &r->sampling);
+    if (r->sampling.has_thinking_budget)
+        fail_seq(q, FAIL_REQUEST, 400,
+                 "thinking_token_budget needs a reasoning model, and this is a script");
     q->prompt_digest = SCRIPTED_START;
     for (int i = 0; i < q->prompt.n; i++)
         q->prompt_digest = scripted_extend(q->prompt_digest, q->prompt.ids[i]);

@@ -182,6 +182,7 @@ struct local_event *local_event_last(struct local_task *t, const struct local_so
         .n_truncated_tokens = t->n_truncated,
         .max_tokens = t->max_tokens,
         .is_clamped = t->is_clamped,
+        .n_forced_tokens = t->seq ? t->seq->thinking.n_forced : 0,
         .seed = t->request.params.seed,
         .n_attempts = 1,
         .model = STR(src->model_name),

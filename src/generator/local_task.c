@@ -56,6 +56,28 @@ static bool add_bad_words(struct local_task *t, const struct local_prompt *p,
     return true;
 }
 
+/* The markers of thoughts are tokens of their own, where the model has them. */
+static bool set_thinking(struct local_task *t, const struct local_prompt *p,
+                         const struct sampling *s)
+{
+    const struct tokenizer *tok = local_prompt_tokenizer(p);
+
+    if (!s->has_thinking_budget)
+        return true;
+    t->request.thinking = (struct thinking_limit){
+        .is_set = true,
+        .open_id = tokenizer_find(tok, STR("<think>")),
+        .close_id = tokenizer_find(tok, STR("</think>")),
+        .budget = s->thinking_budget,
+    };
+    if (t->request.thinking.open_id >= 0 && t->request.thinking.close_id >= 0)
+        return true;
+    return err_set(
+        &t->err, ERR_INPUT,
+        "thinking_token_budget needs a reasoning model: the tokenizer of this one has no "
+        "tokens <think> and </think>");
+}
+
 static bool set_params(struct local_task *t, const struct local_prompt *p,
                        const struct gen_request *r, uint64_t own_seed)
 {
@@ -87,7 +109,7 @@ static bool set_params(struct local_task *t, const struct local_prompt *p,
     t->request.n_prompt_logprobs = r->kind == GEN_SCORE ? s->n_logprobs : s->n_prompt_logprobs;
     t->request.logprobs_start = r->kind == GEN_SCORE ? t->n_context : s->logprobs_start;
     t->request.ignore_eos = s->ignore_eos;
-    return add_bad_words(t, p, s);
+    return set_thinking(t, p, s) && add_bad_words(t, p, s);
 }
 
 static bool set_text(struct local_task *t, const struct local_prompt *p, const struct sampling *s)

@@ -54,6 +54,7 @@ static const struct {
     {"tool_choice", IN_CHAT, FIELD_READ},
     {"parallel_tool_calls", IN_CHAT, FIELD_IDLE},
     {"reasoning_effort", IN_CHAT, FIELD_READ},
+    {"thinking_token_budget", IN_GENERATION, FIELD_READ},
     {"include_reasoning", IN_CHAT, FIELD_READ},
     {"reasoning_format", IN_CHAT, FIELD_READ},
     {"response_format", IN_GENERATION, FIELD_READ},
@@ -71,7 +72,6 @@ static const struct {
     {"guided_regex", IN_GENERATION, FIELD_REFUSE},
     {"guided_choice", IN_GENERATION, FIELD_REFUSE},
     {"guided_grammar", IN_GENERATION, FIELD_REFUSE},
-    {"thinking_token_budget", IN_GENERATION, FIELD_REFUSE},
     {"repetition_detection", IN_GENERATION, FIELD_REFUSE},
     {"use_beam_search", IN_GENERATION, FIELD_REFUSE},
 };
@@ -224,6 +224,21 @@ static bool take_max_tokens(struct api_request *r, const struct api_limits *l, s
     return true;
 }
 
+static bool take_thinking_budget(struct api_request *r, struct sampling *s, struct api_error *err)
+{
+    static const char key[] = "thinking_token_budget";
+    int64_t n = -1;
+
+    if (!api_take_int(r->body, key, INT32_MIN, INT32_MAX, &n, err))
+        return false;
+    if (n < -1)
+        return api_fail(err, 400, BAD_REQUEST, key,
+                        "`%s` must be a non-negative integer or -1 for unlimited.", key);
+    r->has_budget = s->has_thinking_budget = n >= 0;
+    s->thinking_budget = (int)MAX(n, 0);
+    return true;
+}
+
 /* How much of the prompt is kept, when the client asks for less than all of it. */
 static bool take_truncation(struct api_request *r, const struct api_limits *l,
                             struct gen_request *req, struct api_error *err)
@@ -264,7 +279,8 @@ static bool take_common(struct api_request *r, const struct api_limits *l, struc
 
     if (!take_stream(r, err) || !api_take_bool(r->body, "echo", &r->echo, err) ||
         !api_sampling_parse(r->body, l, &r->arena, s, err) || !take_max_tokens(r, l, s, err) ||
-        !api_logprobs_parse(r, l, s, err) || !api_take_int(r->body, "n", 1, l->max_n, &n, err) ||
+        !api_logprobs_parse(r, l, s, err) || !take_thinking_budget(r, s, err) ||
+        !api_take_int(r->body, "n", 1, l->max_n, &n, err) ||
         !api_take_int(r->body, "best_of", 1, l->max_n, &best_of, err) ||
         !api_take_int(r->body, "priority", INT32_MIN, INT32_MAX, priority, err) ||
         !api_take_bool(r->body, "return_token_ids", &r->returns_token_ids, err) ||

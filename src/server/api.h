@@ -47,6 +47,7 @@ struct api_request {
     bool has_prompt_logprobs; /* asked for by name, not by echo */
     bool tokens_as_ids;       /* return_tokens_as_token_ids */
     bool returns_token_ids;   /* return_token_ids */
+    bool has_budget;          /* thinking_token_budget: whether it was reached is shown */
     bool truncates;           /* truncate_prompt_tokens: what was cut off is shown */
     bool hides_reasoning;     /* include_reasoning false */
     bool is_raw;              /* reasoning_format "none": content is the raw text */

@@ -333,6 +333,12 @@ void render_choice(struct buf *out, const struct render_head *h, const struct ap
         add_finish(out, c->ev);
     else
         buf_addz(out, ",\"finish_reason\":null");
+    if (r->has_budget && is_last) {
+        buf_addz(out, ",\"thinking_budget_reached\":");
+        buf_addz(out, c->ev->n_forced_tokens < 0   ? "null"
+                      : c->ev->n_forced_tokens > 0 ? "true"
+                                                   : "false");
+    }
     if (r->truncates && is_last) {
         buf_addz(out, ",\"truncated_prompt_tokens\":");
         if (c->ev->n_truncated_tokens >= 0)

@@ -115,6 +115,10 @@ static void make_requests(struct fixed_request *q)
             q[i].r.logprob_token_ids = named_ids;
             q[i].r.n_logprob_token_ids = N_TOP;
         }
+        if (i % 10 == 9) { /* two of the tokens serve as markers; the prompt leaves the thoughts open */
+            q[i].r.thinking = (struct thinking_limit){true, 5, 6, i % 4};
+            q[i].prompt[n_prompt - 1] = 5;
+        }
         q[i].r.prompt_ids = q[i].prompt;
     }
 }

@@ -314,6 +314,58 @@ TEST(logprobs_after_sampling)
     arena_clear(&a);
 }
 
+/* What a reply without a budget says of its thoughts, the reply with one says up to the budget, then closes them; alone and
+ * with n, streamed or not, and its tokens follow from prompt and seed. The prompt opens the thoughts. */
+TEST(thoughts_end_at_the_budget)
+{
+    static const char ask[] = "{$prompt$:$A question.<think>$,$max_tokens$:20,$ignore_eos$:true,$temperature$:0.8,$seed$:%d,"
+                              "$bad_words$:[$</think>$],$return_token_ids$:true,$skip_special_tokens$:false%s}";
+    struct arena a;
+    struct json *free_, *held, *spent, *pair, *close;
+    const struct json *ids[2];
+
+    arena_init(&a, 0);
+    close = post("/tokenize", &a, "{$prompt$:$</think>$}");
+    CHECK_INT("one token", json_len(json_get(close, "tokens")), 1);
+    free_ = post("/v1/completions", &a, ask, 4, "");
+    held = post("/v1/completions", &a, ask, 4, ",$thinking_token_budget$:7");
+    spent = post("/v1/completions", &a, ask, 4, ",$thinking_token_budget$:0,$logprobs$:0");
+    pair = post("/v1/completions", &a, ask, 3, ",$thinking_token_budget$:7,$n$:2");
+    ids[0] = json_get(json_at(json_get(free_, "choices"), 0), "token_ids");
+    ids[1] = json_get(json_at(json_get(held, "choices"), 0), "token_ids");
+    for (size_t i = 0; i < 7; i++)
+        CHECK_INT("the same thoughts", json_int(json_at(ids[0], i), -1), json_int(json_at(ids[1], i), -2));
+    CHECK_INT("closed", json_int(json_at(ids[1], 7), -1), json_int(json_at(json_get(close, "tokens"), 0), -2));
+    CHECK_INT("and on", json_len(ids[1]), 20);
+    CHECK("it is said", json_bool(json_get(json_at(json_get(held, "choices"), 0), "thinking_budget_reached"), false));
+    CHECK_INT("not where nobody asked", json_type(json_get(json_at(json_get(free_, "choices"), 0), "thinking_budget_reached")),
+              JSON_ABSENT);
+    CHECK("none at all", str_starts(json_str(json_get(json_at(json_get(spent, "choices"), 0), "text")), "</think>"));
+    CHECK("the model's own logprob", json_num(json_at(json_get(json_get(json_at(json_get(spent, "choices"), 0), "logprobs"),
+                                                              "token_logprobs"), 0), 0) < -1e-3);
+    CHECK("beside another", json_same(json_get(json_at(json_get(pair, "choices"), 1), "token_ids"), ids[1]));
+    json_close(free_);
+    json_close(held);
+    json_close(spent);
+    json_close(pair);
+    json_close(close);
+    arena_clear(&a);
+}
+
+TEST(a_model_without_thoughts)
+{
+    static const char *const args[] = {"--model", TEST_DATA "/models/llama3-tied-f16", "--max-model-len", "256", "--num_kv_blocks", "40", NULL};
+    struct test_server plain;
+    struct http_reply r;
+
+    test_server_start(&plain, args);
+    http_call(plain.port, "POST", "/v1/completions", "", STR("{\"prompt\":\"x\",\"thinking_token_budget\":3}"), &r);
+    CHECK_INT("status", r.status, 400);
+    CHECK("words", str_find(buf_str(&r.body), STR("needs a reasoning model"), 0) >= 0);
+    http_reply_clear(&r);
+    CHECK_INT("ends well", test_server_stop(&plain), 0);
+}
+
 /* --- the same tokens ---------------------------------------------------------------------------- */
 
 static const char *const kinds[] = {"$temperature$:0", "$temperature$:0.8,$seed$:5", "$temperature$:1,$top_p$:0.9,$top_k$:40,$seed$:123456789"};
@@ -485,6 +537,8 @@ int main(void)
         cmocka_unit_test(a_cut_prompt_is_a_shorter_prompt),
         cmocka_unit_test(a_prompt_as_long_as_fits),
         cmocka_unit_test(logprobs_after_sampling),
+        cmocka_unit_test(thoughts_end_at_the_budget),
+        cmocka_unit_test(a_model_without_thoughts),
         cmocka_unit_test(prefix_cache_on_and_off),
         cmocka_unit_test(streamed_or_not),
         cmocka_unit_test(n_choices_are_n_requests),
