@@ -32,7 +32,7 @@ grep -q '"sample_count": *120' aime.score.json || fail "score of aime24: $(head 
 grep -q '"sample_count": *499' math.score.json && grep -q '"missing": *1,' math.score.json || fail "score of math500: $(head -c 400 math.score.json)"
 
 # 2. Killed again and again, at any moment; then the same as without.
-long=(--input_file "$src/data/aime24.jsonl" --n_samples 3 --max_tokens 120 --max_num_seqs 16)
+long=(--input_file "$src/data/aime24.jsonl" --n_samples 3 --max_tokens 64 --max_num_seqs 16)
 run "${long[@]}" --output_file whole.jsonl 2>log
 stored() { { cat killed.jsonl 2>/dev/null || true; } | wc -l; }
 n_killed=0
@@ -84,7 +84,7 @@ while [ ! -s port ]; do
     kill -0 "$server" || fail "the server ended before it served"
     sleep 0.05
 done
-"$bin" online --input_file "$src/data/aime24.jsonl" --n_samples 3 --max_tokens 120 --max_workers 24 \
+"$bin" online --input_file "$src/data/aime24.jsonl" --n_samples 3 --max_tokens 64 --max_workers 24 \
     --base_url "http://127.0.0.1:$(cat port)/v1" --output_file online.jsonl 2>log
 rows whole.jsonl >a
 rows online.jsonl >b
