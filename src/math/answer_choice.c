@@ -200,10 +200,22 @@ uint32_t answer_choice_gold(struct str gold, int n_labels, struct str *option_te
     return 1u << letter;
 }
 
+/* A bare "c" or "c)". */
+static uint32_t small_letter(struct str s, int n_labels)
+{
+    s = str_trim(s);
+    if (s.len == 2 && strchr(").", s.ptr[1]))
+        s.len--;
+    return s.len == 1 && is_lower(s.ptr[0]) && s.ptr[0] - 'a' < n_labels ? 1u << (s.ptr[0] - 'a') : 0;
+}
+
 uint32_t answer_candidate_choice(const struct answer_candidate *c, int n_labels)
 {
     struct str option_text;
     uint32_t bits;
+
+    if (strcmp(c->rule, "bare answer") == 0 && (bits = small_letter(c->text, n_labels)) != 0)
+        return bits;
 
     if (strcmp(c->rule, "whole response") != 0 && strncmp(c->rule, "last ", 5) != 0 &&
         strcmp(c->rule, "bare answer") != 0)
@@ -267,11 +279,34 @@ static bool is_operand(struct str s, size_t from, size_t end)
            (end < s.len && s.ptr[end] == '*' && (end + 1 >= s.len || s.ptr[end + 1] != '*'));
 }
 
-/* The letter of one sentence; 0: none that is not rejected. */
+enum joint { JOINT_NONE, JOINT_COMMA, JOINT_WORD };
+
+/* How two option letters hang together: "A, B", "A and (B)"; any other words part them. */
+static enum joint joint_of(struct str gap)
+{
+    static const char *const words[] = {"and", "or", "&", "和", "与", "或", "及"};
+    bool has_comma = false;
+
+    while (gap.len > 0 && strchr(" )*$}]", gap.ptr[0]))
+        gap = str_slice(gap, 1, gap.len);
+    while (gap.len > 0 && strchr(" (*$[{", gap.ptr[gap.len - 1]))
+        gap.len--;
+    if (gap.len > 0 && gap.ptr[0] == ',') {
+        has_comma = true;
+        gap = str_trim(str_slice(gap, 1, gap.len));
+    }
+    for (size_t k = 0; k < LEN(words); k++)
+        if (str_eq_nocase(gap, STR(words[k])))
+            return JOINT_WORD;
+    return has_comma && gap.len == 0 ? JOINT_COMMA : JOINT_NONE;
+}
+
+/* The letter of one sentence, or those of a list that "and" or "or" completes; 0: none that is not
+ * rejected. */
 static uint32_t sentence_letter(struct str s, int n_labels)
 {
-    uint32_t bit = 0;
-    bool rejected = false;
+    uint32_t bit = 0, list = 0;
+    bool rejected = false, is_complete = false;
     size_t last_end = 0;
 
     for (size_t i = 0; i < s.len; i++) {
@@ -289,10 +324,16 @@ static uint32_t sentence_letter(struct str s, int n_labels)
             !at_text(s, end + 1, "and ") && !at_text(s, end + 1, "or ") &&
             !at_text(s, end + 1, "because"))
             continue; /* the article, the pronoun */
+        enum joint joint = list && !is_complete ? joint_of(str_slice(s, last_end, i)) : JOINT_NONE;
         rejected = is_rejected(s, i, end, rejected && i - last_end < 8);
         last_end = end;
-        if (!rejected)
-            bit = 1u << letter;
+        if (rejected) {
+            list = 0;
+            continue;
+        }
+        list = joint == JOINT_NONE ? 1u << letter : list | 1u << letter;
+        is_complete = joint == JOINT_WORD;
+        bit = is_complete ? list : 1u << letter;
     }
     return bit;
 }

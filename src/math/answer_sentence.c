@@ -123,7 +123,7 @@ static bool is_subordinate(struct str s, size_t from)
     }
     if (str_eq_nocase(word, STR("of")) && at > 0) {
         word_before(s, at, &word);
-        return str_eq_nocase(word, STR("instead"));
+        return str_eq_nocase(word, STR("instead")) || str_eq_nocase(word, STR("out"));
     }
     return false;
 }
@@ -275,21 +275,43 @@ static bool is_list_number(struct str s, const struct span *v)
 
 /* --- the text of a value --------------------------------------------------------------------- */
 
-/* The unit behind a plain number, at most one word from a short list or a sign. */
+/* " per hour" behind a unit; i when there is none. */
+static size_t rate_end(struct str s, size_t i)
+{
+    size_t at = i + strlen(" per ");
+
+    if (!at_text(s, i, " per "))
+        return i;
+    while (at < s.len && is_alpha(s.ptr[at]))
+        at++;
+    return at > i + strlen(" per ") ? at : i;
+}
+
+/* The unit behind a plain number: words from a short list, or a sign. */
 static size_t unit_end(struct str s, size_t i)
 {
+    static const char *const powers[] = {"square ", "cubic ", "sq. ", "sq "};
     static const char *const units[] = {
         "cm",      "mm",      "km",      "m",       "kg",      "g",         "mg",     "lb",
         "lbs",     "ft",      "inches",  "inch",    "feet",    "foot",      "yards",  "miles",
         "meters",  "metres",  "meter",   "metre",   "grams",   "kilograms", "pounds", "ounces",
         "liters",  "litres",  "seconds", "second",  "minutes", "minute",    "hours",  "hour",
         "days",    "day",     "weeks",   "months",  "years",   "dollars",   "cents",  "euros",
+        "mile",    "yard",    "ounce",   "gallons", "gallon",  "liter",     "litre",  "kilometers",
+        "kilometres",  "centimeters", "centimetres", "millimeters", "millimetres", "kilometer",
+        "centimeter",  "kilogram",    "milliliters", "units",
         "percent", "degrees", "pct",     "million", "billion", "thousand",  "dozen",  "千克",
         "公斤",    "米",      "厘米",    "元",      "分钟",    "小时",      "秒"};
     size_t at = i;
 
     while (at < s.len && s.ptr[at] == ' ')
         at++;
+    for (size_t k = 0; k < LEN(powers); k++) {
+        if (at > i && at_text(s, at, powers[k])) {
+            at += strlen(powers[k]);
+            break;
+        }
+    }
     for (size_t k = 0; k < LEN(units); k++) {
         size_t end = at + strlen(units[k]);
 
@@ -301,7 +323,7 @@ static size_t unit_end(struct str s, size_t i)
             return end + 2;
         if (at_text(s, end, "$^2$") || at_text(s, end, "$^3$"))
             return end + 4;
-        return end;
+        return rate_end(s, end);
     }
     return i;
 }

@@ -371,6 +371,12 @@ static struct str trimmed_run(struct str run)
     }
     for (; depth > 0 && s.len > 0 && (s.ptr[0] == '(' || s.ptr[0] == '['); depth--)
         s = str_trim(str_slice(s, 1, s.len));
+    for (size_t i = s.len; depth > 0 && i-- > 1;) {
+        if (s.ptr[i] == '(' && s.ptr[i - 1] == ' ') { /* a remark: "12 (13 does not work)" */
+            s = without_run_ends(str_slice(s, 0, i));
+            depth--;
+        }
+    }
     return s;
 }
 
@@ -380,10 +386,16 @@ static bool run(struct str s, size_t i, struct span *out, size_t *end)
 {
     size_t at = i, next;
     bool has_value = false;
+    int depth = 0;
 
     *end = i;
     while (at < s.len && at - i < MAX_RUN) {
         size_t to = token_end(s, at);
+
+        if (to == at + 1)
+            depth += s.ptr[at] == '(' ? 1 : s.ptr[at] == ')' ? -1 : 0;
+        if (to == at && depth > 0 && s.ptr[at] == ',') /* (3, 5) */
+            to = at + 1;
 
         if (to == at)
             break;

@@ -489,6 +489,13 @@ static enum tri equal_up_to_names(struct math_ctx *c, const struct expr *g, cons
 
 /* --- the verdict ------------------------------------------------------------------------------- */
 
+/* Whether braces tell a numerator from a denominator, which a comparison of words does not see:
+ * \frac{38}{} is not \frac{3}{8}. */
+static bool has_fraction(const struct expr *e)
+{
+    return e && expr_has_op(e, EX_DIV);
+}
+
 static enum tri judge_trees(struct math_ctx *c, struct side *g, struct side *p)
 {
     const struct expr *a, *b;
@@ -514,7 +521,7 @@ static enum tri judge_trees(struct math_ctx *c, struct side *g, struct side *p)
     }
     if (other_readings(c, g, p) == TRI_YES)
         return TRI_YES;
-    if (!a || !b) {
+    if (!has_fraction(a) && !has_fraction(b) && (!a || !b)) {
         u = text_equal(c, g->text, p->text);
         if (u == TRI_YES)
             return u;

@@ -27,7 +27,7 @@ static const struct latex_command commands[] = {
     {"backslash", CMD_SETOP, '-'}, {"bar", CMD_ACCENT, 0}, {"bbox", CMD_BOXED, 0}, {"because", CMD_IGNORE, 0}, {"beta", CMD_SYMBOL, 0},
     {"bf", CMD_IGNORE, 0}, {"bfseries", CMD_IGNORE, 0}, {"big", CMD_IGNORE, 0}, {"bigcap", CMD_SETOP, 'n'},
     {"bigcup", CMD_SETOP, 'u'}, {"bigg", CMD_IGNORE, 0}, {"biggl", CMD_IGNORE, 0}, {"biggr", CMD_IGNORE, 0},
-    {"bigl", CMD_IGNORE, 0}, {"bigr", CMD_IGNORE, 0}, {"binom", CMD_BINOM, 0}, {"bmod", CMD_BMOD, 0},
+    {"bigl", CMD_IGNORE, 0}, {"bigr", CMD_IGNORE, 0}, {"binom", CMD_BINOM, 0}, {"bm", CMD_STYLE, 0}, {"bmod", CMD_BMOD, 0},
     {"boldsymbol", CMD_STYLE, 0}, {"bot", CMD_SYMBOL, 0}, {"boxed", CMD_BOXED, 0}, {"bullet", CMD_TIMES, 0},
     {"cap", CMD_SETOP, 'n'}, {"cdot", CMD_TIMES, 0}, {"cdots", CMD_DOTS, 0}, {"ce", CMD_TEXT, 0},
     {"ceil", CMD_FUNC, FN_CEIL}, {"cents", CMD_MONEY, 1}, {"cfrac", CMD_FRAC, 0}, {"chi", CMD_SYMBOL, 0},

@@ -102,6 +102,26 @@ static size_t group_start(const struct lexer *x, size_t i, bool commas, bool bla
     return j;
 }
 
+/* 1.234.567: points between groups of three are no decimal points. The end, or i. */
+static size_t scan_points(const struct lexer *x, size_t i, char *out, size_t *n)
+{
+    size_t end = digits_end(x, i), first = end - i;
+    int n_groups = 0;
+
+    if (first == 0 || first > 3 || at(x, i) == '0')
+        return i;
+    while (at(x, end) == '.' && digits_end(x, end + 1) == end + 4) {
+        end += 4;
+        n_groups++;
+    }
+    if (n_groups < 2 || is_digit(at(x, end)) || (at(x, end) == '.' && is_digit(at(x, end + 1))))
+        return i;
+    for (size_t k = i; k < end; k++)
+        if (is_digit(at(x, k)))
+            out[(*n)++] = at(x, k);
+    return end;
+}
+
 /* Digits in groups, copied to out without separators; returns the end. */
 static size_t scan_grouped(const struct lexer *x, size_t i, char *out, size_t *n)
 {
@@ -112,6 +132,11 @@ static size_t scan_grouped(const struct lexer *x, size_t i, char *out, size_t *n
                        (x->out->tok[x->out->n - 1].ch == '^' || x->out->tok[x->out->n - 1].ch == '_');
     bool blanks = first <= 3 && !after_power && at(x, i) != '0';
 
+    if (at(x, end) == '.') {
+        size_t grouped = scan_points(x, i, out, n);
+        if (grouped > i)
+            return grouped;
+    }
     memcpy(out, x->s.ptr + i, first);
     *n = first;
     while (first <= 3) {
