@@ -39,3 +39,7 @@
         if (!(call)) \
             fail_msg("%s: %s: %s", (name), #call, (e)->msg); \
     } while (0)
+
+/* A group of tests between set-up and tear-down. Unlike cmocka's own, a tear-down that fails (a server that ends badly)
+ * fails the program. */
+#define RUN_GROUP(tests, setup, teardown) (cmocka_run_group_tests(tests, setup, NULL) + ((teardown)(&(void *){NULL}) != 0))

@@ -450,5 +450,5 @@ int main(void)
         cmocka_unit_test(every_way_gives_the_same_bits),
     };
 
-    return cmocka_run_group_tests(tests, make_model, drop_model);
+    return RUN_GROUP(tests, make_model, drop_model);
 }

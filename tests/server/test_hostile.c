@@ -491,6 +491,6 @@ int main(void)
     setrlimit(RLIMIT_NOFILE, &files);
     max_files = files.rlim_max;
     signal(SIGPIPE, SIG_IGN);
-    n_failed = cmocka_run_group_tests(stalling, start_impatient, stop);
-    return n_failed + cmocka_run_group_tests(others, start, stop);
+    n_failed = RUN_GROUP(stalling, start_impatient, stop);
+    return n_failed + RUN_GROUP(others, start, stop);
 }

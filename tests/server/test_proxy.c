@@ -95,5 +95,5 @@ int main(void)
     };
 
     signal(SIGPIPE, SIG_IGN);
-    return cmocka_run_group_tests(tests, start, stop);
+    return RUN_GROUP(tests, start, stop);
 }

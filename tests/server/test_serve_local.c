@@ -546,5 +546,5 @@ int main(void)
         cmocka_unit_test(alone_and_among_64),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return RUN_GROUP(tests, start, stop);
 }

@@ -152,5 +152,5 @@ int main(void)
         cmocka_unit_test(makes_ids_from_content),
     };
 
-    return cmocka_run_group_tests(tests, make_file, remove_file);
+    return RUN_GROUP(tests, make_file, remove_file);
 }

@@ -28,6 +28,7 @@ stop_server() {
     kill "$server_pid" 2>/dev/null || true
     wait "$server_pid" 2>/dev/null || true
     server_pid=
+    ! grep -E 'Sanitizer|runtime error:' "$WORK/server.log" >&2 || fail "the server broke a rule of the sanitizers"
 }
 
 fail() {
