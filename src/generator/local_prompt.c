@@ -17,6 +17,7 @@ struct local_prompt {
     int32_t config_bos;         /* of config.json; -1: none */
     struct chat_template *chat; /* NULL: there is none that can be used, */
     struct err no_chat;         /* and why */
+    bool reads_parts;           /* the template does */
 };
 
 static void set_token(struct json *tokens, const char *name, const struct tokenizer *t, int32_t id)
@@ -73,11 +74,12 @@ struct local_prompt *local_prompt_open(const char *model_dir, const char *chat_t
     if (chat_template && *chat_template) {
         if (!own_template(p, chat_template, e))
             goto fail;
-        return p;
+    } else {
+        p->chat = chat_template_open(model_dir, &p->no_chat);
     }
-    p->chat = chat_template_open(model_dir, &p->no_chat);
     if (!p->chat)
         log_warn("chat requests will fail: %s", p->no_chat.msg);
+    p->reads_parts = p->chat && chat_template_reads_parts(p->chat);
     return p;
 
 fail:
@@ -102,9 +104,12 @@ const struct tokenizer *local_prompt_tokenizer(const struct local_prompt *p)
 /* --- chat --------------------------------------------------------------------------------------
  */
 
-/* One message as templates read it: as it came where it did, else role and text. */
-static bool message_json(const struct chat_msg *m, struct json **out, struct err *e)
+/* One message as templates read it: as it came where it did, else role and text. Parts of a content
+ * become one string, a line for each, for a template that reads no parts. */
+static bool message_json(const struct chat_msg *m, bool reads_parts, struct json **out,
+                         struct err *e)
 {
+    bool joins = m->raw && json_type(json_get(m->raw, "content")) == JSON_ARRAY && !reads_parts;
     struct buf text = {0};
 
     for (int i = 0; i < m->n_parts; i++) {
@@ -113,10 +118,14 @@ static bool message_json(const struct chat_msg *m, struct json **out, struct err
             return err_set(e, ERR_UNSUPPORTED,
                            "a message holds an image, and this model reads text only");
         }
+        if (joins && i > 0)
+            buf_addc(&text, '\n');
         buf_add_str(&text, m->parts[i].data);
     }
     if (m->raw) {
         *out = json_clone(m->raw);
+        if (joins)
+            json_set(*out, "content", json_new_str(buf_str(&text)));
     } else {
         *out = json_new_object();
         json_set(*out, "role", json_new_str(m->role));
@@ -131,16 +140,18 @@ bool local_prompt_render(const struct local_prompt *p, const struct gen_request 
 {
     struct chat_template *own = NULL;
     struct json *messages = json_new_array();
-    bool ok = true;
+    bool ok = true, reads_parts = p->reads_parts;
 
-    if (r->chat_template.len > 0)
+    if (r->chat_template.len > 0) {
         ok = (own = parse_template(p, "chat_template", r->chat_template, e)) != NULL;
+        reads_parts = own && chat_template_reads_parts(own);
+    }
     if (ok && !own && !p->chat)
         ok = err_set(e, p->no_chat.code, "%s", p->no_chat.msg);
     for (int i = 0; ok && i < r->n_msgs; i++) {
         struct json *m = NULL;
 
-        ok = message_json(&r->msgs[i], &m, e);
+        ok = message_json(&r->msgs[i], reads_parts, &m, e);
         if (m)
             json_push(messages, m);
     }

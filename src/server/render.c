@@ -425,30 +425,36 @@ void render_end(struct buf *out, const struct render_head *h, const struct rende
     buf_addc(out, '}');
 }
 
+void render_model(struct buf *out, const struct api_limits *l, int i, int64_t created)
+{
+    struct str name = STR(l->models[i]);
+
+    buf_addz(out, "{\"id\":");
+    json_write_str(out, name);
+    buf_addz(out, ",\"object\":\"model\",\"created\":");
+    add_int(out, created);
+    buf_addz(out, ",\"owned_by\":\"llmeval\",\"root\":");
+    json_write_str(out, name);
+    buf_addz(out, ",\"parent\":null,\"max_model_len\":");
+    if (l->max_model_len > 0)
+        add_int(out, l->max_model_len);
+    else
+        buf_addz(out, "null");
+    buf_addz(out, ",\"permission\":[{\"id\":\"modelperm-llmeval\",\"object\":\"model_"
+                  "permission\",\"created\":");
+    add_int(out, created);
+    buf_addz(out, ",\"allow_create_engine\":false,\"allow_sampling\":true,\"allow_logprobs\":true,"
+                  "\"allow_search_indices\":false,\"allow_view\":true,\"allow_fine_tuning\":false,"
+                  "\"organization\":\"*\",\"group\":null,\"is_blocking\":false}]}");
+}
+
 void render_models(struct buf *out, const struct api_limits *l, int64_t created)
 {
     buf_addz(out, "{\"object\":\"list\",\"data\":[");
     for (int i = 0; i < l->n_models; i++) {
-        struct str name = STR(l->models[i]);
-
-        buf_addz(out, i > 0 ? ",{\"id\":" : "{\"id\":");
-        json_write_str(out, name);
-        buf_addz(out, ",\"object\":\"model\",\"created\":");
-        add_int(out, created);
-        buf_addz(out, ",\"owned_by\":\"llmeval\",\"root\":");
-        json_write_str(out, name);
-        buf_addz(out, ",\"parent\":null,\"max_model_len\":");
-        if (l->max_model_len > 0)
-            add_int(out, l->max_model_len);
-        else
-            buf_addz(out, "null");
-        buf_addz(out, ",\"permission\":[{\"id\":\"modelperm-llmeval\",\"object\":\"model_"
-                      "permission\",\"created\":");
-        add_int(out, created);
-        buf_addz(out,
-                 ",\"allow_create_engine\":false,\"allow_sampling\":true,\"allow_logprobs\":true,"
-                 "\"allow_search_indices\":false,\"allow_view\":true,\"allow_fine_tuning\":false,"
-                 "\"organization\":\"*\",\"group\":null,\"is_blocking\":false}]}");
+        if (i > 0)
+            buf_addc(out, ',');
+        render_model(out, l, i, created);
     }
     buf_addz(out, "]}");
 }

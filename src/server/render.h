@@ -46,6 +46,7 @@ void render_usage(struct buf *out, const struct render_usage *u);
 /* Fields beside the choices of a chat answer, with a comma before each. */
 void render_prompt_logprobs(struct buf *out, const struct gen_event *ev);
 void render_prompt_ids(struct buf *out, const struct gen_event *ev);
+void render_model(struct buf *out, const struct api_limits *l, int i, int64_t created);
 void render_models(struct buf *out, const struct api_limits *l, int64_t created);
 void render_score(struct buf *out, int index, const struct gen_event *ev, int64_t n_bytes);
 

@@ -6,6 +6,7 @@ static const struct route routes[] = {
     {"POST", "/v1/completions", ROUTE_COMPLETIONS, false, false},
     {"POST", "/v1/score", ROUTE_SCORE, false, false},
     {"GET", "/v1/models", ROUTE_MODELS, false, false},
+    {"GET", "/v1/models/*", ROUTE_MODEL, false, false},
     {"GET", "/health", ROUTE_HEALTH, true, false},
     {"GET", "/ping", ROUTE_HEALTH, true, false},
     {"GET", "/version", ROUTE_VERSION, true, true},
@@ -19,10 +20,21 @@ const struct route *route_find(struct str path)
 {
     if (path.len > 1 && path.ptr[path.len - 1] == '/')
         path.len--;
-    for (size_t i = 0; i < LEN(routes); i++)
+    for (size_t i = 0; i < LEN(routes); i++) {
+        size_t fixed = strlen(routes[i].path) - 1;
+
         if (str_eqz(path, routes[i].path))
             return &routes[i];
+        if (routes[i].path[fixed] == '*' && path.len > fixed &&
+            memcmp(path.ptr, routes[i].path, fixed) == 0)
+            return &routes[i];
+    }
     return NULL;
+}
+
+struct str route_rest(const struct route *r, struct str path)
+{
+    return str_slice(path, strlen(r->path) - 1, path.len);
 }
 
 bool route_takes(const struct route *r, const char *method)

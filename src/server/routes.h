@@ -8,6 +8,7 @@ enum route_id {
     ROUTE_COMPLETIONS,
     ROUTE_SCORE,
     ROUTE_MODELS,
+    ROUTE_MODEL,
     ROUTE_HEALTH,
     ROUTE_VERSION,
     ROUTE_METRICS,
@@ -17,14 +18,15 @@ enum route_id {
 };
 
 struct route {
-    const char *method, *path;
+    const char *method, *path; /* a '*' at the end stands for one or more bytes */
     enum route_id id;
     bool is_open;   /* needs no key */
     bool is_always; /* is answered while the model is being loaded, too */
 };
 
 const struct route *route_find(struct str path); /* NULL: 404. A slash at the end is overlooked. */
-bool route_takes(const struct route *r, const char *method); /* HEAD goes wherever GET does */
+struct str route_rest(const struct route *r, struct str path); /* what its '*' stands for */
+bool route_takes(const struct route *r, const char *method);   /* HEAD goes wherever GET does */
 
 /* /tokenize, /detokenize, /tokenizer_info: 501 without the generator's text operations. */
 bool route_text(enum route_id id, struct str body, const struct api_limits *limits, struct buf *out,

@@ -367,13 +367,25 @@ static void generate(struct server *s, struct http_exchange *x, enum api_kind ki
     enqueue(s, c);
 }
 
-static void answer_now(struct server *s, struct http_exchange *x, enum route_id id)
+static bool answer_model(const struct server *s, struct str name, struct buf *body,
+                         struct api_error *err)
+{
+    for (int i = 0; i < s->limits.n_models; i++)
+        if (str_eqz(name, s->limits.models[i])) {
+            render_model(body, &s->limits, i, s->started);
+            return true;
+        }
+    return api_fail(err, 404, "NotFoundError", "model", "The model `" STR_FMT "` does not exist.",
+                    STR_ARG(str_slice(name, 0, 200)));
+}
+
+static void answer_now(struct server *s, struct http_exchange *x, const struct route *route)
 {
     struct buf body = {0};
     struct api_error err = {0};
     const char *type = "application/json";
 
-    switch (id) {
+    switch (route->id) {
     case ROUTE_HEALTH:
         break;
     case ROUTE_VERSION:
@@ -386,8 +398,14 @@ static void answer_now(struct server *s, struct http_exchange *x, enum route_id 
     case ROUTE_MODELS:
         render_models(&body, &s->limits, s->started);
         break;
+    case ROUTE_MODEL:
+        if (!answer_model(s, route_rest(route, http_path(x)), &body, &err)) {
+            answer_error(x, &err);
+            return;
+        }
+        break;
     default:
-        if (!route_text(id, http_body(x), &s->limits, &body, &err)) {
+        if (!route_text(route->id, http_body(x), &s->limits, &body, &err)) {
             buf_clear(&body);
             answer_error(x, &err);
             return;
@@ -444,7 +462,7 @@ static void on_request(void *ctx, struct http_exchange *x)
         generate(s, x, API_SCORE);
         break;
     default:
-        answer_now(s, x, route->id);
+        answer_now(s, x, route);
         break;
     }
 }

@@ -414,6 +414,25 @@ bool chat_template_mentions(const struct chat_template *t, const char *variable)
     return false;
 }
 
+bool chat_template_reads_parts(const struct chat_template *t)
+{
+    static const char probe[] =
+        "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a probe\"}]}]";
+    struct err e = ERR_INIT;
+    struct json *messages = json_parse(STR(probe), &e);
+    struct buf out = {0};
+    bool is_rendered = chat_template_render(
+        t, &(struct chat_input){.messages = messages, .add_generation_prompt = true}, &out, NULL,
+        &e);
+    ptrdiff_t at = is_rendered ? str_find(buf_str(&out), STR("a probe"), 0) : -1;
+    bool reads =
+        at >= 0 && !(at > 0 && strchr("'\"", out.ptr[at - 1])); /* a list as Python writes it */
+
+    buf_clear(&out);
+    json_close(messages);
+    return reads;
+}
+
 /* --- flaws -------------------------------------------------------------------------------------
  */
 

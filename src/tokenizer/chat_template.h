@@ -54,6 +54,11 @@ bool chat_template_render(const struct chat_template *t, const struct chat_input
 /* True when the template reads this variable, e.g. "enable_thinking" or "tools". */
 bool chat_template_mentions(const struct chat_template *t, const char *variable);
 
+/* True when the template reads a content that is a list of parts such as {"type": "text", "text":
+ * ...}. Others fail over a list, print it as Python would, or pass it over in silence: they want
+ * one string. Found out by rendering a conversation. */
+bool chat_template_reads_parts(const struct chat_template *t);
+
 /* --- what may be wrong with a prompt -----------------------------------------------------------
  */
 

@@ -212,6 +212,13 @@ TEST(plain_routes)
     check_fields("models", v, models, LEN(models));
     json_close(v);
     http_reply_clear(&r);
+    http_call(server.port, "GET", "/v1/models/tiny", "", STR(""), &r);
+    v = json_parse(buf_str(&r.body), &e);
+    CHECK_INT("one model", r.status, 200);
+    CHECK_STR("its name", json_str(json_get(v, "id")), STR("tiny"));
+    CHECK_INT("its context", json_int(json_get(v, "max_model_len"), 0), 32768);
+    json_close(v);
+    http_reply_clear(&r);
     http_call(server.port, "GET", "/health", "", STR(""), &r);
     CHECK_INT("health", r.status, 200);
     http_reply_clear(&r);

@@ -149,6 +149,8 @@ static const struct {
     {"a model that is not served", "POST", "/v1/chat/completions", CHAT("\"model\":\"gpt\""), 404,
      "NotFoundError", "model", "=The model `gpt` does not exist."},
     {"an unknown path", "POST", "/v1/nothing", "{}", 404, "NotFoundError", NULL, "/v1/nothing"},
+    {"an unknown model's page", "GET", "/v1/models/gpt", "", 404, "NotFoundError", "model",
+     "=The model `gpt` does not exist."},
     {"a wrong method", "GET", "/v1/chat/completions", "", 405, "MethodNotAllowedError", NULL,
      "takes POST"},
     {"a wrong method on a GET path", "POST", "/v1/models", "{}", 405, "MethodNotAllowedError", NULL,

@@ -251,6 +251,27 @@ TEST(a_prompt_as_long_as_fits)
     arena_clear(&a);
 }
 
+/* Parts are lines of one text where the template reads only strings, and images are refused still. */
+TEST(parts_of_a_content)
+{
+    struct arena a;
+    struct json *parts, *text;
+
+    arena_init(&a, 0);
+    parts = post("/tokenize", &a, "{$messages$:[{$role$:$user$,$content$:[{$type$:$text$,$text$:$one$},{$type$:$text$,$text$:$two$}]}]}");
+    text = post("/tokenize", &a, "{$messages$:[{$role$:$user$,$content$:$one\\ntwo$}]}");
+    CHECK("the same tokens", json_same(json_get(parts, "tokens"), json_get(text, "tokens")));
+    json_close(parts);
+    json_close(text);
+    parts = post("/tokenize", &a, "{$chat_template$:$%s$,$messages$:[{$role$:$user$,$content$:[{$type$:$text$,$text$:$one$},"
+                 "{$type$:$text$,$text$:$two$}]}]}", "{%- for m in messages %}{%- for c in m.content %}{{ c.text }}|{%- endfor %}{%- endfor %}");
+    text = post("/tokenize", &a, "{$prompt$:$one|two|$,$add_special_tokens$:false}");
+    CHECK("a template that reads parts", json_same(json_get(parts, "tokens"), json_get(text, "tokens")));
+    json_close(parts);
+    json_close(text);
+    arena_clear(&a);
+}
+
 TEST(an_id_outside_the_vocabulary)
 {
     struct http_reply r;
@@ -533,6 +554,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_logprob_however_it_is_asked_for),
         cmocka_unit_test(four_answers_by_one_token),
+        cmocka_unit_test(parts_of_a_content),
         cmocka_unit_test(an_id_outside_the_vocabulary),
         cmocka_unit_test(a_cut_prompt_is_a_shorter_prompt),
         cmocka_unit_test(a_prompt_as_long_as_fits),

@@ -106,6 +106,39 @@ static int check_root(const char *root)
     return n;
 }
 
+/* Templates that loop over parts, and ones that would fail over a list, print it, or say nothing of it. */
+static const struct {
+    const char *name;
+    bool reads_parts;
+} part_readers[] = {
+    {"qwen2.5-vl", true},        {"qwen3.5", true},     {"mistral-small-3.2", true}, {"glm-4.6", true},
+    {"ministral-3-reasoning", true}, {"mimo-vl", false},  {"granite-3.3", false},
+    {"qwen2.5-instruct", false}, {"qwen3", false},      {"qwq-32b", false},          {"zephyr-7b", false},
+    {"deepseek-r1", false},      {"mistral-nemo", false}, {"phi-3.5-mini", false},
+};
+
+TEST(who_reads_parts)
+{
+    for (size_t i = 0; i < LEN(part_readers); i++) {
+        struct arena a;
+        struct buf source = {0};
+        struct err e = ERR_INIT;
+        struct chat_template *t;
+        struct json *golden;
+
+        arena_init(&a, 0);
+        CHECK_OK("read", file_read(str_fmt(&a, TEST_DATA "/chat_templates/%s/template.jinja", part_readers[i].name).ptr, 0, &source, &e), &e);
+        golden = json_parse_file(str_fmt(&a, TEST_DATA "/chat_templates/%s/golden.json", part_readers[i].name).ptr, 0, &e);
+        t = chat_template_parse(part_readers[i].name, buf_str(&source), json_get(golden, "tokens"), &e);
+        CHECK_OK("parse", t != NULL, &e);
+        CHECK_INT(part_readers[i].name, chat_template_reads_parts(t), part_readers[i].reads_parts);
+        chat_template_close(t);
+        json_close(golden);
+        buf_clear(&source);
+        arena_clear(&a);
+    }
+}
+
 TEST(golden_renderings)
 {
     CHECK("cases", check_root(TEST_DATA "/chat_templates") >= 30 * 55);
@@ -484,6 +517,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_renderings),
+        cmocka_unit_test(who_reads_parts),
         cmocka_unit_test(golden_renderings_of_other_licences),
         cmocka_unit_test(model_directories),
         cmocka_unit_test(continue_final_message),
