@@ -68,6 +68,14 @@ static struct str without_fence(struct str s)
     return str_trim(str_slice(s, (size_t)newline, s.len - 3));
 }
 
+/* An alignment of several lines, of which the last one counts. */
+static bool is_derivation(struct str s)
+{
+    ptrdiff_t at = str_find(s, STR("\\begin{align"), 0);
+
+    return at >= 0 && str_find(s, STR("\\\\"), (size_t)at) >= 0;
+}
+
 static void search(struct str s, struct answer_list *l)
 {
     size_t after;
@@ -86,7 +94,7 @@ static void search(struct str s, struct answer_list *l)
     if (l->n > before)
         return;
     s = without_fence(s);
-    if (is_single_line(s) && (!span_formula(s, 0, &f) || f.to == s.len))
+    if (is_single_line(s) && !is_derivation(s) && (!span_formula(s, 0, &f) || f.to == s.len))
         answer_add(l, at_nocase(s, 0, "so ") ? str_slice(s, 3, s.len) : s, "whole response",
                    RANK_WHOLE);
     if (!is_single_line(s) || span_has_words(s) || has_delimiters(s))

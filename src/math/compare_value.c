@@ -458,6 +458,15 @@ static enum tri decimal_match(struct math_ctx *c, const struct expr *g, const st
     return r;
 }
 
+/* Whether the number can be written out: arf_get_fmpq ends the process on a tower of powers. */
+static bool is_moderate(const arf_t x)
+{
+    enum { MAX_BITS = 1 << 16 };
+
+    return arf_is_finite(x) && arf_cmpabs_2exp_si(x, MAX_BITS) < 0 &&
+           (arf_is_zero(x) || arf_cmpabs_2exp_si(x, -MAX_BITS) > 0);
+}
+
 /* Both rounded to k places, halves away from zero. */
 static bool rounded(struct math_ctx *c, const struct expr *e, int k, fmpz_t out)
 {
@@ -472,7 +481,8 @@ static bool rounded(struct math_ctx *c, const struct expr *e, int k, fmpz_t out)
     ok = eval_rational(c, e, q) == EVAL_OK;
     if (!ok) {
         acb_init(x);
-        if (eval_ball(c, e, NULL, 256, x) == EVAL_OK && arb_contains_zero(acb_imagref(x))) {
+        if (eval_ball(c, e, NULL, 256, x) == EVAL_OK && arb_contains_zero(acb_imagref(x)) &&
+            is_moderate(arb_midref(acb_realref(x)))) {
             arf_get_fmpq(q, arb_midref(acb_realref(x)));
             ok = true;
         }

@@ -100,6 +100,8 @@ static enum eval_status floor_of(const acb_t x, bool is_ceil, long prec, acb_t o
 
     if (!is_real(x))
         return EVAL_UNSUPPORTED;
+    if (arf_cmpabs_2exp_si(arb_midref(acb_realref(x)), MAX_EXACT_BITS) >= 0)
+        return EVAL_BIG; /* no whole number of so many bits is written out */
     if (is_ceil)
         arb_ceil(acb_realref(out), acb_realref(x), prec);
     else

@@ -246,7 +246,7 @@ static void parse_close(struct parser *ps, char ch)
     struct frame *f = top_frame(ps);
 
     ps->at++;
-    if (ch == ']' && !f->have && f->kind != FRAME_BRACKET && f->kind != FRAME_OPTION) {
+    if (ch == ']' && !f->have && (f->kind != FRAME_BRACKET || f->open == '(') && f->kind != FRAME_OPTION) {
         frame_push(ps, FRAME_BRACKET)->open = ']'; /* ]a, b[ */
         return;
     }
@@ -357,6 +357,26 @@ static void parse_bar(struct parser *ps)
     }
 }
 
+/* Lines of formulas, whose & aligns and parts nothing. */
+static bool is_lines(const struct frame *f)
+{
+    return f->kind == FRAME_ENV && (str_find(f->name, STR("align"), 0) >= 0 || str_find(f->name, STR("gather"), 0) >= 0 ||
+                                    str_find(f->name, STR("equation"), 0) >= 0 || str_find(f->name, STR("split"), 0) >= 0 ||
+                                    str_find(f->name, STR("eqnarray"), 0) >= 0);
+}
+
+/* Whether the next line goes on with the chain of this one: x &= 3 + 4 \\ &= 7. */
+static bool continues_chain(const struct parser *ps)
+{
+    int i = 1;
+
+    if (!is_lines(top_frame(ps)) || !top_frame(ps)->have)
+        return false;
+    while (tok(ps, i)->kind == TOK_OP && tok(ps, i)->ch == '&')
+        i++;
+    return (tok(ps, i)->kind == TOK_OP && tok(ps, i)->ch == '=') || is_cls(tok(ps, i), CMD_REL);
+}
+
 static void add_cell(struct parser *ps, struct expr *e)
 {
     if (ps->n_cells == ps->cap_cells)
@@ -422,8 +442,6 @@ static struct expr *environment_value(struct parser *ps, const struct frame *f)
 {
     struct expr **cells = ps->cells + f->cells;
     int n = ps->n_cells - f->cells;
-    bool is_plain = str_find(f->name, STR("align"), 0) >= 0 || str_find(f->name, STR("gather"), 0) >= 0 ||
-                    str_find(f->name, STR("equation"), 0) >= 0 || str_find(f->name, STR("split"), 0) >= 0;
     struct expr *e;
 
     if (n == 0)
@@ -432,7 +450,7 @@ static struct expr *environment_value(struct parser *ps, const struct frame *f)
         return expr_new(ps->pool, EX_CASES, 0, cells, n);
     if (is_cases(f) && f->cols == 1)
         return n == 1 ? cells[0] : expr_new(ps->pool, EX_LIST, CONN_AND, cells, n);
-    if (is_plain)
+    if (is_lines(f))
         return n == 1 ? cells[0] : f->cols == 1 ? expr_new(ps->pool, EX_LIST, CONN_AND, cells, n) : NULL;
     if (is_cases(f))
         return NULL;
@@ -636,6 +654,8 @@ static void parse_operator(struct parser *ps)
         break;
     case '&':
         ps->at++;
+        if (is_lines(top_frame(ps)))
+            break;
         if (close_down_to(ps, FRAME_ENV, FRAME_ENV))
             end_cell(ps);
         break;
@@ -688,7 +708,9 @@ static void parse_token(struct parser *ps)
         parse_rbrace(ps);
         break;
     case TOK_ROW:
-        if (close_down_to(ps, FRAME_ENV, FRAME_ENV)) {
+        if (continues_chain(ps)) {
+            ps->at++;
+        } else if (close_down_to(ps, FRAME_ENV, FRAME_ENV)) {
             ps->at++;
             end_row(ps);
         } else if (!ps->is_bad) {

@@ -49,6 +49,21 @@ static bool is_collection(const struct expr *e)
     return e->op == EX_LIST || e->op == EX_SET;
 }
 
+/* x = {1 \pm 2, 3}: the signs belong to the set and not to the whole. */
+static bool has_signs_in_sets(const struct expr *e)
+{
+    bool found = false;
+
+    for (int i = 0; i < e->n; i++) {
+        if (!expr_has_op(e->kid[i], EX_PM))
+            continue;
+        if (e->kid[i]->op != EX_SET)
+            return false;
+        found = true;
+    }
+    return found;
+}
+
 static struct expr *expand_signs(struct math_ctx *c, const struct expr *e)
 {
     struct expr **kids;
@@ -56,7 +71,7 @@ static struct expr *expand_signs(struct math_ctx *c, const struct expr *e)
 
     if (!expr_has_op(e, EX_PM))
         return (struct expr *)e;
-    if (e->op == EX_SETOP)
+    if (e->op == EX_SETOP || (e->op == EX_REL && has_signs_in_sets(e)))
         return map_kids(c, e, expand_signs);
     if (!is_collection(e)) {
         struct expr *pair[2] = {pick_upper(c, e), pick_lower(c, e)};
@@ -149,9 +164,21 @@ static struct expr *matrix_product(struct math_ctx *c, const struct expr *a, con
     return out;
 }
 
+/* A(1, 2): a point and its name. */
+static bool is_named_point(const struct expr *e)
+{
+    const struct expr *name = e->kid[0], *at = e->kid[e->n - 1];
+
+    return e->n == 2 && name->op == EX_SYM && name->name.ptr[0] >= 'A' && name->name.ptr[0] <= 'Z' && at->op == EX_SEQ &&
+           at->open == '(' && at->close == ')';
+}
+
 static struct expr *fold_product(struct math_ctx *c, struct expr *e)
 {
     struct expr *m = NULL, *factor = NULL, *product;
+
+    if (is_named_point(e))
+        return e->kid[1];
 
     for (int i = 0; i < e->n; i++) {
         if (is_vector(e->kid[i]) && !m)

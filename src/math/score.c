@@ -119,10 +119,9 @@ static void compare_candidates(struct math_ctx *c, struct str gold,
         bool is_last = i + 1 == n || !same_place(&cand[0], &cand[i + 1]);
 
         math_compare(c, gold, cand[i].text, &o->math, &v);
-        if (v.result != MATH_EQUAL && !is_last && is_open(c, &cand[i]))
-            continue;
-        keep(out, &v, &cand[i], a);
-        return;
+        keep(out, &v, &cand[i], a); /* before anything else is read in this context */
+        if (v.result == MATH_EQUAL || is_last || !is_open(c, &cand[i]))
+            return;
     }
 }
 

@@ -113,7 +113,7 @@ TEST(further_pairs_are_judged_as_labelled)
         NULL,
     };
 
-    replay(TEST_DATA "/math/pairs.jsonl", 706, known);
+    replay(TEST_DATA "/math/pairs.jsonl", 721, known);
 }
 
 int main(void)
