@@ -308,7 +308,8 @@ bool detok_add(struct detok *d, int32_t id, struct buf *out, struct err *e)
         return true;
     d->state->out = out;
     d->state->e = e;
-    if (decoder->n_stages && decoder->stages[0].type == DECODE_BYTE_LEVEL) {
+    if (decoder->n_stages == 1 && decoder->stages[0].type == DECODE_BYTE_LEVEL) {
+        /* The piece is the stage's work done; with more stages it would be theirs too. */
         buf_add_str(&d->state->stages[0].held, tokenizer_piece(t, id));
         ok = give_bytes(d, 0, false);
     } else {

@@ -13,9 +13,15 @@
 #define SPACES                                                                                     \
     "\\x{9}-\\x{D}\\x{20}\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}"    \
     "\\x{205F}\\x{3000}"
-#define WORDS       "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
-#define PUNCTUATION "\\p{P}\\x{24}\\x{2B}\\x{3C}-\\x{3E}\\x{5E}\\x{60}\\x{7C}\\x{7E}"
-#define ANY_CHAR    "(?s:.)"
+#define WORDS    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+#define ANY_CHAR "(?s:.)"
+
+/* What \w, \b and \p{Word} take for a word on their own: for characters below U+0100 Oniguruma
+ * then asks a table of its own, which has superscripts and fractions too. A class has WORDS. */
+#define LONE_WORDS WORDS "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"
+
+/* Neither space nor control nor surrogate nor unassigned. */
+#define GRAPHIC "\\p{L}\\p{M}\\p{N}\\p{P}\\p{S}\\p{Cf}\\p{Co}"
 
 struct onig {
     const char *p, *begin, *end;
@@ -181,12 +187,15 @@ static const struct property posix[] = {
     {"whitespace", SPACES},
     {"digit", "\\p{Nd}"},
     {"word", WORDS},
-    {"punct", PUNCTUATION},
+    {"punct", "\\p{P}\\p{S}"},
+    {"graph", GRAPHIC},
+    {"print", GRAPHIC "\\p{Zs}"},
     {"cntrl", "\\p{Cc}"},
     {"blank", "\\p{Zs}\\x{9}"},
     {"xdigit", "0-9A-Fa-f"},
     {"ascii", "\\x{0}-\\x{7F}"},
     {"any", "\\x{0}-\\x{10FFFF}"},
+    {"assigned", GRAPHIC "\\p{Z}\\p{Cc}\\p{Cs}"},
 };
 
 static const struct property categories[] = {
@@ -271,6 +280,10 @@ static bool parse_property(struct onig *o, bool negated_by_letter, struct buf *i
         return wrong(o, "an unfinished \\p{...}");
     if (o->is_caseless && (name[0] == 'u' || name[0] == 'l' || name[0] == 't') && n > 1)
         return refuse(o, "a property of case, without regard to case,");
+    if (strcmp(name, "punct") == 0) { /* without the symbols that [:punct:] has */
+        buf_addz(items, "\\p{P}");
+        return true;
+    }
     if (find_property(posix, LEN(posix), name, items) ||
         find_property(categories, LEN(categories), name, items))
         return true;
@@ -502,6 +515,12 @@ out:
 
 /* --- Atoms, quantifiers, groups -------------------------------------------------------------- */
 
+/* The items of a class letter or property that stands outside a class. */
+static const char *lone(const char *items)
+{
+    return strcmp(items, WORDS) == 0 ? LONE_WORDS : items;
+}
+
 static bool parse_escape(struct onig *o)
 {
     const char *items;
@@ -514,7 +533,7 @@ static bool parse_escape(struct onig *o)
     letter = *o->p;
     if (class_letter(letter, &items, &negated)) {
         o->p++;
-        buf_addf(o->out, negated ? "[^%s]" : "[%s]", items);
+        buf_addf(o->out, negated ? "[^%s]" : "[%s]", lone(items));
         return true;
     }
     if (letter == 'p' || letter == 'P') {
@@ -524,16 +543,17 @@ static bool parse_escape(struct onig *o)
         o->p++;
         ok = parse_property(o, letter == 'P', &property, &negated);
         if (ok)
-            buf_addf(o->out, negated ? "[^%s]" : "[%s]", buf_z(&property));
+            buf_addf(o->out, negated ? "[^%s]" : "[%s]", lone(buf_z(&property)));
         buf_clear(&property);
         return ok;
     }
     if (letter == 'b' || letter == 'B') {
         o->p++;
         buf_addz(o->out, letter == 'b'
-                             ? "(?:(?<=[" WORDS "])(?![" WORDS "])|(?<![" WORDS "])(?=[" WORDS "]))"
-                             : "(?:(?<=[" WORDS "])(?=[" WORDS "])|(?<![" WORDS "])(?![" WORDS
-                               "]))");
+                             ? "(?:(?<=[" LONE_WORDS "])(?![" LONE_WORDS "])|(?<![" LONE_WORDS
+                               "])(?=[" LONE_WORDS "]))"
+                             : "(?:(?<=[" LONE_WORDS "])(?=[" LONE_WORDS "])|(?<![" LONE_WORDS
+                               "])(?![" LONE_WORDS "]))");
         return true;
     }
     if (letter == 'A' || letter == 'z' || letter == 'Z' || letter == 'G' || letter == 'R') {

@@ -227,6 +227,8 @@ static const struct {
     {"{\"type\":\"Replace\",\"pattern\":{\"String\":\"ab\"},\"content\":\"-\"}", "[\"xa\",0],[\"b\",0],[\"ab\",0]", "xab-"},
     {"{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"[0-9]+\"},\"content\":\"#\"}", "[\"a12\",0],[\"3\",0]", "a##"},
     {"{\"type\":\"ByteLevel\"}", "[\"\xC3\xA4\xC2\xBD\",0],[\"\xC5\x82\",0],[\"\xEF\xBD\x9C\",0]", "\xE4\xBD\xA0\xEF\xBD\x9C"},
+    {"{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"ByteLevel\"},{\"type\":\"Metaspace\",\"replacement\":\"\xE2\x96\x81\"}]}",
+     "[\"\xE2\x96\x81" "a\",0],[\"\xE2\x96\x81" "b\",0]", "ab"},
     {"{\"type\":\"ByteLevel\"}", "[\"\xC3\xA4\xC2\xBD\",0],[\"a\",0],[\"\xC3\xA4\",0]", "\xEF\xBF\xBD" "a" "\xEF\xBF\xBD"},
 };
 
@@ -259,6 +261,13 @@ static const struct {
     {"\\s+", "a\xC2\x85\xE3\x80\x80" "b\xE1\xA0\x8E" "c\x1C", "\xC2\x85\xE3\x80\x80"},
     {"\\w+", "e\xCC\x81_\xE2\x80\xBF-\xE2\x85\xA7", "e\xCC\x81_\xE2\x80\xBF|\xE2\x85\xA7"},
     {"[^\\W_]+", "a_b1-\xC3\xA9", "a|b1|\xC3\xA9"},
+    {"\\w+|-", "\xC2\xB2-\xC2\xBD\xE2\x82\x82", "\xC2\xB2|-|\xC2\xBD"},
+    {"[\\w]+|[^\\W]+", "\xC2\xB2\xC2\xBD" "a", "a"},
+    {"\\W|\\P{Word}", "\xC2\xB9\xE2\x82\x82", "\xE2\x82\x82"},
+    {"\\b.", "\xC2\xB3-a", "\xC2\xB3|-|a"},
+    {"[[:punct:]]", "$\xC2\xA9\xE2\x82\xAC!a", "$|\xC2\xA9|\xE2\x82\xAC|!"},
+    {"\\p{Punct}", "$\xC2\xA9\xE2\x82\xAC!a", "!"},
+    {"[[:graph:]]+|\\p{^Print}", "a \xC2\xA0" "b\x01", "a|b|\x01"},
     {"\\h+", "xfFx09", "fF|09"},
     {"\\v", "a\x0B" "b\n", "\x0B"},
     {"\\p{N}{1,3}+", "1234567x", "1234567"},
