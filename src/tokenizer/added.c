@@ -206,6 +206,8 @@ bool added_next(struct added_walk *w, struct str *part, int32_t *id)
             (t->single_word && (word_before(w->text, start) || word_after(w->text, end))))
             continue;
         widen(w, t, &start, &end);
+        if (start >= end) /* blanks alone, and a token before this one has swallowed them */
+            continue;
         w->token_text = str_slice(w->text, start, end);
         w->token_id = t->id;
         w->has_token = true;

@@ -40,16 +40,13 @@ bool metaspace_parse(const struct json *v, struct arena *a, struct str *replacem
         !field_bool_opt(v, "add_prefix_space", &adds_prefix, e) ||
         !field_bool_opt(v, "split", splits, e))
         return false;
-    if (json_get(v, "prepend_scheme")) {
-        if (!field_choice(v, "prepend_scheme", "always first never", &scheme, e))
-            return false;
-        if (!adds_prefix && scheme != PREPEND_NEVER)
-            return err_set(e, ERR_INPUT,
-                           "Metaspace: \"add_prefix_space\" is false, but \"prepend_scheme\" is "
-                           "not \"never\"");
-    } else if (!adds_prefix) {
-        scheme = PREPEND_NEVER;
-    }
+    if (json_get(v, "prepend_scheme") &&
+        !field_choice(v, "prepend_scheme", "always first never", &scheme, e))
+        return false;
+    if (!adds_prefix && scheme != PREPEND_NEVER)
+        return err_set(e, ERR_INPUT,
+                       "Metaspace: \"add_prefix_space\" is false, but \"prepend_scheme\" is "
+                       "not \"never\"");
     *prepend = (enum prepend_scheme)scheme;
     *replacement = str_dup(a, (struct str){bytes, (size_t)utf8_encode(c, bytes)});
     return true;

@@ -67,6 +67,11 @@ static bool read_template(const struct json *v, const struct vocab *vocab, struc
     const struct json *parts, *specials = json_get(v, "special_tokens");
     bool has_text = false, ok;
 
+    /* The published stack would go on by "pair", with the first template's tokens as one of two
+     * texts. */
+    if (prefix->n || suffix->n)
+        return err_set(e, ERR_UNSUPPORTED,
+                       "a TemplateProcessing after one that adds tokens is not supported");
     ok = fields_check(v, "TemplateProcessing", "single pair special_tokens", e) &&
          field_array(v, "single", &parts, e);
     for (size_t i = 0; ok && i < json_len(parts); i++)
@@ -74,13 +79,10 @@ static bool read_template(const struct json *v, const struct vocab *vocab, struc
     if (ok && !has_text)
         ok = err_set(e, ERR_UNSUPPORTED,
                      "a template for single texts without the text is not supported");
-    for (size_t i = 0; i < prefix->n; i++)
-        token_buf_add(&before, prefix->ids[i]);
-    for (size_t i = 0; i < after.n; i++)
-        token_buf_add(suffix, after.ids[i]);
     token_buf_clear(prefix);
-    token_buf_clear(&after);
+    token_buf_clear(suffix);
     *prefix = before;
+    *suffix = after;
     return ok;
 }
 

@@ -98,9 +98,14 @@ void unigram_scratch_clear(struct unigram_scratch *s)
     token_buf_clear(&s->spans);
 }
 
+static bool is_offer_taken(const struct unigram_node *node, double score)
+{
+    return node->from < 0 || score > node->score;
+}
+
 static void offer(struct unigram_node *node, double score, int32_t id, size_t from)
 {
-    if (node->from < 0 || score > node->score)
+    if (is_offer_taken(node, score))
         *node = (struct unigram_node){score, id, (int32_t)from};
 }
 
@@ -122,6 +127,8 @@ static bool find_best(const struct unigram *u, struct unigram_node *nodes, struc
         }
         if (has_single)
             continue;
+        if (u->unk_id < 0 && !is_offer_taken(&nodes[at + n], u->unk_score + nodes[at].score))
+            continue; /* tokens that began before cover it */
         if (u->unk_id < 0)
             return err_set(e, ERR_INPUT,
                            "\"%.*s\" is not in the vocabulary, and the model names no unk_id",

@@ -9,6 +9,10 @@
 
 #define BPE(rest) "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}" rest "}"
 #define MODEL(model) "{\"model\":" model "}"
+#define AB_TEMPLATE                                                                                \
+    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"ab\",\"type_id\":0}},"           \
+    "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"special_tokens\":{\"ab\":{\"id\":\"ab\",\"ids\":[2],"        \
+    "\"tokens\":[\"ab\"]}}}"
 
 static const struct {
     const char *name, *json, *want; /* a part of the message */
@@ -48,6 +52,11 @@ static const struct {
     {"post", BPE(",\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"a\",0],\"cls\":[\"a\",0]}"), "\"BertProcessing\""},
     {"template", BPE(",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\",\"type_id\":0}}],\"special_tokens\":{}}"),
      "\"x\" is not among the special_tokens"},
+    {"two templates",
+     BPE(",\"post_processor\":{\"type\":\"Sequence\",\"processors\":[" AB_TEMPLATE "," AB_TEMPLATE "]}"),
+     "a TemplateProcessing after one that adds tokens"},
+    {"old Metaspace", BPE(",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\",\"add_prefix_space\":false}"),
+     "\"prepend_scheme\" is not \"never\""},
     {"added flag", BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"c\",\"special\":1}]"), "\"special\" is"},
     {"added id", BPE(",\"added_tokens\":[{\"id\":1,\"content\":\"c\"}]"), "the id 1 stands for \"b\" and for \"c\""},
     {"added other id", BPE(",\"added_tokens\":[{\"id\":9,\"content\":\"a\"}]"), "\"a\" is there twice, as 0 and 9"},
@@ -94,6 +103,40 @@ TEST(config_names_tokens)
     CHECK_OK("an unknown pad", t, &e);
     CHECK_INT("an unknown pad", tokenizer_pad(t), -1);
     tokenizer_close(t);
+}
+
+/* Ids from the Rust crate tokenizers, versions 0.22.2 and 0.23.2. */
+static const struct {
+    const char *name, *json, *text;
+    int n;
+    int32_t ids[4];
+} crate_cases[] = {
+    {"a blank that the token before has swallowed",
+     BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"<x>\",\"rstrip\":true},{\"id\":4,\"content\":\" \",\"lstrip\":true}]"),
+     "<x> ab b", 4, {3, 2, 4, 1}},
+    {"a blank that a token swallows, and one that takes itself",
+     BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"<x>\",\"rstrip\":true},{\"id\":4,\"content\":\" \"}]"),
+     "<x> ab", 3, {3, 4, 2}},
+    {"no unk_id, but a longer token covers the character",
+     MODEL("{\"type\":\"Unigram\",\"unk_id\":null,\"vocab\":[[\"a\",-1],[\"ac\",-2],[\"b\",-3]]}"), "acb", 2, {1, 2}},
+};
+
+TEST(the_rust_crate_agrees)
+{
+    for (size_t i = 0; i < LEN(crate_cases); i++) {
+        struct err e = ERR_INIT;
+        struct token_buf ids = {0};
+        struct tokenizer *t = tokenizer_parse(STR(crate_cases[i].json), STR(""), &e);
+
+        CHECK_OK(crate_cases[i].name, t, &e);
+        CHECK_OK(crate_cases[i].name,
+                 tokenizer_encode(t, STR(crate_cases[i].text), ENCODE_PARSE_SPECIAL, &ids, &e), &e);
+        CHECK_INT(crate_cases[i].name, ids.n, crate_cases[i].n);
+        for (size_t k = 0; k < ids.n; k++)
+            CHECK_INT(crate_cases[i].name, ids.ids[k], crate_cases[i].ids[k]);
+        token_buf_clear(&ids);
+        tokenizer_close(t);
+    }
 }
 
 TEST(special_tokens_may_be_spelled_out)
@@ -258,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals_name_what_is_wrong),
         cmocka_unit_test(config_names_tokens),
+        cmocka_unit_test(the_rust_crate_agrees),
         cmocka_unit_test(special_tokens_may_be_spelled_out),
         cmocka_unit_test(pieces_are_what_tokens_stand_for),
         cmocka_unit_test(threads_share_a_tokenizer),
