@@ -249,6 +249,7 @@ static struct engine_seq *make_seq(const struct engine *g, const struct engine_r
     s->seq->round = r->round;
     s->seq->is_score = r->is_score;
     s->ignore_eos = r->ignore_eos;
+    s->grammar = r->grammar;
     s->stop_token_id = -1;
     s->is_greedy = true;
     s->user = r->user;
@@ -316,6 +317,20 @@ static bool table_set(struct logprob_table *t, int at, const int32_t *ids, struc
     return row.is_best;
 }
 
+/* The mask of a grammar, whose state follows from what was drawn; false: no token fits it. */
+static bool take_mask(struct engine_seq *s, struct sampler *sampler, struct sample_history *h)
+{
+    uint64_t *mask = sampler_mask(sampler);
+
+    if (!s->grammar)
+        return true;
+    s->verdict = grammar_mask(s->grammar, &s->cursor, h->token_ids + h->n_prompt,
+                              h->n_tokens - h->n_prompt, s->stop_ids + s->n_own_stop_ids,
+                              s->n_stop_ids - s->n_own_stop_ids, mask);
+    h->mask = mask;
+    return s->verdict == GRAMMAR_SOME;
+}
+
 /* Runs on any thread: writes to its own row's places only. */
 static void run_job(void *ctx, int part, int worker)
 {
@@ -324,7 +339,7 @@ static void run_job(void *ctx, int part, int worker)
     const float *logits = g->slice + (size_t)(job->row - g->slice_row) * (size_t)g->vocab_size;
     struct engine_seq *s = job->s;
     const struct seq *q = s->seq;
-    const struct sample_history history = {q->token_ids, q->n_prompt, q->n_tokens};
+    struct sample_history history = {q->token_ids, q->n_prompt, q->n_tokens, NULL};
     struct sampler *sampler = g->samplers[worker];
     int32_t forced = thinking_forced(&s->thinking);
     const struct sample_params only_forced = {
@@ -336,6 +351,8 @@ static void run_job(void *ctx, int part, int worker)
                                logits, q->token_ids[job->position + 1]);
         return;
     }
+    if (forced < 0 && !take_mask(s, sampler, &history))
+        return;
     job->drawn = sampler_draw(sampler, params, &history, logits);
     if (s->output.n_top < 0 || job->drawn < 0)
         return;

@@ -7,7 +7,7 @@
  *
  * The engine knows token ids, not text: whoever turns tokens into text looks at each step's outputs
  * and may end a sequence (engine_stop) before the next step. One thread owns an engine. After open
- * and add, a step allocates nothing. */
+ * and add, a step allocates nothing, but for what grammars remember within their bounds. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,6 +19,7 @@
 #include "engine/scheduler.h"
 #include "engine/seq.h"
 #include "engine/thinking.h"
+#include "grammar/grammar.h"
 #include "model/model.h"
 
 enum engine_finish {
@@ -30,7 +31,8 @@ enum engine_finish {
     ENGINE_SCORED,     /* a score is complete */
     ENGINE_CANCELLED,  /* by engine_stop */
     ENGINE_EXHAUSTED,  /* no KV blocks left although alone */
-    ENGINE_NO_TOKEN,   /* all tokens were forbidden, or the logits are not numbers */
+    ENGINE_NO_TOKEN,   /* all tokens were forbidden, or the logits are not numbers, or the grammar
+                          knows no token: see verdict */
 };
 
 struct engine_limits {
@@ -64,6 +66,8 @@ struct engine_request {
     int n_stop_token_ids;
     struct sample_params
         params; /* its stop_ids are set by the engine; everything it points to is copied */
+    struct grammar *grammar; /* what the output must look like; NULL: anything. Borrowed until
+                                engine_release; sequences may share one */
     struct thinking_limit thinking; /* its ids are below vocab_size */
     int priority, round;
     void *user;
@@ -91,6 +95,9 @@ struct engine_seq {
     const int32_t *logprob_ids; /* the alternatives asked for; NULL: the likeliest */
     int32_t *stop_ids;
     int n_stop_ids, n_own_stop_ids; /* own ones first, then the model's end-of-sequence ids */
+    struct grammar *grammar;
+    struct grammar_cursor cursor;
+    enum grammar_verdict verdict;
     struct arena *memory;
     void *user;
 };

@@ -31,6 +31,7 @@ struct sampler {
     int32_t *ids;        /* [V] survivors */
     float *scaled;       /* [V] their logits */
     struct scored *sort; /* [2 V] */
+    uint64_t *mask;      /* [V / 64 rounded up] the caller's */
 };
 
 struct sampler *sampler_open(int vocab_size)
@@ -44,6 +45,7 @@ struct sampler *sampler_open(int vocab_size)
     s->ids = xcalloc(n, sizeof(*s->ids));
     s->scaled = xcalloc(n, sizeof(*s->scaled));
     s->sort = xcalloc(2 * n, sizeof(*s->sort));
+    s->mask = xcalloc((n + 63) / 64, sizeof(*s->mask));
     return s;
 }
 
@@ -56,7 +58,13 @@ void sampler_close(struct sampler *s)
     free(s->ids);
     free(s->scaled);
     free(s->sort);
+    free(s->mask);
     free(s);
+}
+
+uint64_t *sampler_mask(struct sampler *s)
+{
+    return s->mask;
 }
 
 /* --- arithmetic on rows ------------------------------------------------------------------------
@@ -159,6 +167,19 @@ static int arg_max(const float *w, int n)
 /* --- steps 2 to 5: what may be said, and what was said ------------------------------------------
  */
 
+static void keep_masked(struct sampler *s, const uint64_t *mask)
+{
+    for (int i = 0; i < s->vocab_size; i += 64) {
+        uint64_t word = mask[i / 64];
+        int n = MIN(64, s->vocab_size - i);
+
+        if (word == UINT64_MAX)
+            continue;
+        for (int k = 0; k < n; k++)
+            s->w[i + k] = word >> k & 1 ? s->w[i + k] : -INFINITY;
+    }
+}
+
 static void keep_allowed(struct sampler *s, const struct sample_params *p, const float *logits)
 {
     for (int i = 0; i < s->vocab_size; i++)
@@ -218,7 +239,7 @@ static void penalize(struct sampler *s, const struct sample_params *p,
 
 static bool leaves_logits_alone(const struct sample_params *p, const struct sample_history *h)
 {
-    return p->n_allowed_ids == 0 && p->n_bad_words == 0 && p->n_bias == 0 &&
+    return !h->mask && p->n_allowed_ids == 0 && p->n_bad_words == 0 && p->n_bias == 0 &&
            (p->n_stop_ids == 0 || h->n_tokens - h->n_prompt >= p->min_tokens) &&
            p->repetition_penalty == 1 && p->presence_penalty == 0 && p->frequency_penalty == 0;
 }
@@ -234,6 +255,8 @@ static const float *process(struct sampler *s, const struct sample_params *p,
         keep_allowed(s, p, logits);
     else
         memcpy(s->w, logits, (size_t)s->vocab_size * sizeof(*s->w));
+    if (h->mask)
+        keep_masked(s, h->mask);
     forbid_bad_words(s, p, h);
     if (h->n_tokens - h->n_prompt < p->min_tokens)
         for (int i = 0; i < p->n_stop_ids; i++)

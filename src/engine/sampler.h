@@ -1,7 +1,7 @@
 /* sampler.h - from a row of logits to a token: the definition that every device's `sample` must
  * meet.
  *
- * The order of the steps is that of vLLM's V1 sampler: allowed ids, bad words, min_tokens, logit
+ * The order of the steps is that of vLLM's V1 sampler: a grammar's mask, allowed ids, bad words, min_tokens, logit
  * bias, penalties, greedy or temperature, min_p, top_k, top_p, draw. The draw is Gumbel-max with
  * noise by name (noise.h): the likeliest of logit / temperature + noise over the survivors, ties to
  * the lower id. Log-probabilities are those of whichever row they are asked of: the untouched
@@ -45,12 +45,15 @@ struct sample_params {
 struct sample_history {
     const int32_t *token_ids;
     int n_prompt, n_tokens;
+    const uint64_t *mask; /* bits of the tokens that a grammar allows; NULL: all */
 };
 
 struct sampler;
 
 struct sampler *sampler_open(int vocab_size);
 void sampler_close(struct sampler *s); /* NULL is fine */
+
+uint64_t *sampler_mask(struct sampler *s); /* scratch for a history's mask; vocab_size bits */
 
 /* The token drawn, or -1: nothing survived, because all was forbidden or the logits are not
  * numbers. */

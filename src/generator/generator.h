@@ -71,6 +71,33 @@ struct sampling {
     int thinking_budget; /* tokens of thought, after which the thoughts are closed */
 };
 
+/* What the answer must look like. Obeyed or refused, never dropped. */
+enum constraint_kind {
+    CONSTRAINT_NONE,
+    CONSTRAINT_CHOICE,      /* json: a list of strings, of which the answer is one */
+    CONSTRAINT_REGEX,       /* regex: matches the whole answer */
+    CONSTRAINT_JSON_OBJECT, /* any JSON object */
+    CONSTRAINT_JSON_SCHEMA, /* json: the schema */
+    CONSTRAINT_EBNF,        /* in value alone: a grammar in EBNF, */
+    CONSTRAINT_TAG,         /* or structural tags */
+};
+
+/* Thoughts before the answer, to which the constraint does not apply. */
+enum constraint_lead {
+    CONSTRAINT_AT_ONCE,
+    CONSTRAINT_MAY_THINK, /* if the reply begins with <think>, up to </think> */
+    CONSTRAINT_THINKS,    /* up to </think> */
+};
+
+struct constraint {
+    enum constraint_kind kind;
+    enum constraint_lead lead;
+    struct str regex;
+    const struct json *json;
+    const char *field; /* of the API, as the request spelled it, */
+    const struct json *value; /* and what it held: for servers further on */
+};
+
 enum overlong {
     OVERLONG_CLAMP,  /* prompt + max_tokens over the context: fewer tokens, reported as effective */
     OVERLONG_REJECT, /* ... the request fails */
@@ -100,6 +127,7 @@ struct gen_request {
     struct str chat_template;           /* instead of the model's own; "" : the model's */
     const struct json *extra_body;      /* further fields for a remote server; may be NULL */
     struct sampling sampling;
+    struct constraint constraint; /* not of GEN_SCORE */
     enum overlong overlong;
     bool stream; /* report text as it appears */
     int priority; /* lower first; then round, then order of submission */
@@ -225,6 +253,7 @@ struct generator {
     int max_model_len;      /* tokens; 0: unknown */
     int max_running;        /* requests that are computed at once, the others wait; 0: unknown */
     bool can_score, accepts_images;
+    unsigned constraints; /* bit 1 << CONSTRAINT_x: constraints of this kind are obeyed */
 };
 
 static inline int generator_room(const struct generator *g)

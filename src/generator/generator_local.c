@@ -105,6 +105,7 @@ struct local {
     struct engine_opts opts;
     char *model_name;
     struct local_prompt *prompt;
+    struct grammar_cache *grammars;
     struct json *info;
     struct local_source source;
     int event_fd;
@@ -481,6 +482,14 @@ static bool wait_for_model(struct local *g, struct err *e)
     return ok;
 }
 
+/* What a constrained answer may be made of: everything but special tokens. */
+static struct str allowed_piece(const void *ctx, int32_t id)
+{
+    const struct tokenizer *t = ctx;
+
+    return tokenizer_is_special(t, id) ? STR("") : tokenizer_piece(t, id);
+}
+
 struct generator *generator_local_open(const struct engine_opts *o, struct err *e)
 {
     struct local *g;
@@ -488,7 +497,11 @@ struct generator *generator_local_open(const struct engine_opts *o, struct err *
     if (!check_opts(o, e))
         return NULL;
     g = xcalloc(1, sizeof(*g));
-    g->base = (struct generator){.ops = &local_ops, .text = &local_text_ops, .can_score = true};
+    g->base = (struct generator){.ops = &local_ops,
+                                 .text = &local_text_ops,
+                                 .can_score = true,
+                                 .constraints = 1u << CONSTRAINT_CHOICE | 1u << CONSTRAINT_REGEX |
+                                                1u << CONSTRAINT_JSON_OBJECT};
     g->opts = *o;
     g->submitted_end = &g->submitted;
     g->events_end = &g->events;
@@ -516,6 +529,8 @@ struct generator *generator_local_open(const struct engine_opts *o, struct err *
     g->has_thread = true;
     if (!wait_for_model(g, e))
         goto fail;
+    g->grammars = grammar_cache_open(model_config(g->model)->vocab_size, allowed_piece,
+                                     g->source.tokenizer);
     return &g->base;
 
 fail:
@@ -578,7 +593,7 @@ static bool local_submit(struct generator *base, const struct gen_request *r, st
 
     if (g->n_in_flight >= MAX_IN_FLIGHT)
         return err_set(e, ERR_BUSY, "%d requests are waiting already", g->n_in_flight);
-    t = local_task_open(g->prompt, r, base->max_model_len,
+    t = local_task_open(g->prompt, g->grammars, r, base->max_model_len,
                         siphash64((uint64_t)g->opts.seed_base, g->n_submitted++, "", 0) >> 1);
     g->n_in_flight++;
     pthread_mutex_lock(&g->lock);
@@ -714,6 +729,7 @@ static void local_close(struct generator *base)
         free(c);
     }
     free_spent(g);
+    grammar_cache_close(g->grammars);
     local_prompt_close(g->prompt);
     json_close(g->info);
     if (g->event_fd >= 0)

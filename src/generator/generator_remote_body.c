@@ -274,6 +274,10 @@ bool remote_body_write(struct buf *out, const struct remote_body_opts *o,
 
     if (r->kind == GEN_SCORE)
         return err_set(e, ERR_UNSUPPORTED, "the remote generator does not score continuations");
+    if (r->constraint.kind != CONSTRAINT_NONE && o->strict_openai &&
+        strcmp(r->constraint.field, "response_format") != 0)
+        return err_set(e, ERR_UNSUPPORTED, "%s is no field of OpenAI's own servers",
+                       r->constraint.field);
     if (r->sampling.n_logprobs >= 0 || r->sampling.n_prompt_logprobs >= 0)
         return err_set(e, ERR_UNSUPPORTED, "the remote generator does not read logprobs");
     if (w.is_strict && (r->truncate_prompt_tokens != 0 || r->sampling.has_thinking_budget))
@@ -288,6 +292,8 @@ bool remote_body_write(struct buf *out, const struct remote_body_opts *o,
     add_truncation(&w, r); /* part of the prompt: it decides how many tokens that has */
     info->n_prompt = out->len;
     add_sampling(&w, o, &r->sampling);
+    if (r->constraint.kind != CONSTRAINT_NONE)
+        add_tree(&w, r->constraint.field, r->constraint.value);
     add_true(&w, "stream", o->stream);
     if (o->stream && is_ours(&w, "stream_options")) {
         add_key(&w, "stream_options");

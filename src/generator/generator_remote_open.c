@@ -200,6 +200,7 @@ struct generator *generator_remote_open(const struct remote_opts *o, struct err 
     const char *key = o->api_key && o->api_key[0] ? o->api_key : getenv("OPENAI_API_KEY");
 
     r->base.ops = &remote_ops;
+    r->base.constraints = ~0u; /* they are the servers' to obey or to refuse */
     map_init(&r->prompt_tokens);
     r->base.accepts_images = true;
     r->api_key = xstrdup(key && key[0] ? key : "EMPTY");

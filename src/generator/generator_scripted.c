@@ -328,6 +328,11 @@ static void prepare(struct scripted *s, struct seq *q, const struct gen_request 
         q->http_status = 400;
         return;
     }
+    if (r->constraint.kind != CONSTRAINT_NONE) {
+        fail_seq(q, FAIL_REQUEST, 400,
+                 "the scripted generator does not obey constraints on the form of an answer");
+        return;
+    }
     truncate_prompt(s, q, r);
     take_wanted(q, &r->sampling);
     if (r->sampling.has_thinking_budget)

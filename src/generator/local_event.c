@@ -156,6 +156,25 @@ static void fill_score(struct gen_event *ev, struct local_task *t, const struct 
     }
 }
 
+static const char *why_no_token(const struct engine_seq *s)
+{
+    switch (s->grammar ? s->verdict : GRAMMAR_SOME) {
+    case GRAMMAR_NONE:
+        return "the constraint allows no token of the vocabulary here: the vocabulary lacks bytes that "
+               "it asks for";
+    case GRAMMAR_OVERRUN:
+        return "the constraint leaves too many ways open at once to follow them all: make its "
+               "alternatives differ earlier";
+    default:
+        return s->grammar ? "no token could be drawn: the constraint and other fields "
+                            "(min_tokens, logit_bias, "
+                            "bad_words, allowed_token_ids) forbid all together, or the model's logits "
+                            "are not numbers"
+                          : "no token could be drawn: all were forbidden, or the model's logits are "
+                            "not numbers";
+    }
+}
+
 struct local_event *local_event_last(struct local_task *t, const struct local_source *src)
 {
     struct local_event *out = xcalloc(1, sizeof(*out));
@@ -163,9 +182,7 @@ struct local_event *local_event_last(struct local_task *t, const struct local_so
     struct gen_event *ev = &out->ev;
 
     if (t->seq && t->seq->finish == ENGINE_NO_TOKEN)
-        local_task_fail(
-            t, FAIL_ENGINE, 500,
-            "no token could be drawn: all were forbidden, or the model's logits are not numbers");
+        local_task_fail(t, FAIL_ENGINE, 500, why_no_token(t->seq));
     out->task = t;
     *ev = (struct gen_event){
         .id = t->id,

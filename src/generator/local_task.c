@@ -179,6 +179,39 @@ static void take_prompt(struct local_task *t, const struct gen_request *r,
     t->n_truncated = n - keep;
 }
 
+static bool set_grammar(struct local_task *t, const struct gen_request *r)
+{
+    static const struct {
+        enum constraint_kind kind;
+        enum grammar_kind grammar;
+    } kinds[] = {
+        {CONSTRAINT_CHOICE, GRAMMAR_CHOICE},
+        {CONSTRAINT_REGEX, GRAMMAR_REGEX},
+        {CONSTRAINT_JSON_OBJECT, GRAMMAR_JSON_OBJECT},
+        {CONSTRAINT_JSON_SCHEMA, GRAMMAR_JSON_SCHEMA},
+    };
+    static const enum grammar_lead leads[] = {
+        [CONSTRAINT_AT_ONCE] = LEAD_NONE,
+        [CONSTRAINT_MAY_THINK] = LEAD_MAY_THINK,
+        [CONSTRAINT_THINKS] = LEAD_THINKS,
+    };
+    const struct constraint *c = &r->constraint;
+    struct grammar_source s = {
+        .lead = leads[c->lead], .regex = c->regex, .json = c->json};
+
+    if (c->kind == CONSTRAINT_NONE)
+        return true;
+    for (size_t i = 0; i < LEN(kinds); i++)
+        if (kinds[i].kind == c->kind) {
+            s.kind = kinds[i].grammar;
+            t->request.grammar = grammar_cache_take(t->grammars, &s, &t->err);
+            err_prefix(&t->err, "%s", c->field ? c->field : "constraint");
+            return t->request.grammar != NULL;
+        }
+    return err_set(&t->err, ERR_INPUT, "%s: grammars of this kind are not supported",
+                   c->field ? c->field : "constraint");
+}
+
 static bool prepare(struct local_task *t, const struct local_prompt *p, const struct gen_request *r,
                     int max_model_len, uint64_t own_seed)
 {
@@ -188,7 +221,8 @@ static bool prepare(struct local_task *t, const struct local_prompt *p, const st
     take_prompt(t, r, &ids, max_model_len);
     token_buf_clear(&ids);
     t->fail_class = FAIL_REQUEST;
-    if (!ok || !set_params(t, p, r, own_seed) || !set_text(t, p, &r->sampling))
+    if (!ok || !set_params(t, p, r, own_seed) || !set_text(t, p, &r->sampling) ||
+        !set_grammar(t, r))
         return false;
     if (t->request.n_prompt == 0)
         return err_set(&t->err, ERR_INPUT, "the prompt has no tokens");
@@ -201,12 +235,14 @@ static bool prepare(struct local_task *t, const struct local_prompt *p, const st
     return true;
 }
 
-struct local_task *local_task_open(const struct local_prompt *p, const struct gen_request *r,
-                                   int max_model_len, uint64_t own_seed)
+struct local_task *local_task_open(const struct local_prompt *p, struct grammar_cache *grammars,
+                                   const struct gen_request *r, int max_model_len,
+                                   uint64_t own_seed)
 {
     struct local_task *t = xcalloc(1, sizeof(*t));
 
     arena_init(&t->memory, 0);
+    t->grammars = grammars;
     t->id = r->id;
     t->submitted_us = clock_us();
     t->streams = r->stream && r->kind != GEN_SCORE;
@@ -225,6 +261,7 @@ void local_task_close(struct local_task *t)
 {
     if (!t)
         return;
+    grammar_cache_give(t->grammars, t->request.grammar);
     local_text_clear(&t->text);
     arena_clear(&t->memory);
     free(t);

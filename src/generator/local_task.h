@@ -10,12 +10,14 @@
 #include "generator/generator.h"
 #include "generator/local_prompt.h"
 #include "generator/local_text.h"
+#include "grammar/grammar_cache.h"
 
 struct local_task {
     uint64_t id;
     struct arena memory;
     struct engine_request request; /* everything it points to lives in memory */
     struct local_text text;
+    struct grammar_cache *grammars; /* request.grammar goes back to it */
     struct engine_seq *seq; /* NULL before the engine took it */
     int n_context;          /* score: prompt tokens that are context */
     int max_tokens;         /* effective */
@@ -44,8 +46,9 @@ struct local_event {
 
 /* A task of a copied request. Always makes one: a request that cannot run has its fail_class set.
  */
-struct local_task *local_task_open(const struct local_prompt *p, const struct gen_request *r,
-                                   int max_model_len, uint64_t own_seed) MUST_CHECK;
+struct local_task *local_task_open(const struct local_prompt *p, struct grammar_cache *grammars,
+                                   const struct gen_request *r, int max_model_len,
+                                   uint64_t own_seed) MUST_CHECK;
 void local_task_close(struct local_task *t); /* its sequence must be released */
 void local_task_fail(struct local_task *t, enum fail_class c, int http_status, const char *words);
 

@@ -5,6 +5,7 @@
  * with 501, never dropped. */
 #include "server/api.h"
 
+#include "server/api_constraint.h"
 #include "server/api_logprobs.h"
 #include "server/api_messages.h"
 #include "server/api_sampling.h"
@@ -67,11 +68,14 @@ static const struct {
     {"context", IN_SCORE, FIELD_READ},
     {"continuations", IN_SCORE, FIELD_READ},
     {"suffix", IN_COMPLETIONS, FIELD_REFUSE},
-    {"structured_outputs", IN_GENERATION, FIELD_REFUSE},
-    {"guided_json", IN_GENERATION, FIELD_REFUSE},
-    {"guided_regex", IN_GENERATION, FIELD_REFUSE},
-    {"guided_choice", IN_GENERATION, FIELD_REFUSE},
-    {"guided_grammar", IN_GENERATION, FIELD_REFUSE},
+    {"structured_outputs", IN_GENERATION, FIELD_READ},
+    {"guided_json", IN_GENERATION, FIELD_READ},
+    {"guided_regex", IN_GENERATION, FIELD_READ},
+    {"guided_choice", IN_GENERATION, FIELD_READ},
+    {"guided_grammar", IN_GENERATION, FIELD_READ},
+    {"guided_json_object", IN_GENERATION, FIELD_READ},
+    {"guided_decoding_backend", IN_GENERATION, FIELD_IDLE},
+    {"guided_whitespace_pattern", IN_GENERATION, FIELD_REFUSE},
     {"repetition_detection", IN_GENERATION, FIELD_REFUSE},
     {"use_beam_search", IN_GENERATION, FIELD_REFUSE},
 };
@@ -294,21 +298,6 @@ static bool take_common(struct api_request *r, const struct api_limits *l, struc
     return true;
 }
 
-static bool take_response_format(struct api_request *r, struct api_error *err)
-{
-    const struct json *format = json_get(r->body, "response_format");
-    struct str type = json_str(json_get(format, "type"));
-
-    if (is_absent(format) || str_eqz(type, "text"))
-        return true;
-    if (json_type(format) != JSON_OBJECT || type.len == 0)
-        return api_fail(err, 400, BAD_SCHEMA, "response_format",
-                        "`response_format` must be an object with a \"type\"");
-    return api_fail(err, 501, "NotImplementedError", "response_format",
-                    "response_format of type " STR_FMT " is not supported by this server",
-                    STR_ARG(str_slice(type, 0, 64)));
-}
-
 /* --- Chat. ---------------------------------------------------------------------------------------
  */
 
@@ -435,9 +424,10 @@ static bool parse_chat(struct api_request *r, const struct api_limits *l, struct
     int64_t priority = 0;
 
     if (!take_common(r, l, &req.sampling, &priority, err) || !take_truncation(r, l, &req, err) ||
-        !take_conversation(r, l, &req, err) || !take_response_format(r, err) ||
-        !take_reasoning(r, err))
+        !take_conversation(r, l, &req, err) ||
+        !api_constraint_parse(r->body, l, &req.constraint, err) || !take_reasoning(r, err))
         return false;
+    req.constraint.lead = l->lead;
     if (r->echo &&
         req.n_msgs > 0) { /* the last message's text, if an answer could have begun with it */
         const struct chat_msg *last = &req.msgs[req.n_msgs - 1];
@@ -482,7 +472,8 @@ static bool parse_completions(struct api_request *r, const struct api_limits *l,
     int64_t priority = 0;
 
     if (!take_common(r, l, &common.sampling, &priority, err) ||
-        !take_truncation(r, l, &common, err) || !take_response_format(r, err) ||
+        !take_truncation(r, l, &common, err) ||
+        !api_constraint_parse(r->body, l, &common.constraint, err) ||
         !api_take_bool(r->body, "add_special_tokens", &common.add_special_tokens, err))
         return false;
     if (n > (size_t)l->max_prompts)

@@ -235,6 +235,7 @@ static void publish(struct server *s)
     s->limits.max_model_len = s->g->max_model_len;
     s->limits.accepts_images = s->g->accepts_images;
     s->limits.can_score = s->g->can_score;
+    s->limits.constraints = s->g->constraints;
     s->limits.text = s->g->text ? s->g : NULL;
     if (s->fallback_name[0] == '\0' && s->g->model_name)
         s->fallback_name = s->g->model_name;
@@ -541,6 +542,9 @@ struct server *server_open(const struct server_opts *o, const char *fallback_nam
                 o->reasoning_parser);
         goto fail;
     }
+    s->limits.lead = s->parser == REASONING_QWEN3         ? CONSTRAINT_MAY_THINK
+                     : s->parser == REASONING_DEEPSEEK_R1 ? CONSTRAINT_THINKS
+                                                          : CONSTRAINT_AT_ONCE;
     if (getrandom(s->key_seed, sizeof(s->key_seed), 0) != (ssize_t)sizeof(s->key_seed)) {
         err_set_errno(e, "getrandom");
         goto fail;

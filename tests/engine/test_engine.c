@@ -86,6 +86,38 @@ struct fixed_request {
 
 static const int32_t named_ids[N_TOP] = {VOCAB - 1, 0, 17};
 
+/* Grammars over a vocabulary where an id up to 255 is a byte and others are two letters. */
+struct forms {
+    struct token_trie *trie;
+    struct grammar *grammars[2];
+};
+
+static void forms_open(struct forms *f)
+{
+    static const char *const sources[] = {"([a-j]{2,5} ?)+\\.", "(\\d[^a-m]{4}){1,9}x"};
+    struct str pieces[VOCAB];
+    struct err e = ERR_INIT;
+    struct arena a;
+
+    arena_init(&a, 0);
+    for (int i = 0; i < VOCAB; i++)
+        pieces[i] = i < 4 ? STR("") : i < 256 ? str_fmt(&a, "%c", i) : str_fmt(&a, "%c%c", 'a' + i % 13, 'a' + i / 13 % 26);
+    f->trie = token_trie_open(pieces, VOCAB, &e);
+    CHECK_OK("trie", f->trie != NULL, &e);
+    arena_clear(&a);
+    for (size_t i = 0; i < LEN(sources); i++) {
+        f->grammars[i] = grammar_open(&(struct grammar_source){.kind = GRAMMAR_REGEX, .regex = STR(sources[i])}, f->trie, &e);
+        CHECK_OK(sources[i], f->grammars[i] != NULL, &e);
+    }
+}
+
+static void forms_close(struct forms *f)
+{
+    grammar_close(f->grammars[0]);
+    grammar_close(f->grammars[1]);
+    token_trie_close(f->trie);
+}
+
 /* All kinds side by side: families of prompts that begin alike, equal prompts, greedy and sampled, penalties,
  * prompt logprobs, logprobs of named ids, scores. */
 static void make_requests(struct fixed_request *q)
@@ -246,9 +278,15 @@ TEST(every_way_gives_the_same_bits)
     static struct fixed_request q[N_REQUESTS];
     static struct answer want[N_REQUESTS], got[N_REQUESTS];
     struct engine_stats st;
+    struct forms forms;
+    struct grammar_stats form_stats;
     uint64_t n_forks = 0;
 
     make_requests(q);
+    forms_open(&forms);
+    for (int i = 0; i < N_REQUESTS; i++)
+        q[i].r.grammar = q[i].r.is_score || q[i].r.thinking.is_set || i % 3 == 2 ? NULL : forms.grammars[i % 3];
+    grammar_limit(forms.grammars[1], 1 << 12); /* its states are dropped and found again */
     run_all(&runs[0], q, want, &st);
     for (int i = 0; i < N_REQUESTS; i++) {
         CHECK("it says something", q[i].r.is_score ? want[i].finish == ENGINE_SCORED : want[i].n_tokens > 0);
@@ -265,6 +303,18 @@ TEST(every_way_gives_the_same_bits)
         n_forks += st.sched.n_forks;
     }
     CHECK("equal prompts were forked", n_forks > 0);
+    for (int i = 0; i < N_REQUESTS; i++) {
+        struct buf text = {0};
+
+        for (int k = 0; k < want[i].n_tokens; k++)
+            if (want[i].tokens[k] != EOS)
+                buf_add_str(&text, forms.trie->pieces[want[i].tokens[k]]);
+        CHECK("it has its form", !q[i].r.grammar || (want[i].finish == ENGINE_EOS ? grammar_accepts : grammar_begins)(q[i].r.grammar, buf_str(&text)));
+        buf_clear(&text);
+    }
+    grammar_stats(forms.grammars[1], &form_stats);
+    CHECK("states were dropped", form_stats.n_resets > 0);
+    forms_close(&forms);
 }
 
 /* --- rules ------------------------------------------------------------------------------------- */

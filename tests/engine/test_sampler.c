@@ -212,7 +212,7 @@ TEST(every_mix_of_parameters)
     static const int32_t bad1[] = {20}, bad2[] = {9, 12, 21}, bias_ids[] = {3, 40, 41};
     static const float bias[] = {2, -1.5f, 3};
     static const struct token_seq bad[] = {{bad1, 1}, {bad2, 3}};
-    const struct sample_history h = {tokens, 4, 8};
+    const struct sample_history h = {tokens, 4, 8, NULL};
     int n_mixes = 0;
 
     for (int mix = 0; mix < 3 * 3 * 2 * 4 * 8; mix++) {
@@ -257,7 +257,7 @@ TEST(every_mix_of_parameters)
 TEST(processed_and_greedy)
 {
     static const int32_t tokens[] = {1, 2, 3, 9, 7, 9, 9, 12}, allowed[] = {1, 3, 5, 7, 9, 20, 21, 22, 40};
-    const struct sample_history h = {tokens, 4, 8};
+    const struct sample_history h = {tokens, 4, 8, NULL};
     struct sample_params p = {.temperature = 0, .top_p = 0.5f, .top_k = 2, .repetition_penalty = 1.3f, .presence_penalty = 0.5f,
                               .allowed_ids = allowed, .n_allowed_ids = LEN(allowed)}, open = p;
     float logits[V];
@@ -311,7 +311,7 @@ TEST(survivors_case_by_case)
     struct sampler *s = sampler_open(V);
 
     for (size_t i = 0; i < LEN(cases); i++) {
-        const struct sample_history h = {NULL, 0, 0};
+        const struct sample_history h = {NULL, 0, 0, NULL};
         struct sample_params p = cases[i].p;
         float logits[V], scaled[V];
         int32_t ids[V];
@@ -348,7 +348,7 @@ TEST(penalties_case_by_case)
         {"repetition comes first", {.repetition_penalty = 2, .frequency_penalty = 1, .presence_penalty = 0.25f},
          {1, 0.5f, -3.25f, -1.75f, 1}},
     };
-    const struct sample_history h = {tokens, 2, 5};
+    const struct sample_history h = {tokens, 2, 5, NULL};
     struct sampler *s = sampler_open(V);
 
     for (size_t i = 0; i < LEN(rows); i++) {
@@ -392,7 +392,7 @@ TEST(what_may_not_be_drawn)
     struct sampler *s = sampler_open(V);
 
     for (size_t i = 0; i < LEN(rows); i++) {
-        const struct sample_history h = {tokens, rows[i].n_prompt, 3};
+        const struct sample_history h = {tokens, rows[i].n_prompt, 3, NULL};
         struct sample_params p = rows[i].p;
         float logits[V];
 
@@ -419,7 +419,7 @@ static int rank_of(const float *logits, int32_t id)
 TEST(noise_belongs_to_the_token)
 {
     struct sampler *s = sampler_open(V);
-    const struct sample_history h = {NULL, 0, 0};
+    const struct sample_history h = {NULL, 0, 0, NULL};
     struct sample_params p = plain;
     int n_kept = 0;
 
@@ -509,7 +509,7 @@ TEST(large_vocabulary)
     struct sampler *s = sampler_open(BIG);
     float *logits = xcalloc(BIG, sizeof(float)), *scaled = xcalloc(BIG, sizeof(float));
     int32_t *ids = xcalloc(BIG, sizeof(int32_t));
-    const struct sample_history h = {NULL, 0, 0};
+    const struct sample_history h = {NULL, 0, 0, NULL};
 
     for (int round = 0; round < 6; round++) {
         struct sample_params p = plain;
@@ -538,6 +538,39 @@ TEST(large_vocabulary)
     sampler_close(s);
 }
 
+/* A mask is another way to say which ids are allowed. */
+TEST(a_mask_as_allowed_ids)
+{
+    enum { N = 333 };
+    struct sampler *s = sampler_open(N);
+    float logits[N];
+    uint64_t mask[N / 64 + 1];
+    int32_t ids[N];
+
+    for (uint64_t round = 0; round < 200; round++) {
+        struct sample_params p = plain, listed;
+        struct sample_history masked = {NULL, 0, 0, mask}, free_one = {NULL, 0, 0, NULL};
+
+        for (int i = 0; i < N; i++)
+            logits[i] = 3 * gumbel_noise(round, 78, (uint32_t)i);
+        memset(mask, 0, sizeof(mask));
+        listed = plain;
+        for (int i = 0; i < N; i++)
+            if (noise_words(round, 7, (uint32_t)i).v[0] % 5 == 0 || (i >= 64 && i < 128)) {
+                mask[i / 64] |= (uint64_t)1 << i % 64;
+                ids[listed.n_allowed_ids++] = i;
+            }
+        listed.allowed_ids = ids;
+        listed.seed = p.seed = round;
+        listed.top_k = p.top_k = round % 2 ? 20 : 0;
+        listed.top_p = p.top_p = round % 3 ? 1 : 0.9f;
+        listed.temperature = p.temperature = round % 7 ? 1 : 0;
+        CHECK_INT("draw", sampler_draw(s, &p, &masked, logits),
+                  sampler_draw(s, &listed, &free_one, logits));
+    }
+    sampler_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +582,7 @@ int main(void)
         cmocka_unit_test(noise_belongs_to_the_token),
         cmocka_unit_test(logprobs_of_a_row),
         cmocka_unit_test(large_vocabulary),
+        cmocka_unit_test(a_mask_as_allowed_ids),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                            .max_prompts = 64,
                            .defaults = sampling_default(),
                            .accepts_images = true,
-                           .can_score = true};
+                           .can_score = true,
+                           .constraints = ~0u};
     struct api_request r;
     struct api_error err;
     struct err e = ERR_INIT;
