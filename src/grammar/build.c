@@ -40,7 +40,7 @@ static struct term *answer_term(struct terms *t, const struct grammar_source *s,
     case GRAMMAR_REGEX:
         return pattern_parse(t, s->regex, PATTERN_WHOLE, e);
     case GRAMMAR_JSON_OBJECT:
-        return json_any_object(&j);
+        return json_term_any_object(&j);
     case GRAMMAR_JSON_SCHEMA:
         break;
     }

@@ -40,7 +40,7 @@ static struct term *digits(struct terms *t, int min, int max)
     return term_repeat(t, range(t, '0', '9'), min, max);
 }
 
-struct term *json_gap(struct json_terms *j)
+struct term *json_term_gap(struct json_terms *j)
 {
     struct terms *t = j->terms;
 
@@ -54,20 +54,20 @@ struct term *json_gap(struct json_terms *j)
     return term_call(t, j->gap);
 }
 
-struct term *json_colon(struct json_terms *j)
+struct term *json_term_colon(struct json_terms *j)
 {
     return TERM_SEQ(j->terms, term_text(j->terms, ":"), optional(j->terms, term_text(j->terms, " ")));
 }
 
-struct term *json_comma(struct json_terms *j)
+struct term *json_term_comma(struct json_terms *j)
 {
-    return TERM_SEQ(j->terms, term_text(j->terms, ","), json_gap(j));
+    return TERM_SEQ(j->terms, term_text(j->terms, ","), json_term_gap(j));
 }
 
 /* --- strings -----------------------------------------------------------------------------------
  */
 
-struct term *json_char(struct json_terms *j)
+struct term *json_term_char(struct json_terms *j)
 {
     static const struct char_range plain[] = {
         {0x20, '"' - 1}, {'"' + 1, '\\' - 1}, {'\\' + 1, MAX_CODE_POINT}};
@@ -91,14 +91,14 @@ struct term *json_char(struct json_terms *j)
     return term_call(t, j->chars);
 }
 
-struct term *json_string(struct json_terms *j)
+struct term *json_term_string(struct json_terms *j)
 {
     struct terms *t = j->terms;
 
     if (j->string < 0) {
         j->string = terms_declare(t);
         terms_define(t, j->string,
-                     TERM_SEQ(t, term_text(t, "\""), term_repeat(t, json_char(j), 0, -1),
+                     TERM_SEQ(t, term_text(t, "\""), term_repeat(t, json_term_char(j), 0, -1),
                               term_text(t, "\"")));
     }
     return term_call(t, j->string);
@@ -126,7 +126,7 @@ static bool has_char(const struct char_set *s, uint32_t c)
     return false;
 }
 
-struct term *json_string_chars(struct terms *t, const struct char_set *s)
+struct term *json_term_string_chars(struct terms *t, const struct char_set *s)
 {
     static const struct char_range plain[] = {
         {0x20, '"' - 1}, {'"' + 1, '\\' - 1}, {'\\' + 1, MAX_CODE_POINT}};
@@ -149,7 +149,7 @@ struct term *json_string_chars(struct terms *t, const struct char_set *s)
 /* --- numbers -----------------------------------------------------------------------------------
  */
 
-struct term *json_integer(struct json_terms *j)
+struct term *json_term_integer(struct json_terms *j)
 {
     struct terms *t = j->terms;
 
@@ -159,7 +159,7 @@ struct term *json_integer(struct json_terms *j)
 }
 
 /* Exponents have at most two digits: larger ones overflow in most readers. */
-struct term *json_number(struct json_terms *j)
+struct term *json_term_number(struct json_terms *j)
 {
     struct terms *t = j->terms;
 
@@ -245,7 +245,7 @@ static struct term *magnitudes(struct terms *t, uint64_t lo, bool has_hi, uint64
     return term_alt(t, parts, n);
 }
 
-struct term *json_integer_range(struct json_terms *j, bool has_lo, int64_t lo, bool has_hi,
+struct term *json_term_integer_range(struct json_terms *j, bool has_lo, int64_t lo, bool has_hi,
                                 int64_t hi)
 {
     struct terms *t = j->terms;
@@ -270,59 +270,59 @@ struct term *json_integer_range(struct json_terms *j, bool has_lo, int64_t lo, b
 /* --- values ------------------------------------------------------------------------------------
  */
 
-struct term *json_any_object(struct json_terms *j)
+struct term *json_term_any_object(struct json_terms *j)
 {
     struct terms *t = j->terms;
     struct term *pair;
 
     if (j->object < 0) {
         j->object = terms_declare(t);
-        pair = TERM_SEQ(t, json_string(j), json_colon(j), json_any(j));
+        pair = TERM_SEQ(t, json_term_string(j), json_term_colon(j), json_term_any(j));
         terms_define(t, j->object,
-                     TERM_SEQ(t, term_text(t, "{"), json_gap(j),
+                     TERM_SEQ(t, term_text(t, "{"), json_term_gap(j),
                               optional(t, TERM_SEQ(t, pair,
-                                                   term_repeat(t, TERM_SEQ(t, json_comma(j), pair),
+                                                   term_repeat(t, TERM_SEQ(t, json_term_comma(j), pair),
                                                                0, -1),
-                                                   json_gap(j))),
+                                                   json_term_gap(j))),
                               term_text(t, "}")));
     }
     return term_call(t, j->object);
 }
 
-struct term *json_any_array(struct json_terms *j)
+struct term *json_term_any_array(struct json_terms *j)
 {
     struct terms *t = j->terms;
 
     if (j->array < 0) {
         j->array = terms_declare(t);
         terms_define(t, j->array,
-                     TERM_SEQ(t, term_text(t, "["), json_gap(j),
-                              optional(t, TERM_SEQ(t, json_any(j),
+                     TERM_SEQ(t, term_text(t, "["), json_term_gap(j),
+                              optional(t, TERM_SEQ(t, json_term_any(j),
                                                    term_repeat(t,
-                                                               TERM_SEQ(t, json_comma(j),
-                                                                        json_any(j)),
+                                                               TERM_SEQ(t, json_term_comma(j),
+                                                                        json_term_any(j)),
                                                                0, -1),
-                                                   json_gap(j))),
+                                                   json_term_gap(j))),
                               term_text(t, "]")));
     }
     return term_call(t, j->array);
 }
 
-struct term *json_any(struct json_terms *j)
+struct term *json_term_any(struct json_terms *j)
 {
     struct terms *t = j->terms;
 
     if (j->value < 0) {
         j->value = terms_declare(t);
         terms_define(t, j->value,
-                     TERM_ALT(t, json_any_object(j), json_any_array(j), json_string(j),
-                              json_number(j), term_text(t, "true"), term_text(t, "false"),
+                     TERM_ALT(t, json_term_any_object(j), json_term_any_array(j), json_term_string(j),
+                              json_term_number(j), term_text(t, "true"), term_text(t, "false"),
                               term_text(t, "null")));
     }
     return term_call(t, j->value);
 }
 
-struct term *json_literal(struct json_terms *j, const struct json *v)
+struct term *json_term_literal(struct json_terms *j, const struct json *v)
 {
     struct terms *t = j->terms;
     enum json_type type = json_type(v);
@@ -337,19 +337,19 @@ struct term *json_literal(struct json_terms *j, const struct json *v)
         buf_clear(&text);
         return out;
     }
-    out = TERM_SEQ(t, out, json_gap(j));
+    out = TERM_SEQ(t, out, json_term_gap(j));
     for (struct json_iter it = json_iter(v); json_next(&it);) {
         if (n_done++ > 0)
-            out = TERM_SEQ(t, out, json_comma(j));
+            out = TERM_SEQ(t, out, json_term_comma(j));
         if (is_object) {
             buf_reset(&text);
             json_write_str(&text, it.key);
-            out = TERM_SEQ(t, out, term_bytes(t, buf_str(&text)), json_colon(j));
+            out = TERM_SEQ(t, out, term_bytes(t, buf_str(&text)), json_term_colon(j));
         }
-        out = TERM_SEQ(t, out, json_literal(j, it.value));
+        out = TERM_SEQ(t, out, json_term_literal(j, it.value));
     }
     buf_clear(&text);
     if (json_len(v) > 0)
-        out = TERM_SEQ(t, out, json_gap(j));
+        out = TERM_SEQ(t, out, json_term_gap(j));
     return TERM_SEQ(t, out, term_text(t, is_object ? "}" : "]"));
 }

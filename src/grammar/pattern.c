@@ -35,7 +35,7 @@ static int peek(const struct parser *p, size_t ahead)
 
 static struct term *chars_of(struct parser *p, const struct char_set *s)
 {
-    return p->use == PATTERN_STRING ? json_string_chars(p->terms, s)
+    return p->use == PATTERN_STRING ? json_term_string_chars(p->terms, s)
                                     : term_chars(p->terms, s->ranges, s->n);
 }
 
