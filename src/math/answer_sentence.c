@@ -113,9 +113,14 @@ static bool is_subordinate(struct str s, size_t from)
         "at",      "when",  "for",      "if",      "not",      "than",    "where",  "since",
         "because", "using", "step",     "case",    "equation", "eq",      "figure", "theorem",
         "lemma",   "page",  "question", "problem", "unlike",   "without", "while",  "modulo",
-        "mod",     "part",  "chapter",  "all",     "every",    "each",    "any"};
+        "mod",     "part",  "chapter",  "all",     "every",    "each",    "any",   "from"};
     struct str word;
     size_t at = word_before(s, from, &word);
+
+    if (str_eq_nocase(word, STR("the")) && at > 0) { /* "for the 9 eggs" */
+        word_before(s, at, &word);
+        return str_eq_nocase(word, STR("for")) || str_eq_nocase(word, STR("from"));
+    }
 
     for (size_t i = 0; i < LEN(words); i++) {
         if (str_eq_nocase(word, STR(words[i])))

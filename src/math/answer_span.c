@@ -303,8 +303,9 @@ static size_t token_end(struct str s, size_t i)
 
     if (is_digit(c)) {
         while (at < s.len && (is_digit(s.ptr[at]) || ((s.ptr[at] == '.' || s.ptr[at] == ',') &&
-                                                      at + 1 < s.len && is_digit(s.ptr[at + 1]))))
-            at++;
+                                                      at + 1 < s.len && is_digit(s.ptr[at + 1])) ||
+                              (at_text(s, at, "{,}") && at + 3 < s.len && is_digit(s.ptr[at + 3]))))
+            at += s.ptr[at] == '{' ? 3 : 1;
         return at;
     }
     if (is_alpha(c)) {

@@ -489,6 +489,12 @@ static enum tri equal_up_to_names(struct math_ctx *c, const struct expr *g, cons
 
 /* --- the verdict ------------------------------------------------------------------------------- */
 
+/* AB \parallel CD: a sign that only its name tells from others. */
+static bool is_other_relation(const struct expr *e)
+{
+    return e->op == EX_REL && e->n == 2 && e->rel[0] == REL_OTHER;
+}
+
 /* Whether braces tell a numerator from a denominator, which a comparison of words does not see:
  * \frac{38}{} is not \frac{3}{8}. */
 static bool has_fraction(const struct expr *e)
@@ -521,7 +527,7 @@ static enum tri judge_trees(struct math_ctx *c, struct side *g, struct side *p)
     }
     if (other_readings(c, g, p) == TRI_YES)
         return TRI_YES;
-    if (!has_fraction(a) && !has_fraction(b) && (!a || !b)) {
+    if (!has_fraction(a) && !has_fraction(b) && (!a || !b || (is_other_relation(a) && is_other_relation(b)))) {
         u = text_equal(c, g->text, p->text);
         if (u == TRI_YES)
             return u;

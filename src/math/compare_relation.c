@@ -243,6 +243,24 @@ static bool is_function_name(const struct expr *e)
            (e->op == EX_SYM && e->name.len == 1 && strchr("fgh", e->name.ptr[0]));
 }
 
+/* The letters of AB, |AB| and \overline{AB}; empty: no segment. */
+static struct str segment_of(const struct expr *e)
+{
+    static const char bar[] = "\\overline ";
+    struct str s = {"", 0};
+
+    if (expr_is_func(e, FN_ABS) && e->n == 1)
+        return segment_of(e->kid[0]);
+    if (e->op == EX_MUL && e->name.len > 1)
+        s = e->name;
+    else if (e->op == EX_SYM && str_starts(e->name, bar))
+        s = str_slice(e->name, strlen(bar), e->name.len);
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] < 'A' || s.ptr[i] > 'Z')
+            return (struct str){"", 0};
+    return s.len > 1 ? s : (struct str){"", 0};
+}
+
 /* What an inverse or a derivative has behind its letter: f^-1, f''. */
 static struct str function_marks(struct str name)
 {
@@ -256,6 +274,8 @@ static struct str function_marks(struct str name)
 static bool names_agree(struct math_ctx *c, const struct expr *a, const struct expr *b)
 {
     if (same_form(c, a, b))
+        return true;
+    if (segment_of(a).len > 0 && str_eq(segment_of(a), segment_of(b)))
         return true;
     if (a->op == EX_CALL && b->op == EX_CALL && !str_eq(function_marks(a->name), function_marks(b->name)))
         return false;
@@ -629,11 +649,32 @@ static enum tri named_equal(struct math_ctx *c, const struct expr *g, const stru
     return t;
 }
 
+static bool has_undefined(struct math_ctx *c, const struct expr *e)
+{
+    for (int i = 0; i < e->n; i++)
+        if (is_undefined(c, e->kid[i]))
+            return true;
+    return false;
+}
+
+/* A relation whose form says which signs stand in it. */
+static bool is_known_chain(const struct expr *e)
+{
+    if (e->op != EX_REL)
+        return false;
+    for (int i = 0; i + 1 < e->n; i++)
+        if (e->rel[i] == REL_OTHER)
+            return false;
+    return true;
+}
+
 enum tri relation_equal(struct math_ctx *c, const struct expr *g, const struct expr *p)
 {
     const struct expr *alt;
     enum tri t;
 
+    if (is_known_chain(g) && is_known_chain(p) && same_form(c, g, p) && !has_undefined(c, g))
+        return decide(c, TRI_YES, "same form");
     if (g->op == EX_RESIDUE || p->op == EX_RESIDUE)
         return residue_equal(c, g, p);
     if (has_inequality(g) || has_inequality(p)) {

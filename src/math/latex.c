@@ -281,38 +281,6 @@ static void parse_close(struct parser *ps, char ch)
         parser_fail(ps);
 }
 
-/* What no operand can begin with. */
-static bool ends_operand(const struct latex_token *t)
-{
-    switch (t->kind) {
-    case TOK_END:
-    case TOK_CLOSE:
-    case TOK_RBRACE:
-        return true;
-    case TOK_OP:
-        return strchr("+-|'", t->ch) == NULL;
-    case TOK_WORD:
-        return str_eqz(t->text, "U") || str_eq_nocase(t->text, STR("and")) || str_eq_nocase(t->text, STR("or"));
-    case TOK_CMD:
-        return t->cmd->cls == CMD_SETOP || t->cmd->cls == CMD_REL || t->cmd->cls == CMD_AND || t->cmd->cls == CMD_OR;
-    default:
-        return false;
-    }
-}
-
-/* Whether the [ at hand is the open end of an interval: ]2, 5[ and [2, 5[. */
-static bool is_open_end(const struct parser *ps)
-{
-    const struct frame *f = top_frame(ps);
-    int n = 0;
-
-    if (f->kind != FRAME_BRACKET || !f->have)
-        return false;
-    for (int i = f->ops; i < ps->n_ops; i++)
-        n += ps->ops[i].kind == OP_COMMA || ps->ops[i].kind == OP_SEMI;
-    return f->open == ']' || (n == 1 && ends_operand(tok(ps, 1)));
-}
-
 static void parse_open(struct parser *ps, char ch)
 {
     struct frame *f;
@@ -548,6 +516,10 @@ static void parse_times(struct parser *ps, enum op_kind kind)
     }
     reduce_above(ps, PREC_INNER_MUL);
     o = op_top(ps);
+    if (kind == OP_DIV && o && o->kind == OP_PREFIX_UNIT && tok(ps, 0)->kind == TOK_WORD && tok(ps, 0)->text.len > 1) {
+        ps->at++; /* $18/day: money may lack its time */
+        return;
+    }
     if (kind == OP_DIV && o && (o->kind == OP_FUNC || o->prec == PREC_INNER_MUL) &&
         tok(ps, 0)->kind == TOK_NUM && !tok(ps, 0)->blank_before) {
         op_push(ps, OP_DIV, PREC_INNER_MUL, 0);
@@ -735,10 +707,27 @@ static void parse_token(struct parser *ps)
     }
 }
 
+/* \textbf{(B)} 7 and "(B) 7": the label of an option before its value. */
+static bool is_option_label(const struct parser *ps)
+{
+    const struct latex_token *letter = tok(ps, 1), *next = tok(ps, 3);
+
+    return tok(ps, 0)->kind == TOK_OPEN && tok(ps, 0)->ch == '(' && letter->kind == TOK_WORD && letter->text.len == 1 &&
+           letter->text.ptr[0] >= 'A' && letter->text.ptr[0] <= 'E' && tok(ps, 2)->kind == TOK_CLOSE &&
+           tok(ps, 2)->ch == ')' && (letter->is_text || next->blank_before) &&
+           (next->kind == TOK_NUM || next->kind == TOK_OPEN || is_cls(next, CMD_FRAC) || is_cls(next, CMD_SQRT) ||
+            is_cls(next, CMD_MONEY));
+}
+
 /* "Answer: 73", "The final answer is 73": what stands before the answer is none of it. */
 static void skip_lead(struct parser *ps)
 {
     int i = 0;
+
+    if (is_option_label(ps)) {
+        ps->at += 3;
+        return;
+    }
 
     while (i < 3 && tok(ps, i)->kind == TOK_WORD &&
            (str_eq_nocase(tok(ps, i)->text, STR("the")) || str_eq_nocase(tok(ps, i)->text, STR("final"))))

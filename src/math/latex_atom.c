@@ -69,6 +69,14 @@ static void wait_for(struct parser *ps, int slot, enum frame_kind kind)
     frame_push(ps, kind)->open = kind == FRAME_OPTION ? '[' : 0;
 }
 
+/* What the exponent -1 makes of a trigonometric or hyperbolic function; -1: nothing but its reciprocal. */
+static int inverse_of(int id)
+{
+    if (id <= FN_CSC)
+        return id - FN_SIN + FN_ASIN;
+    return id >= FN_SINH && id <= FN_TANH ? id - FN_SINH + FN_ASINH : -1;
+}
+
 /* \sin, \log: scripts first, then an argument in brackets, or a prefix operator over what follows. */
 static void function_next(struct parser *ps)
 {
@@ -111,8 +119,8 @@ static void function_next(struct parser *ps)
         kids[n++] = f->arg[0];
     bool has_power = f->arg[1] != NULL;
     /* \sin^{-1} is the inverse function, not the reciprocal */
-    if (has_power && f->arg[1]->op == EX_NEG && expr_is_int(f->arg[1]->kid[0], 1) && id <= FN_CSC) {
-        id = id - FN_SIN + FN_ASIN;
+    if (has_power && f->arg[1]->op == EX_NEG && expr_is_int(f->arg[1]->kid[0], 1) && inverse_of(id) >= 0) {
+        id = inverse_of(id);
         kids[0] = kids[n - 1];
         n--;
         has_power = false;
@@ -238,8 +246,8 @@ static struct expr *call_result(struct parser *ps, const struct frame *f)
 static struct expr *function_result(struct parser *ps, const struct frame *f)
 {
     struct expr *arg = f->arg[2], *e, *kids[2];
-    bool is_inverse = f->arg[1] && f->arg[1]->op == EX_NEG && expr_is_int(f->arg[1]->kid[0], 1) && f->id <= FN_CSC;
-    int id = is_inverse ? f->id - FN_SIN + FN_ASIN : f->id;
+    bool is_inverse = f->arg[1] && f->arg[1]->op == EX_NEG && expr_is_int(f->arg[1]->kid[0], 1) && inverse_of(f->id) >= 0;
+    int id = is_inverse ? inverse_of(f->id) : f->id;
 
     if (arg->op == EX_SEQ || arg->op == EX_SET || (arg->op == EX_LIST && arg->id == CONN_COMMA)) {
         e = expr_new(ps->pool, EX_FUNC, id, arg->kid, arg->n);
@@ -264,7 +272,7 @@ static bool is_unit_name(const struct expr *e)
 static bool is_unit_fraction(struct parser *ps, const struct frame *f)
 {
     return is_unit_name(f->arg[0]) && is_unit_name(f->arg[1]) && ps->n_frames > 1 &&
-           (f->arg[0]->op == EX_TEXT || f->arg[1]->op == EX_TEXT) &&
+           (f->arg[0]->op == EX_TEXT || f->arg[1]->op == EX_TEXT || ps->reading->letter_is_unit) &&
            ps->frames[ps->n_frames - 2].have;
 }
 

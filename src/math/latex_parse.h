@@ -97,6 +97,8 @@ void operand_replace(struct parser *ps, struct expr *e); /* the top one */
 bool binary(struct parser *ps, enum op_kind kind, int prec, int id); /* false: no left side */
 void modulo(struct parser *ps); /* behind a value: a remainder, or the modulus of a congruence */
 void parser_fail(struct parser *ps);
+/* Whether the [ at hand is the open end of an interval: ]2, 5[ and [2, 5[. */
+bool is_open_end(const struct parser *ps);
 
 /* latex.c */
 void deliver(struct parser *ps, struct expr *e); /* an atom is complete: to a waiting command or as an operand */

@@ -341,3 +341,36 @@ void modulo(struct parser *ps)
         is_residue |= ps->ops[i].kind == OP_REL && ps->ops[i].id == REL_EQUIV;
     binary(ps, OP_MOD, is_residue ? PREC_RESIDUE : PREC_MOD, 0);
 }
+
+/* --- reversed brackets ------------------------------------------------------------------------- */
+
+/* What no operand can begin with. */
+static bool ends_operand(const struct latex_token *t)
+{
+    switch (t->kind) {
+    case TOK_END:
+    case TOK_CLOSE:
+    case TOK_RBRACE:
+        return true;
+    case TOK_OP:
+        return strchr("+-|'", t->ch) == NULL;
+    case TOK_WORD:
+        return str_eqz(t->text, "U") || str_eq_nocase(t->text, STR("and")) || str_eq_nocase(t->text, STR("or"));
+    case TOK_CMD:
+        return t->cmd->cls == CMD_SETOP || t->cmd->cls == CMD_REL || t->cmd->cls == CMD_AND || t->cmd->cls == CMD_OR;
+    default:
+        return false;
+    }
+}
+
+bool is_open_end(const struct parser *ps)
+{
+    const struct frame *f = top_frame(ps);
+    int n = 0;
+
+    if (f->kind != FRAME_BRACKET || !f->have)
+        return false;
+    for (int i = f->ops; i < ps->n_ops; i++)
+        n += ps->ops[i].kind == OP_COMMA || ps->ops[i].kind == OP_SEMI;
+    return f->open == ']' || (n == 1 && ends_operand(tok(ps, 1)));
+}

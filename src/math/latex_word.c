@@ -341,7 +341,7 @@ static bool is_function_here(const struct parser *ps, const struct latex_token *
         return true;
     if (next->kind == TOK_LBRACE || (next->kind == TOK_OP && (next->ch == '^' || next->ch == '_')))
         return true;
-    return t->text.len <= 4 && (next->kind == TOK_NUM || next->kind == TOK_CMD ||
+    return (t->text.len <= 4 || str_starts(t->text, "ar")) && (next->kind == TOK_NUM || next->kind == TOK_CMD ||
                                 (next->kind == TOK_WORD && (next->text.len == 1 || latex_word_find(next->text))));
 }
 

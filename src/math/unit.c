@@ -161,9 +161,11 @@ struct str unit_canonical(struct arena *a, struct str unit)
         }
         if (str_eq_nocase(w, STR("the")) || str_eq_nocase(w, STR("a")) || str_eq_nocase(w, STR("an")))
             continue;
-        if (str_eqz(power, "-1")) { /* km h^-1 is km/h */
+        if (power.len > 1 && power.ptr[0] == '-') { /* km h^-1 is km/h, m s^-2 is m/s^2 */
             buf_addc(&out, '/');
             add_word(&out, w);
+            if (!str_eqz(power, "-1"))
+                buf_addf(&out, "^" STR_FMT, STR_ARG(str_slice(power, 1, power.len)));
             continue;
         }
         if (out.len > 0 && buf_z(&out)[out.len - 1] != '/')
