@@ -501,7 +501,8 @@ struct generator *generator_local_open(const struct engine_opts *o, struct err *
                                  .text = &local_text_ops,
                                  .can_score = true,
                                  .constraints = 1u << CONSTRAINT_CHOICE | 1u << CONSTRAINT_REGEX |
-                                                1u << CONSTRAINT_JSON_OBJECT};
+                                                1u << CONSTRAINT_JSON_OBJECT |
+                                                1u << CONSTRAINT_JSON_SCHEMA};
     g->opts = *o;
     g->submitted_end = &g->submitted;
     g->events_end = &g->events;

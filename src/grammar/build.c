@@ -4,6 +4,7 @@
 #include "formats/json.h"
 #include "grammar/json_terms.h"
 #include "grammar/pattern.h"
+#include "grammar/schema.h"
 
 enum { MAX_BLANKS = 4 };
 
@@ -42,9 +43,8 @@ static struct term *answer_term(struct terms *t, const struct grammar_source *s,
     case GRAMMAR_JSON_OBJECT:
         return json_term_any_object(&j);
     case GRAMMAR_JSON_SCHEMA:
-        break;
+        return schema_term(&j, s->json, e);
     }
-    err_set(e, ERR_UNSUPPORTED, "JSON schemas are not supported");
     return NULL;
 }
 

@@ -257,6 +257,11 @@ enum grammar_verdict grammar_mask(struct grammar *g, struct grammar_cursor *c, c
     return any ? GRAMMAR_SOME : GRAMMAR_NONE;
 }
 
+const struct token_trie *grammar_trie(const struct grammar *g)
+{
+    return g->trie;
+}
+
 bool grammar_accepts(struct grammar *g, struct str text)
 {
     int32_t state;

@@ -66,6 +66,8 @@ enum grammar_verdict grammar_mask(struct grammar *g, struct grammar_cursor *c, c
 bool grammar_accepts(struct grammar *g, struct str text);
 bool grammar_begins(struct grammar *g, struct str text);
 
+const struct token_trie *grammar_trie(const struct grammar *g);
+
 struct grammar_stats {
     int n_nodes, n_states;
     size_t n_bytes; /* what states and masks take now */

@@ -159,20 +159,25 @@ struct term *json_term_integer(struct json_terms *j)
 }
 
 /* Exponents have at most two digits: larger ones overflow in most readers. */
+struct term *json_term_positive(struct json_terms *j)
+{
+    struct terms *t = j->terms;
+
+    return TERM_SEQ(
+        t,
+        TERM_ALT(t, term_text(t, "0"), TERM_SEQ(t, range(t, '1', '9'), digits(t, 0, -1))),
+        optional(t, TERM_SEQ(t, term_text(t, "."), digits(t, 1, -1))),
+        optional(t, TERM_SEQ(t, one_of(t, "eE"), optional(t, one_of(t, "+-")), digits(t, 1, 2))));
+}
+
 struct term *json_term_number(struct json_terms *j)
 {
     struct terms *t = j->terms;
 
     if (j->number < 0) {
         j->number = terms_declare(t);
-        terms_define(
-            t, j->number,
-            TERM_SEQ(t, optional(t, term_text(t, "-")),
-                     TERM_ALT(t, term_text(t, "0"),
-                              TERM_SEQ(t, range(t, '1', '9'), digits(t, 0, -1))),
-                     optional(t, TERM_SEQ(t, term_text(t, "."), digits(t, 1, -1))),
-                     optional(t, TERM_SEQ(t, one_of(t, "eE"), optional(t, one_of(t, "+-")),
-                                          digits(t, 1, 2)))));
+        terms_define(t, j->number,
+                     TERM_SEQ(t, optional(t, term_text(t, "-")), json_term_positive(j)));
     }
     return term_call(t, j->number);
 }

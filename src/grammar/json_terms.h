@@ -23,6 +23,7 @@ struct term *json_term_comma(struct json_terms *j);  /* ',' and a gap */
 struct term *json_term_char(struct json_terms *j);   /* one character of a string, however it is escaped */
 struct term *json_term_string(struct json_terms *j); /* any string */
 struct term *json_term_number(struct json_terms *j);
+struct term *json_term_positive(struct json_terms *j); /* a number of 0 or more */
 struct term *json_term_integer(struct json_terms *j);
 struct term *json_term_any_object(struct json_terms *j);
 struct term *json_term_any_array(struct json_terms *j);
