@@ -36,7 +36,7 @@ def environment(settings):
                       undefined=StrictUndefined if 'strict' in settings else jinja2.Undefined,
                       extensions=['jinja2.ext.loopcontrols', 'jinja2.ext.do'])
     if 'html' not in settings:
-        env.filters['tojson'] = lambda x, indent=None, ensure_ascii=False, separators=None, sort_keys=False: \
+        env.filters['tojson'] = lambda x, ensure_ascii=False, indent=None, separators=None, sort_keys=False: \
             json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
     return env
 

@@ -552,20 +552,25 @@ static bool filter_tojson(struct render *r, struct call *c, struct value *out)
                              .indent_text = STR_LIT(""),
                              .item_separator = STR_LIT(", "),
                              .key_separator = STR_LIT(": ")};
+    struct value first = c->arg[0];
     size_t mark;
 
-    if (c->arg[0].type == VALUE_STR) {
+    if (is_html && c->args->n_pos > 0) { /* Jinja2's own has the indent first, and nothing else */
+        c->arg[0] = c->arg[1];
+        c->arg[1] = first;
+    }
+    if (c->arg[1].type == VALUE_STR) {
         s.indent = 0;
-        s.indent_text = c->arg[0].s;
-    } else if (c->arg[0].type != VALUE_NONE) {
-        if (!arg_int(r, c, 0, -1, &s.indent))
+        s.indent_text = c->arg[1].s;
+    } else if (c->arg[1].type != VALUE_NONE) {
+        if (!arg_int(r, c, 1, -1, &s.indent))
             return false;
-        if (value_given(c->arg[0]))
+        if (value_given(c->arg[1]))
             s.indent = MAX(s.indent, 0);
     }
     if (s.indent != -1)
         s.item_separator = STR(",");
-    if (!arg_bool(r, c, 1, is_html, &s.ensure_ascii) || !separators_of(r, c->arg[2], &s) ||
+    if (!arg_bool(r, c, 0, is_html, &s.ensure_ascii) || !separators_of(r, c->arg[2], &s) ||
         !arg_bool(r, c, 3, is_html, &s.sort_keys))
         return false;
     mark = render_text_begin(r);
@@ -629,7 +634,7 @@ static const struct builtin string_filters[] = {
     {"striptags", "", filter_striptags},
     {"xmlattr", "autospace", filter_xmlattr},
     {"urlencode", "", filter_urlencode},
-    {"tojson", "indent ensure_ascii separators sort_keys", filter_tojson},
+    {"tojson", "ensure_ascii indent separators sort_keys", filter_tojson},
     {"string", "", filter_string},
     {"pprint", "", filter_pprint},
     {"format", "*", filter_format},

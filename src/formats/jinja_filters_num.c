@@ -109,6 +109,16 @@ static bool int_of_float(double f, int64_t *out)
     return true;
 }
 
+/* A number, or the text of one, that an int64_t cannot hold. */
+static bool is_beyond_int(struct value v)
+{
+    double f = 0;
+
+    if (v.type == VALUE_FLOAT)
+        return fabs(v.f) >= 0x1p63;
+    return v.type == VALUE_STR && float_of_text(v.s, &f) && isfinite(f) && fabs(f) >= 0x1p63;
+}
+
 static bool filter_int(struct render *r, struct call *c, struct value *out)
 {
     int64_t base, i;
@@ -125,6 +135,8 @@ static bool filter_int(struct render *r, struct call *c, struct value *out)
         (c->self.type == VALUE_STR && (int_of_text(c->self.s, base, &i) ||
                                        (float_of_text(c->self.s, &f) && int_of_float(f, &i)))))
         *out = value_int(i);
+    else if (is_beyond_int(c->self))
+        return render_fail(r, "the result of int() does not fit into 64 bits");
     else
         *out = value_given(c->arg[0]) ? c->arg[0] : value_int(0);
     return true;

@@ -135,6 +135,9 @@ static const struct {
     {"{{ 'a' | nosuch }}", "t:1:10: there is no filter called 'nosuch', in `{{ 'a' | nosuch }}`"},
     {"{{ 9223372036854775807 + 1 }}",
      "t:1:24: the result of '+' does not fit into 64 bits, in `{{ 9223372036854775807 + 1 }}`"},
+    {"{{ '9223372036854775808'|int(3) }}",
+     "t:1:26: the result of int() does not fit into 64 bits, in `{{ '9223372036854775808'|int(3) }}`"},
+    {"{{ 1e19|int }}", "t:1:9: the result of int() does not fit into 64 bits, in `{{ 1e19|int }}`"},
     {"{{ 99999999999999999999 }}",
      "t:1:4: the number is too large for 64 bits, in `{{ 99999999999999999999 }}`"},
     {"{% include 'x' %}", "t:1:4: `include` needs another template, and a template stands alone "
