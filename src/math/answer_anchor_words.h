@@ -197,6 +197,8 @@ static const char *const cuts[] = {
     "，因为",       ",因为",        "因為",          " لأن",       " 왜냐하면",   ", with ",
     ", when ",      ", attained",   ", assuming",    ", provided", ", giving",    " if we ",
     ", hence",      ", therefore",  ", thus",        " I hope",    "; therefore", " (rounded",
-    " after round",  " when rounded", " if rounded",     ", rounded",    ", it ",        ", and it",      ", and the",  ", the ",      ", we ",
-    " as required", " as desired",  " non ",         ", non ",
+    " after round", " when rounded", " if rounded",  ", rounded",    ", it ",        ", and it",
+    ", and the",    ", the ",        ", we ",        " as required", " as desired",  " et non ",
+    " et pas ",     " und nicht ",   " y no ",       " e non ",      " and not ",    " non ",
+    ", non ",
 };

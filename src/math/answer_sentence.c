@@ -105,6 +105,30 @@ static size_t word_before(struct str s, size_t i, struct str *word)
     return i;
 }
 
+/* "by working 8 hours", "having sold 9 eggs": the value belongs to how it came about. Looks back over
+ * a few words, to a number or a mark at most. */
+static bool is_in_gerund(struct str s, size_t from)
+{
+    static const char *const words[] = {"by", "for", "after", "before", "from", "without", "when", "while", "upon"};
+    struct str word;
+    bool was_gerund = false;
+
+    for (int i = 0; i < 4; i++) {
+        while (from > 0 && strchr(" $\\", s.ptr[from - 1]))
+            from--;
+        from = word_before(s, from, &word);
+        if (word.len == 0)
+            return false;
+        if (str_eq_nocase(word, STR("having")))
+            return true;
+        for (size_t k = 0; k < LEN(words) && was_gerund; k++)
+            if (str_eq_nocase(word, STR(words[k])))
+                return true;
+        was_gerund = word.len > 4 && str_ends(word, "ing");
+    }
+    return false;
+}
+
 /* Whether the value at `from` is said of something else: a condition, a source, a rejected value.
  */
 static bool is_subordinate(struct str s, size_t from)
@@ -113,13 +137,14 @@ static bool is_subordinate(struct str s, size_t from)
         "at",      "when",  "for",      "if",      "not",      "than",    "where",  "since",
         "because", "using", "step",     "case",    "equation", "eq",      "figure", "theorem",
         "lemma",   "page",  "question", "problem", "unlike",   "without", "while",  "modulo",
-        "mod",     "part",  "chapter",  "all",     "every",    "each",    "any",   "from"};
+        "mod",     "part",  "chapter",  "all",     "every",    "each",    "any",   "from",    "during",
+        "reach",   "original"};
     struct str word;
     size_t at = word_before(s, from, &word);
 
     if (str_eq_nocase(word, STR("the")) && at > 0) { /* "for the 9 eggs" */
         word_before(s, at, &word);
-        return str_eq_nocase(word, STR("for")) || str_eq_nocase(word, STR("from"));
+        return str_eq_nocase(word, STR("for")) || str_eq_nocase(word, STR("from")) || str_eq_nocase(word, STR("during"));
     }
 
     for (size_t i = 0; i < LEN(words); i++) {
@@ -128,9 +153,9 @@ static bool is_subordinate(struct str s, size_t from)
     }
     if (str_eq_nocase(word, STR("of")) && at > 0) {
         word_before(s, at, &word);
-        return str_eq_nocase(word, STR("instead")) || str_eq_nocase(word, STR("out"));
+        return str_eq_nocase(word, STR("instead")) || str_eq_nocase(word, STR("out")) || str_eq_nocase(word, STR("rate"));
     }
-    return false;
+    return is_in_gerund(s, from);
 }
 
 /* The word that ends at *end, with its apostrophe; *end moves before it. Empty at a comma or other
@@ -608,7 +633,7 @@ static bool is_afterword(struct str line)
     while (i < line.len && (strchr(" \t#*_[(>-", line.ptr[i])))
         i++;
     if (i > 0 && i < line.len && line.ptr[i - 1] == '(' && str_ends(str_trim(line), ")") &&
-        is_alpha(line.ptr[i]) && span_is_prose(line))
+        (is_alpha(line.ptr[i]) || is_digit(line.ptr[i])) && span_is_prose(line))
         return true;
     for (size_t k = 0; k < LEN(heads); k++) {
         size_t end = i + strlen(heads[k]);
