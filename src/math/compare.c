@@ -6,6 +6,7 @@
 #include "math/compare_internal.h"
 
 #include "base/hash.h"
+#include "math/unit.h"
 
 struct math_opts math_opts_default(void)
 {
@@ -541,9 +542,23 @@ static bool number_word(struct math_ctx *c, struct side *s, const struct expr **
 {
     long v;
 
-    if (s->plain.len > 20 || !text_number(s->plain, &v))
+    struct str words = str_trim(s->plain), unit;
+    const char *blank;
+    struct expr *e;
+
+    if (s->plain.len <= 20 && text_number(s->plain, &v)) {
+        *out = expr_num_si(&c->pool, v, 1);
+        return true;
+    }
+    blank = words.len <= 40 && words.len > 0 ? memrchr(words.ptr, ' ', words.len) : NULL;
+    if (!blank)
         return false;
-    *out = expr_num_si(&c->pool, v, 1);
+    unit = str_slice(words, (size_t)(blank - words.ptr) + 1, words.len); /* "two hours" */
+    if (unit.len < 2 || !unit_is_known(unit) || !text_number(str_slice(words, 0, (size_t)(blank - words.ptr)), &v))
+        return false;
+    e = expr_un(&c->pool, EX_UNIT, 0, expr_num_si(&c->pool, v, 1));
+    e->name = unit_canonical(&c->arena, unit);
+    *out = e;
     return true;
 }
 

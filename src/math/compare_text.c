@@ -524,8 +524,8 @@ enum tri time_equal(struct math_ctx *c, struct str gold, struct str pred)
             return a.half ? decide(c, TRI_NO, "clock time") : TRI_UNKNOWN;
         bool is_equal = seconds_of(&a) == seconds_of(&b);
         if (!is_equal && (a.half == 0) != (b.half == 0)) /* a.m. or p.m. left unsaid */
-            is_equal = (a.half ? b.hour : a.hour) <= 12 && a.hour % 12 == b.hour % 12 && a.minute == b.minute &&
-                       a.second == b.second;
+            is_equal = (a.half ? b.hour : a.hour) <= 12 && (a.half ? b.hour : a.hour) >= 1 && a.hour % 12 == b.hour % 12 &&
+                       a.minute == b.minute && a.second == b.second; /* the hour 0 says it */
         return decide(c, is_equal ? TRI_YES : TRI_NO, "clock time");
     }
     if (read_date(c, g, &x)) {

@@ -356,6 +356,15 @@ static bool is_letter_argument(const struct parser *ps, const struct latex_token
     return command->command == COMMAND_FRAC || command->command == COMMAND_BINOM;
 }
 
+/* \text{A square}: the article before a noun. */
+static bool is_article_here(const struct parser *ps, const struct latex_token *t)
+{
+    const struct latex_token *next = tok(ps, 1);
+
+    return t->is_text && is_word(t, "a") && next->kind == TOK_WORD && next->is_text && next->text.len >= 4 &&
+           is_lower(next->text);
+}
+
 static void word_as_value(struct parser *ps)
 {
     struct latex_token *t = tok(ps, 0);
@@ -387,6 +396,8 @@ static void word_as_value(struct parser *ps)
         ps->at++;
         op_push(ps, OP_PREFIX_UNIT, PREC_NEG, 0);
         ps->ops[ps->n_ops - 1].name = unit_canonical(ps->arena, t->text);
+    } else if (is_article_here(ps, t)) {
+        deliver_text(ps);
     } else if (t->text.len == 1 && (unsigned char)t->text.ptr[0] < 128) {
         ps->at++;
         deliver_letter(ps, t);
