@@ -232,7 +232,7 @@ static int32_t settle(struct automaton *a)
     if (state >= 0)
         return state;
     while (a->n_items + a->n_found > a->cap_items) {
-        a->cap_items = MAX(2 * a->cap_items, 256);
+        a->cap_items *= 2;
         a->items = xrealloc(a->items, a->cap_items * sizeof(*a->items));
     }
     if (a->n_found > 0)
@@ -265,23 +265,60 @@ int32_t automaton_compute(struct automaton *a, int32_t state, int class)
     return to;
 }
 
+/* Whether n continuation bytes, the first of [lo, hi], always lead from `at` to `home`. Neighbours of
+ * one class are looked at once. */
+static bool tails_lead_home(struct automaton *a, int32_t at, int n, int lo, int hi, int32_t home)
+{
+    for (int byte = lo; byte <= hi; byte++) {
+        int32_t to;
+
+        if (byte > lo && a->class_of[byte] == a->class_of[byte - 1])
+            continue;
+        to = automaton_next(a, at, (uint8_t)byte);
+        if (to == STATE_DEAD ||
+            (n == 1 ? to != home : !tails_lead_home(a, to, n - 1, 0x80, 0xBF, home)))
+            return false;
+    }
+    return true;
+}
+
+/* UTF-8 by its first bytes (Unicode, table 3-7). */
+static const struct {
+    int from, to, n_tails, lo, hi;
+} leads[] = {
+    {0xC2, 0xDF, 1, 0x80, 0xBF}, {0xE0, 0xE0, 2, 0xA0, 0xBF}, {0xE1, 0xEC, 2, 0x80, 0xBF},
+    {0xED, 0xED, 2, 0x80, 0x9F}, {0xEE, 0xEF, 2, 0x80, 0xBF}, {0xF0, 0xF0, 3, 0x90, 0xBF},
+    {0xF1, 0xF3, 3, 0x80, 0xBF}, {0xF4, 0xF4, 3, 0x80, 0x8F},
+};
+
+static bool chars_lead_home(struct automaton *a, int32_t home)
+{
+    for (size_t i = 0; i < LEN(leads); i++)
+        for (int byte = leads[i].from; byte <= leads[i].to; byte++) {
+            int32_t to;
+
+            if (byte > leads[i].from && a->class_of[byte] == a->class_of[byte - 1])
+                continue;
+            to = automaton_next(a, home, (uint8_t)byte);
+            if (to == STATE_DEAD ||
+                !tails_lead_home(a, to, leads[i].n_tails, leads[i].lo, leads[i].hi, home))
+                return false;
+        }
+    return true;
+}
+
 void automaton_find_loops(struct automaton *a, int32_t state)
 {
     struct automaton_state *s;
     uint64_t loops[2] = {0};
-    bool high = true;
+    bool chars = chars_lead_home(a, state);
 
-    for (int byte = 0; byte < 256; byte++) {
-        bool is_loop = automaton_next(a, state, (uint8_t)byte) == state;
-
-        if (byte >= 128)
-            high &= is_loop;
-        else if (is_loop)
+    for (int byte = 0; byte < 128; byte++)
+        if (automaton_next(a, state, (uint8_t)byte) == state)
             loops[byte / 64] |= (uint64_t)1 << byte % 64;
-    }
     s = &a->states[state]; /* states may have moved */
     s->has_loops = true;
-    s->loops_high = high;
+    s->loops_chars = chars;
     memcpy(s->loops, loops, sizeof(loops));
 }
 
@@ -319,6 +356,8 @@ void automaton_init(struct automaton *a, const struct program *p)
     find_classes(a);
     grow_frames(a);
     a->frames[0] = (struct automaton_item){-1, -1};
+    a->cap_items = 64;
+    a->items = xcalloc(a->cap_items, sizeof(*a->items));
     find_start(a);
 }
 

@@ -16,9 +16,9 @@ enum { MAX_STATE_ITEMS = 8192, MAX_STATES = 1 << 18 };
 struct automaton_state {
     size_t first; /* of its items */
     int n_items;
-    bool accepts;   /* the text may end here */
-    bool has_loops; /* loops is known */
-    bool loops_high; /* every byte from 0x80 up leads back to the same state */
+    bool accepts;      /* the text may end here */
+    bool has_loops;    /* the two below are known */
+    bool loops_chars;  /* every character from U+0080 up leads back to the same state */
     uint64_t loops[2]; /* the bytes below 0x80 that do */
 };
 

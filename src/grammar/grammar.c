@@ -1,7 +1,7 @@
 /* grammar.c - states with their masks, under one lock.
  *
- * The walk over the trie keeps the state of each depth. A subtree whose bytes all lead back to the
- * state above it is taken whole: inside a string that is most of the vocabulary. */
+ * The walk over the trie keeps the state of each depth. A subtree whose characters all lead back to
+ * the state above it is taken whole: inside a string that is most of the vocabulary. */
 #include "grammar/grammar.h"
 
 #include <pthread.h>
@@ -15,6 +15,10 @@ enum { MAX_BYTES = 16 << 20, MIN_MASKS = 16, MAX_MASKS = 4096 };
 struct mask_slot {
     int32_t state; /* -1: free */
     uint64_t *words;
+};
+
+struct stretch {
+    uint32_t from, to;
 };
 
 struct grammar {
@@ -32,6 +36,8 @@ struct grammar {
     int32_t *slot_of;             /* [cap_states] -1: no mask */
     int cap_states;
     int32_t *path; /* [max_len + 1] states along the walk */
+    struct stretch *stretches; /* what the walk allows */
+    size_t n_stretches, cap_stretches, n_allowed;
     uint64_t n_made, n_found, n_resets;
 };
 
@@ -74,6 +80,7 @@ void grammar_close(struct grammar *g)
     program_clear(&g->program);
     pthread_mutex_destroy(&g->lock);
     free(g->path);
+    free(g->stretches);
     free(g);
 }
 
@@ -92,25 +99,69 @@ void grammar_limit(struct grammar *g, size_t max_bytes)
 /* --- masks -------------------------------------------------------------------------------------
  */
 
-static void allow(uint64_t *mask, const int32_t *ids, uint32_t from, uint32_t to)
+/* Stretches of tokens by order, which grow towards each other. */
+static void allow(struct grammar *g, uint32_t from, uint32_t to)
 {
-    for (uint32_t i = from; i < to; i++)
-        mask[ids[i] / 64] |= (uint64_t)1 << ids[i] % 64;
+    if (from == to)
+        return;
+    g->n_allowed += to - from;
+    if (g->n_stretches > 0 && g->stretches[g->n_stretches - 1].to == from) {
+        g->stretches[g->n_stretches - 1].to = to;
+        return;
+    }
+    if (g->n_stretches == g->cap_stretches) {
+        g->cap_stretches = MAX(2 * g->cap_stretches, 256);
+        g->stretches = xrealloc(g->stretches, g->cap_stretches * sizeof(*g->stretches));
+    }
+    g->stretches[g->n_stretches++] = (struct stretch){from, to};
 }
 
-/* Whether all bytes under the node lead from the state back to it. */
-static bool loops_below(struct automaton *a, int32_t state, const struct trie_node *n)
+static void flip(const struct token_trie *t, uint64_t *mask, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++)
+        mask[t->ids[i] / 64] ^= (uint64_t)1 << t->ids[i] % 64;
+}
+
+/* From none or from all, whichever is nearer. */
+static void write_mask(const struct grammar *g, uint64_t *mask)
+{
+    const struct token_trie *t = g->trie;
+    bool is_sparse = g->n_allowed <= t->n_tokens / 2;
+    uint32_t end = 0;
+
+    if (is_sparse)
+        memset(mask, 0, g->n_words * sizeof(*mask));
+    else
+        memcpy(mask, t->all, g->n_words * sizeof(*mask));
+    for (size_t i = 0; i < g->n_stretches; i++) {
+        struct stretch s = g->stretches[i];
+
+        if (is_sparse)
+            flip(t, mask, s.from, s.to);
+        else
+            flip(t, mask, end, s.from);
+        end = s.to;
+    }
+    if (!is_sparse)
+        flip(t, mask, end, t->n_tokens);
+}
+
+/* Whether all that begins with this node may come: whole characters, or a part of the last one, that
+ * lead from the state above back to it. */
+static bool takes_all(struct automaton *a, int32_t above, int32_t to, const struct trie_node *n)
 {
     const struct automaton_state *s;
 
-    if (!a->states[state].has_loops)
-        automaton_find_loops(a, state);
-    s = &a->states[state];
+    if (!n->is_text || (to != above && n->byte < 0x80))
+        return false;
+    if (!a->states[above].has_loops)
+        automaton_find_loops(a, above);
+    s = &a->states[above];
     return (n->below[0] & ~s->loops[0]) == 0 && (n->below[1] & ~s->loops[1]) == 0 &&
-           (!n->has_high || s->loops_high);
+           ((!n->has_high && n->byte < 0x80) || s->loops_chars);
 }
 
-static void walk_trie(struct grammar *g, int32_t state, uint64_t *mask)
+static void walk_trie(struct grammar *g, int32_t state)
 {
     const struct token_trie *t = g->trie;
     struct automaton *a = &g->automaton;
@@ -126,13 +177,13 @@ static void walk_trie(struct grammar *g, int32_t state, uint64_t *mask)
             i = n->end;
             continue;
         }
-        if (to == above && n->end > i + 1 && loops_below(a, to, n)) {
-            allow(mask, t->ids, n->first, t->nodes[n->end].first);
+        if (n->end > i + 1 && takes_all(a, above, to, n)) {
+            allow(g, n->first, t->nodes[n->end].first);
             i = n->end;
             continue;
         }
         path[n->depth] = to;
-        allow(mask, t->ids, n->first, n[1].first);
+        allow(g, n->first, n[1].first);
         i++;
     }
 }
@@ -159,11 +210,12 @@ static const uint64_t *mask_of(struct grammar *g, int32_t state)
     if (slot->state >= 0)
         g->slot_of[slot->state] = -1;
     slot->state = -1;
-    memset(slot->words, 0, g->n_words * sizeof(uint64_t));
     g->automaton.is_overrun = false;
-    walk_trie(g, state, slot->words);
+    g->n_stretches = g->n_allowed = 0;
+    walk_trie(g, state);
     if (g->automaton.is_overrun)
         return NULL;
+    write_mask(g, slot->words);
     if (g->cap_states < g->automaton.cap_states) {
         size_t n = (size_t)g->automaton.cap_states;
 

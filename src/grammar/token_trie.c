@@ -115,6 +115,42 @@ static void gather_bytes(struct token_trie *t)
     }
 }
 
+/* What UTF-8 expects: n_tails continuation bytes, the next of them in [lo, hi]. */
+struct expected {
+    int n_tails, lo, hi;
+};
+
+static bool expect_next(struct expected *x, int byte)
+{
+    if (x->n_tails > 0) {
+        bool fits = byte >= x->lo && byte <= x->hi;
+
+        *x = (struct expected){x->n_tails - 1, 0x80, 0xBF};
+        return fits;
+    }
+    *x = (struct expected){byte < 0x80 ? 0 : byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3,
+                           byte == 0xE0   ? 0xA0
+                           : byte == 0xF0 ? 0x90
+                                          : 0x80,
+                           byte == 0xED   ? 0x9F
+                           : byte == 0xF4 ? 0x8F
+                                          : 0xBF};
+    return byte < 0x80 || (byte >= 0xC2 && byte <= 0xF4);
+}
+
+/* Nodes behind a whole character know already whether they are text. */
+static bool is_text_from(const struct token_trie *t, uint32_t i, struct expected x)
+{
+    const struct trie_node *n = &t->nodes[i];
+
+    if (!expect_next(&x, n->byte))
+        return false;
+    for (uint32_t c = i + 1; c < n->end; c = t->nodes[c].end)
+        if (x.n_tails == 0 ? !t->nodes[c].is_text : !is_text_from(t, c, x))
+            return false;
+    return true;
+}
+
 struct token_trie *token_trie_open(const struct str *pieces, int vocab_size, struct err *e)
 {
     struct token_trie *t = xcalloc(1, sizeof(*t));
@@ -128,6 +164,11 @@ struct token_trie *token_trie_open(const struct str *pieces, int vocab_size, str
     all = sort_pieces(t);
     lay_out(t, all);
     gather_bytes(t);
+    for (uint32_t i = t->n_nodes; i > 0; i--)
+        t->nodes[i - 1].is_text = is_text_from(t, i - 1, (struct expected){0});
+    t->all = xcalloc(((size_t)vocab_size + 63) / 64 + 1, sizeof(*t->all));
+    for (uint32_t i = 0; i < t->n_tokens; i++)
+        t->all[t->ids[i] / 64] |= (uint64_t)1 << t->ids[i] % 64;
     free(all);
     return t;
 }
@@ -140,5 +181,6 @@ void token_trie_close(struct token_trie *t)
     free(t->pieces);
     free(t->ids);
     free(t->nodes);
+    free(t->all);
     free(t);
 }

@@ -16,6 +16,7 @@ struct trie_node {
     uint32_t first;     /* its first token by order; those that end at the node come first */
     uint16_t depth;     /* of the edge that leads here, 1 for the first byte */
     uint8_t byte;
+    bool is_text;  /* every token from this byte on is UTF-8, or the beginning of such */
     bool has_high; /* bytes from 0x80 up are among those under this node */
 };
 
@@ -26,7 +27,8 @@ struct token_trie {
     uint32_t n_tokens;
     struct trie_node *nodes; /* [n_nodes], and one more whose first is n_tokens */
     uint32_t n_nodes;
-    int max_len; /* of a piece */
+    int max_len;   /* of a piece */
+    uint64_t *all; /* [vocab_size / 64 rounded up] the bits of all tokens */
     char *bytes;
 };
 
