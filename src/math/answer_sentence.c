@@ -224,6 +224,20 @@ static bool is_whole_of(struct str gap)
     return false;
 }
 
+/* "which is 5 more than last year", "3 years older than Ann": a comparison with the value. */
+static bool is_difference(struct str s, size_t i)
+{
+    static const char *const words[] = {"more than",  "less than",     "fewer than",   "greater than", "years older than",
+                                        "times more", "times as many", "times as much", "years younger than"};
+
+    while (i < s.len && strchr(" $*", s.ptr[i]))
+        i++;
+    for (size_t k = 0; k < LEN(words); k++)
+        if (at_nocase(s, i, words[k]))
+            return true;
+    return false;
+}
+
 /* Whether a clause of condition begins between two values: "is 17 when y is 3". It lasts to a
  * comma. */
 static bool begins_condition(struct str s)
@@ -528,7 +542,7 @@ static int best_value(struct str s, const struct span *v, int n, bool *has_denie
         if (was_denied)
             continue;
         fallback = i;
-        subordinate = in_condition || is_whole || is_subordinate(s, v[i].from) || in_remark(s, &v[i]) ||
+        subordinate = in_condition || is_whole || is_difference(s, v[i].to) || is_subordinate(s, v[i].from) || in_remark(s, &v[i]) ||
                       is_when(s, &v[i]);
         if (!subordinate)
             best = i;

@@ -113,7 +113,7 @@ TEST(further_pairs_are_judged_as_labelled)
         NULL,
     };
 
-    replay(TEST_DATA "/math/pairs.jsonl", 777, known);
+    replay(TEST_DATA "/math/pairs.jsonl", 782, known);
 }
 
 int main(void)
