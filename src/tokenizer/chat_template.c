@@ -240,21 +240,39 @@ static bool raise_exception(void *ctx, struct jinja_call *c)
     return jinja_refuse(c, message);
 }
 
+/* The format as Python hands it to the C library: a time without a zone prints none, and %f, which
+ * C lacks, is the microseconds; times are whole seconds here. */
+static void add_c_format(struct str format, struct buf *out)
+{
+    for (size_t i = 0; i < format.len; i++) {
+        if (format.ptr[i] != '%' || i + 1 == format.len) {
+            buf_addc(out, format.ptr[i]);
+            continue;
+        }
+        i++;
+        if (format.ptr[i] == 'f')
+            buf_addz(out, "000000");
+        else if (format.ptr[i] != 'Z' && format.ptr[i] != 'z')
+            buf_add(out, format.ptr + i - 1, 2);
+    }
+}
+
 /* ctx is a struct tm */
 static bool strftime_now(void *ctx, struct jinja_call *c)
 {
     struct str format;
-    char z[256], text[1024];
+    struct buf z = {0};
+    char text[2048];
 
     if (!jinja_arg(c, 0, "format", &format))
         return jinja_refuse(c, STR("strftime_now() needs a format"));
-    if (format.len >= sizeof(z))
+    if (format.len > 255)
         return jinja_refuse(c, STR("strftime_now() has a format of more than 255 bytes"));
-    memcpy(z, format.ptr, format.len);
-    z[format.len] = 0;
-    if (strftime(text, sizeof(text), z, ctx) == 0 && format.len > 0)
+    add_c_format(format, &z);
+    if (strftime(text, sizeof(text), buf_z(&z), ctx) == 0)
         text[0] = 0; /* a format may expand to nothing */
-    jinja_return(c, STR(format.len > 0 ? text : ""));
+    buf_clear(&z);
+    jinja_return(c, STR(text));
     return true;
 }
 

@@ -375,6 +375,7 @@ TEST(continue_final_message)
 static const struct {
     const char *format, *want;
 } time_cases[] = {
+    {"%H:%M %Z%z|%f|%%Z|%%f", "15:09 |000000|%Z|%f"}, /* as a Python time without a zone */
     {"%d %b %Y", "14 Mar 2025"},
     {"%Y-%m-%d", "2025-03-14"},
     {"%A, %B %d, %Y", "Friday, March 14, 2025"},
