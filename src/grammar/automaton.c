@@ -291,7 +291,7 @@ static const struct {
     {0xF1, 0xF3, 3, 0x80, 0xBF}, {0xF4, 0xF4, 3, 0x80, 0x8F},
 };
 
-static bool chars_lead_home(struct automaton *a, int32_t home)
+static bool chars_lead_home(struct automaton *a, int32_t from, int32_t home)
 {
     for (size_t i = 0; i < LEN(leads); i++)
         for (int byte = leads[i].from; byte <= leads[i].to; byte++) {
@@ -299,7 +299,7 @@ static bool chars_lead_home(struct automaton *a, int32_t home)
 
             if (byte > leads[i].from && a->class_of[byte] == a->class_of[byte - 1])
                 continue;
-            to = automaton_next(a, home, (uint8_t)byte);
+            to = automaton_next(a, from, (uint8_t)byte);
             if (to == STATE_DEAD ||
                 !tails_lead_home(a, to, leads[i].n_tails, leads[i].lo, leads[i].hi, home))
                 return false;
@@ -307,19 +307,34 @@ static bool chars_lead_home(struct automaton *a, int32_t home)
     return true;
 }
 
-void automaton_find_loops(struct automaton *a, int32_t state)
+/* The state itself where some byte leads back to it, else where U+0080 or an `a` leads. */
+static int32_t guess_flow(struct automaton *a, int32_t state)
 {
-    struct automaton_state *s;
-    uint64_t loops[2] = {0};
-    bool chars = chars_lead_home(a, state);
+    int32_t to;
 
     for (int byte = 0; byte < 128; byte++)
         if (automaton_next(a, state, (uint8_t)byte) == state)
-            loops[byte / 64] |= (uint64_t)1 << byte % 64;
+            return state;
+    to = automaton_next(a, state, 0xC2);
+    to = to == STATE_DEAD ? to : automaton_next(a, to, 0x80);
+    return to != STATE_DEAD ? to : automaton_next(a, state, 'a');
+}
+
+void automaton_find_flow(struct automaton *a, int32_t state)
+{
+    struct automaton_state *s;
+    uint64_t flows[2] = {0};
+    int32_t flow = guess_flow(a, state);
+    bool chars = flow != STATE_DEAD && chars_lead_home(a, state, flow);
+
+    for (int byte = 0; byte < 128 && flow != STATE_DEAD; byte++)
+        if (automaton_next(a, state, (uint8_t)byte) == flow)
+            flows[byte / 64] |= (uint64_t)1 << byte % 64;
     s = &a->states[state]; /* states may have moved */
-    s->has_loops = true;
-    s->loops_chars = chars;
-    memcpy(s->loops, loops, sizeof(loops));
+    s->has_flow = true;
+    s->flow = flow;
+    s->flows_chars = chars;
+    memcpy(s->flows, flows, sizeof(flows));
 }
 
 /* --- life --------------------------------------------------------------------------------------

@@ -17,9 +17,10 @@ struct automaton_state {
     size_t first; /* of its items */
     int n_items;
     bool accepts;      /* the text may end here */
-    bool has_loops;    /* the two below are known */
-    bool loops_chars;  /* every character from U+0080 up leads back to the same state */
-    uint64_t loops[2]; /* the bytes below 0x80 that do */
+    bool has_flow;    /* the three below are known */
+    bool flows_chars; /* every character from U+0080 up leads to `flow` */
+    uint64_t flows[2]; /* the bytes below 0x80 that do */
+    int32_t flow; /* where ordinary text leads: the state itself, or the next of a counted chain */
 };
 
 struct automaton_item {
@@ -57,7 +58,7 @@ size_t automaton_bytes(const struct automaton *a);
 
 /* Computes what automaton_next did not know. */
 int32_t automaton_compute(struct automaton *a, int32_t state, int class);
-void automaton_find_loops(struct automaton *a, int32_t state);
+void automaton_find_flow(struct automaton *a, int32_t state);
 
 static inline int32_t automaton_next(struct automaton *a, int32_t state, uint8_t byte)
 {

@@ -1,7 +1,8 @@
 /* grammar.c - states with their masks, under one lock.
  *
  * The walk over the trie keeps the state of each depth. A subtree whose characters all lead back to
- * the state above it is taken whole: inside a string that is most of the vocabulary. */
+ * the state above it, or along a chain of states that only count, is taken whole: inside a string
+ * that is most of the vocabulary. */
 #include "grammar/grammar.h"
 
 #include <pthread.h>
@@ -10,7 +11,13 @@
 #include "grammar/automaton.h"
 #include "grammar/build.h"
 
-enum { MAX_BYTES = 16 << 20, MIN_MASKS = 16, MAX_MASKS = 4096 };
+enum {
+    MAX_BYTES = 16 << 20,
+    MIN_MASKS = 16,
+    MAX_MASKS = 4096,
+    MAX_CHAIN = 24,    /* states that are looked at ahead */
+    SMALL_SUBTREE = 16, /* nodes that are walked as quickly as judged */
+};
 
 struct mask_slot {
     int32_t state; /* -1: free */
@@ -146,19 +153,29 @@ static void write_mask(const struct grammar *g, uint64_t *mask)
         flip(t, mask, end, t->n_tokens);
 }
 
-/* Whether all that begins with this node may come: whole characters, or a part of the last one, that
- * lead from the state above back to it. */
+/* Whether all that begins with this node may come: ordinary text that flows from the state above
+ * along a chain as long as its longest token, or back to that state. The last character of a token
+ * may be a part of one. */
 static bool takes_all(struct automaton *a, int32_t above, int32_t to, const struct trie_node *n)
 {
-    const struct automaton_state *s;
+    bool has_high = n->has_high || n->byte >= 0x80;
+    int32_t at = above;
 
-    if (!n->is_text || (to != above && n->byte < 0x80))
-        return false;
-    if (!a->states[above].has_loops)
-        automaton_find_loops(a, above);
-    s = &a->states[above];
-    return (n->below[0] & ~s->loops[0]) == 0 && (n->below[1] & ~s->loops[1]) == 0 &&
-           ((!n->has_high && n->byte < 0x80) || s->loops_chars);
+    for (int i = 0; i < MIN(n->n_chars, MAX_CHAIN); i++) {
+        const struct automaton_state *s;
+
+        if (!a->states[at].has_flow)
+            automaton_find_flow(a, at);
+        s = &a->states[at];
+        if (s->flow == STATE_DEAD || (i == 0 && n->byte < 0x80 && to != s->flow) ||
+            (n->below[0] & ~s->flows[0]) != 0 || (n->below[1] & ~s->flows[1]) != 0 ||
+            (has_high && !s->flows_chars))
+            return false;
+        if (s->flow == at)
+            return true;
+        at = s->flow;
+    }
+    return n->n_chars <= MAX_CHAIN;
 }
 
 static void walk_trie(struct grammar *g, int32_t state)
@@ -177,7 +194,8 @@ static void walk_trie(struct grammar *g, int32_t state)
             i = n->end;
             continue;
         }
-        if (n->end > i + 1 && takes_all(a, above, to, n)) {
+        if (n->is_text && n->end > i + (to == above ? 1 : SMALL_SUBTREE) &&
+            takes_all(a, above, to, n)) {
             allow(g, n->first, t->nodes[n->end].first);
             i = n->end;
             continue;

@@ -97,21 +97,25 @@ static void lay_out(struct token_trie *t, const struct entry *all)
     free(open);
 }
 
-/* What lies under a node is what lies under its children, and their bytes. */
+/* What lies under a node is what lies under its children, and their bytes. A character is counted
+ * by its first byte. */
 static void gather_bytes(struct token_trie *t)
 {
     for (uint32_t i = t->n_nodes; i > 0; i--) {
         struct trie_node *node = &t->nodes[i - 1];
+        int n_below = 0;
 
         for (uint32_t c = i; c < node->end; c = t->nodes[c].end) {
             const struct trie_node *child = &t->nodes[c];
 
+            n_below = MAX(n_below, child->n_chars);
             node->has_high |= child->has_high || child->byte >= 0x80;
             node->below[0] |= child->below[0];
             node->below[1] |= child->below[1];
             if (child->byte < 0x80)
                 node->below[child->byte / 64] |= (uint64_t)1 << child->byte % 64;
         }
+        node->n_chars = (uint8_t)MIN(n_below + ((node->byte & 0xC0) != 0x80), 255);
     }
 }
 

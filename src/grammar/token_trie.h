@@ -16,6 +16,7 @@ struct trie_node {
     uint32_t first;     /* its first token by order; those that end at the node come first */
     uint16_t depth;     /* of the edge that leads here, 1 for the first byte */
     uint8_t byte;
+    uint8_t n_chars; /* of the longest token from this byte on, up to 255 */
     bool is_text;  /* every token from this byte on is UTF-8, or the beginning of such */
     bool has_high; /* bytes from 0x80 up are among those under this node */
 };
