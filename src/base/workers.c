@@ -76,7 +76,7 @@ struct workers_opts workers_opts_default(void)
 
     return (struct workers_opts){.n_workers = n < 1 ? 1 : (int)n,
                                  .item_cpu_ms = 10000,
-                                 .item_wall_ms = 60000,
+                                 .item_wall_ms = 600000,
                                  .max_bytes = (size_t)2 << 30,
                                  .max_answer_bytes = (size_t)16 << 20};
 }

@@ -17,13 +17,13 @@
 struct workers_opts {
     int n_workers;           /* at least 1 */
     int item_cpu_ms;         /* processor time of one item */
-    int item_wall_ms;        /* a net below it, for items that sleep or wait */
+    int item_wall_ms;        /* a net below it, for items that sleep or wait; far off, since a machine may stand still */
     size_t max_bytes;        /* address space beyond what a worker starts with; 0: no limit */
     size_t max_answer_bytes; /* of one item's answer */
 };
 
 struct workers_opts workers_opts_default(
-    void); /* as many as processors; 10 s, 60 s, 2 GiB, 16 MiB */
+    void); /* as many as processors; 10 s, 600 s, 2 GiB, 16 MiB */
 
 enum worker_outcome {
     WORKER_DONE,
