@@ -216,7 +216,8 @@ static int32_t settle(struct automaton *a)
     int32_t state;
 
     if (a->n_todo > 4 * MAX_STATE_ITEMS || a->n_found > MAX_STATE_ITEMS ||
-        a->n_states >= MAX_STATES) {
+        (size_t)a->n_states * (size_t)a->n_classes >= MAX_ENTRIES || a->n_items >= MAX_ENTRIES ||
+        a->n_frames >= MAX_ENTRIES) {
         a->is_overrun = true;
         forget_seen(a);
         return STATE_DEAD;
@@ -261,7 +262,8 @@ int32_t automaton_compute(struct automaton *a, int32_t state, int class)
             enter(a, n->out, it.frame);
     }
     to = settle(a);
-    a->next[(size_t)state * (size_t)a->n_classes + (size_t)class] = to;
+    if (!a->is_overrun) /* else whoever asks next must hear of it too */
+        a->next[(size_t)state * (size_t)a->n_classes + (size_t)class] = to;
     return to;
 }
 

@@ -10,8 +10,8 @@
 enum { STATE_DEAD = -1, STATE_UNKNOWN = -2 };
 
 /* Beyond these a state counts as dead and is_overrun is set: a grammar may leave so many ways open
- * at once that they cannot all be followed. */
-enum { MAX_STATE_ITEMS = 8192, MAX_STATES = 1 << 18 };
+ * at once that they cannot all be followed. MAX_ENTRIES: of the table, of all items, of frames. */
+enum { MAX_STATE_ITEMS = 8192, MAX_ENTRIES = 1 << 23 };
 
 struct automaton_state {
     size_t first; /* of its items */

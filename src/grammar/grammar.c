@@ -91,10 +91,10 @@ void grammar_close(struct grammar *g)
     free(g);
 }
 
-/* Three quarters of the memory for masks, but room for a few in any case. */
+/* Half of the memory for masks, but room for a few in any case. */
 void grammar_limit(struct grammar *g, size_t max_bytes)
 {
-    size_t fit = max_bytes / 4 * 3 / (g->n_words * sizeof(uint64_t) + sizeof(*g->slots));
+    size_t fit = max_bytes / 2 / (g->n_words * sizeof(uint64_t) + sizeof(*g->slots));
 
     pthread_mutex_lock(&g->lock);
     forget_masks(g);
@@ -269,7 +269,8 @@ static bool has_id(const int32_t *ids, int n, int32_t id)
 static void advance(struct grammar *g, struct grammar_cursor *c, const int32_t *ids, int n,
                     const int32_t *end_ids, int n_end_ids)
 {
-    if (automaton_bytes(&g->automaton) > g->max_bytes / 4) {
+    g->automaton.is_overrun = false;
+    if (automaton_bytes(&g->automaton) > g->max_bytes / 2) {
         automaton_reset(&g->automaton);
         forget_masks(g);
         g->epoch++;
@@ -309,6 +310,8 @@ enum grammar_verdict grammar_mask(struct grammar *g, struct grammar_cursor *c, c
         is_overrun = !words;
         if (words)
             memcpy(mask, words, g->n_words * sizeof(*mask));
+    } else {
+        is_overrun = g->automaton.is_overrun;
     }
     pthread_mutex_unlock(&g->lock);
     if (is_overrun)

@@ -187,14 +187,20 @@ static bool can_live(const struct program *p, const struct node *n)
     }
 }
 
-/* Nodes come after those that they lead to, but for loops and calls: few sweeps find all. */
+/* Nodes come after those that they lead to, but for loops and calls, which may go either way: few
+ * sweeps up and down find all. */
 static void find_live(struct program *p)
 {
-    for (bool changed = true; changed;) {
+    bool changed = true;
+
+    for (int sweep = 0; changed; sweep++) {
         changed = false;
-        for (int i = 0; i < p->n_nodes; i++)
-            if (!p->nodes[i].is_live && can_live(p, &p->nodes[i]))
-                p->nodes[i].is_live = changed = true;
+        for (int i = 0; i < p->n_nodes; i++) {
+            struct node *n = &p->nodes[sweep % 2 ? p->n_nodes - 1 - i : i];
+
+            if (!n->is_live && can_live(p, n))
+                n->is_live = changed = true;
+        }
     }
 }
 

@@ -165,10 +165,52 @@ TEST(says_what_it_cannot)
     buf_clear(&out);
 }
 
+/* A constraint travels as the request spelled it; OpenAI's own servers know one spelling only. */
+TEST(constraints_as_spelled)
+{
+    static const struct {
+        const char *field, *value;
+        bool strict, taken;
+    } rows[] = {
+        {"guided_regex", "\"a+\"", false, true},
+        {"structured_outputs", "{\"grammar\":\"root ::= x\"}", false, true},
+        {"response_format", "{\"type\":\"json_object\"}", true, true},
+        {"guided_regex", "\"a+\"", true, false},
+    };
+
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct err e = ERR_INIT;
+        struct remote_body_opts o = {"m", false, false, rows[i].strict, NULL};
+        struct gen_request r = request();
+        struct remote_body_info info;
+        struct buf out = {0};
+        struct json *value = json_parse((struct str){rows[i].value, strlen(rows[i].value)}, &e), *got;
+
+        if (!value) { /* a bare string is no document of its own here */
+            err_clear(&e);
+            value = json_new_str(STR("a+"));
+        }
+        r.constraint = (struct constraint){.kind = CONSTRAINT_REGEX, .field = rows[i].field, .value = value};
+        CHECK_INT(rows[i].field, remote_body_write(&out, &o, &r, &info, &e), rows[i].taken);
+        if (rows[i].taken) {
+            remote_body_finish(&out, info.max_tokens);
+            got = json_parse(buf_str(&out), &e);
+            CHECK_OK(rows[i].field, got != NULL, &e);
+            CHECK(rows[i].field, json_same(json_get(got, rows[i].field), value));
+            json_close(got);
+        } else {
+            CHECK(e.msg, strstr(e.msg, "guided_regex is no field of OpenAI"));
+        }
+        json_close(value);
+        buf_clear(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_bodies),
+        cmocka_unit_test(constraints_as_spelled),
         cmocka_unit_test(writes_completions_and_the_rest_of_sampling),
         cmocka_unit_test(writes_bias_and_truncation),
         cmocka_unit_test(writes_images),

@@ -743,6 +743,32 @@ TEST(formats_of_strings)
     token_trie_close(t);
 }
 
+/* Two alternatives that never differ double the stacks with each bracket: that ends in words, not in
+ * all of the memory. */
+TEST(too_many_ways_at_once)
+{
+    static const char text[] = "{\"$defs\":{\"t\":{\"anyOf\":[{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/t\"}},"
+                               "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/t\"}}]}},\"$ref\":\"#/$defs/t\"}";
+    static const int32_t end_ids[] = {END_ID};
+    struct str two[] = {STR(""), STR("[")};
+    struct err e = ERR_INIT;
+    struct json *schema = json_parse(STR(text), &e);
+    struct token_trie *t = token_trie_open(two, 2, &e);
+    struct grammar *g = open_schema("ways", schema, t);
+    struct grammar_cursor c = {0};
+    int32_t ids[64];
+    uint64_t mask[1];
+    int n = 0;
+
+    while (n < 64 && grammar_mask(g, &c, ids, n, end_ids, 1, mask) == GRAMMAR_SOME)
+        ids[n++] = 1;
+    CHECK("some are followed", n > 8 && n < 20);
+    CHECK_INT("verdict", grammar_mask(g, &c, ids, n, end_ids, 1, mask), GRAMMAR_OVERRUN);
+    grammar_close(g);
+    token_trie_close(t);
+    json_close(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -751,6 +777,7 @@ int main(void)
         cmocka_unit_test(integers_within_bounds),
         cmocka_unit_test(refused_by_name),
         cmocka_unit_test(formats_of_strings),
+        cmocka_unit_test(too_many_ways_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
