@@ -112,14 +112,14 @@ INLINE __m512 sum_up(const struct sums *sums, int tile, int line, const int n_wa
     int at = tile * TILE_VALUES + line * PANEL;
     __m512 x = _mm512_load_ps(&sums[n_waiting > 0 ? ODD : 0].v[at]);
 
-    UNROLL for (int i = 0; i < n_waiting; i++) x = _mm512_add_ps(_mm512_load_ps(&sums[i].v[at]), x);
+    UNROLL_FOR(int i = 0; i < n_waiting; i++) x = _mm512_add_ps(_mm512_load_ps(&sums[i].v[at]), x);
     return x;
 }
 
 INLINE void finish_inner(struct sums *sums, int line, int n, const int n_waiting)
 {
     for (int i = line; i < line + n; i++)
-        UNROLL for (int tile = 0; tile < 4; tile++)
+        UNROLL_FOR(int tile = 0; tile < 4; tile++)
             _mm512_store_ps(&sums[n_waiting].v[tile * TILE_VALUES + i * PANEL], sum_up(sums, tile, i, n_waiting));
 }
 

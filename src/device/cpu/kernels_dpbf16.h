@@ -46,24 +46,24 @@ INLINE void dp_gemm_block(const struct gemm *g, int m, int p, const int n_m, con
     __m512 acc[DP_ROWS * DP_PANELS];
 
     for (int s = 0; s < g->n_segments; s++) {
-        UNROLL for (int i = 0; i < n_m * n_p; i++) acc[i] = _mm512_setzero_ps();
+        UNROLL_FOR(int i = 0; i < n_m * n_p; i++) acc[i] = _mm512_setzero_ps();
         for (int k = g->segment_start[s]; k < g->segment_start[s + 1]; k += 2) {
             __m512bh b[DP_PANELS];
 
-            UNROLL for (int j = 0; j < n_p; j++) {
+            UNROLL_FOR(int j = 0; j < n_p; j++) {
                 const char *at = w + (size_t)j * g->panel_bytes + (size_t)k * PANEL * 2;
 
                 b[j] = dp_pairs(at);
                 _mm_prefetch(at + 2048, _MM_HINT_T0);
             }
-            UNROLL for (int i = 0; i < n_m; i++) {
+            UNROLL_FOR(int i = 0; i < n_m; i++) {
                 __m512bh a = dp_pair((const uint16_t *)g->x + (m + i) * g->x_row + k);
 
-                UNROLL for (int j = 0; j < n_p; j++)
+                UNROLL_FOR(int j = 0; j < n_p; j++)
                     acc[i * n_p + j] = _mm512_dpbf16_ps(acc[i * n_p + j], a, b[j]);
             }
         }
-        UNROLL for (int i = 0; i < n_m * n_p; i++) _mm512_storeu_ps(sums[s][i], acc[i]);
+        UNROLL_FOR(int i = 0; i < n_m * n_p; i++) _mm512_storeu_ps(sums[s][i], acc[i]);
     }
     dp_finish(g, m, p, n_m, n_p, sums);
 }
@@ -126,14 +126,14 @@ INLINE void dp_scores(const struct attend *a, int row, const int n, int b, float
 {
     __m512 acc[ATTEND_STRIP];
 
-    UNROLL for (int r = 0; r < n; r++) acc[r] = _mm512_setzero_ps();
+    UNROLL_FOR(int r = 0; r < n; r++) acc[r] = _mm512_setzero_ps();
     for (int i = 0; i < a->padded_dim; i += 2) {
         __m512bh k = dp_pairs(a->k[b] + (size_t)i * PANEL * 2);
 
-        UNROLL for (int r = 0; r < n; r++)
+        UNROLL_FOR(int r = 0; r < n; r++)
             acc[r] = _mm512_dpbf16_ps(acc[r], dp_pair((const uint16_t *)a->q + (row + r) * a->padded_dim + i), k);
     }
-    UNROLL for (int r = 0; r < n; r++) _mm512_storeu_ps(&s[r][b * KV_BLOCK_TOKENS], acc[r]);
+    UNROLL_FOR(int r = 0; r < n; r++) _mm512_storeu_ps(&s[r][b * KV_BLOCK_TOKENS], acc[r]);
 }
 
 /* Values [i, i + 16 n_v) of n rows. */
@@ -142,22 +142,22 @@ INLINE void dp_mix(const struct attend *a, const int n, int i, uint16_t (*p)[KV_
 {
     __m512 acc[ATTEND_STRIP * 2];
 
-    UNROLL for (int r = 0; r < n * n_v; r++) acc[r] = _mm512_setzero_ps();
+    UNROLL_FOR(int r = 0; r < n * n_v; r++) acc[r] = _mm512_setzero_ps();
     for (int b = 0; b < a->n_blocks; b++) {
         for (int t = 0; t < KV_BLOCK_TOKENS / 2; t++) {
             const char *at = a->v[b] + ((size_t)t * (size_t)a->padded_dim + (size_t)i) * 4;
 
-            UNROLL for (int v = 0; v < n_v; v++) {
+            UNROLL_FOR(int v = 0; v < n_v; v++) {
                 __m512bh values = dp_pairs(at + v * PANEL * 4);
 
-                UNROLL for (int r = 0; r < n; r++)
+                UNROLL_FOR(int r = 0; r < n; r++)
                     acc[r * n_v + v] =
                         _mm512_dpbf16_ps(acc[r * n_v + v], dp_pair(&p[r][b * KV_BLOCK_TOKENS + 2 * t]), values);
             }
         }
     }
-    UNROLL for (int r = 0; r < n; r++)
-        UNROLL for (int v = 0; v < n_v; v++) _mm512_storeu_ps(&o[r][i + v * PANEL], acc[r * n_v + v]);
+    UNROLL_FOR(int r = 0; r < n; r++)
+        UNROLL_FOR(int v = 0; v < n_v; v++) _mm512_storeu_ps(&o[r][i + v * PANEL], acc[r * n_v + v]);
 }
 
 INLINE void dp_attend_strip(const struct attend *a, int row, const int n)
@@ -203,9 +203,9 @@ static __attribute__((unused)) double dp_peak(enum dtype compute)
 
     if (compute != DTYPE_BF16)
         return vec_peak(compute);
-    UNROLL for (int j = 0; j < PEAK_CHAINS; j++) a[j] = _mm512_setzero_ps();
+    UNROLL_FOR(int j = 0; j < PEAK_CHAINS; j++) a[j] = _mm512_setzero_ps();
     for (int i = 0; i < PEAK_STEPS; i++) {
-        UNROLL for (int j = 0; j < PEAK_CHAINS; j++) {
+        UNROLL_FOR(int j = 0; j < PEAK_CHAINS; j++) {
             a[j] = _mm512_dpbf16_ps(a[j], x, x);
             __asm__ volatile("" : "+v"(a[j]));
         }

@@ -1,8 +1,8 @@
-/* kernels_vec.h - the inner loops for vectors of VEC_LANES floats; each kernel set that includes it compiles
- * them for its own instructions.
+/* kernels_vec.h - the inner loops for vectors of VEC_LANES floats; each kernel set that includes it
+ * compiles them for its own instructions.
  *
- * Sums of a row run over 16 lanes whatever the vector's width, and lanes are added by one fixed tree, so
- * that width alone does not change bits. */
+ * Sums of a row run over 16 lanes whatever the vector's width, and lanes are added by one fixed
+ * tree, so that width alone does not change bits. */
 #pragma once
 
 #include <math.h>
@@ -15,12 +15,13 @@
 #error "define VEC_LANES, GEMM_ROWS and GEMM_PANELS first"
 #endif
 
+/* A loop over constants, written out by the compiler. */
 #if defined(KERNELS_NOT_UNROLLED)
-#define UNROLL
+#define UNROLL_FOR(...) for (__VA_ARGS__)
 #elif defined(__clang__)
-#define UNROLL _Pragma("unroll")
+#define UNROLL_FOR(...) _Pragma("unroll") for (__VA_ARGS__)
 #else
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_FOR(...) _Pragma("GCC unroll 16") for (__VA_ARGS__)
 #endif
 #define INLINE static inline __attribute__((always_inline, unused))
 
@@ -77,7 +78,8 @@ INLINE vf vec_scale(vf x, vf n, vf power, float least)
 /* 16 lanes to one number: halves are added until one is left. */
 INLINE float lanes_sum(const vf *v)
 {
-    __m256 a = _mm256_add_ps(_mm512_castps512_ps256((__m512)*v), _mm512_extractf32x8_ps((__m512)*v, 1));
+    __m256 a =
+        _mm256_add_ps(_mm512_castps512_ps256((__m512)*v), _mm512_extractf32x8_ps((__m512)*v, 1));
     __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
 
     b = _mm_add_ps(b, _mm_movehl_ps(b, b));
@@ -104,7 +106,8 @@ INLINE vf vec_min(vf a, vf b)
 /* x 2^n for whole n; 0 where power < least. */
 INLINE vf vec_scale(vf x, vf n, vf power, float least)
 {
-    return vec_select(power < vec_set(least), vec_set(0), (vf)((vi)x + (__builtin_convertvector(n, vi) << 23)));
+    return vec_select(power < vec_set(least), vec_set(0),
+                      (vf)((vi)x + (__builtin_convertvector(n, vi) << 23)));
 }
 
 /* 16 lanes to one number: halves are added until one is left. */
@@ -136,7 +139,8 @@ INLINE float lanes_max(const vf *v)
 INLINE vf vec_exp(vf power)
 {
     const vf magic = vec_set(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
-    vf x = vec_max(vec_set(-88.0f), vec_min(vec_set(88.0f), power)); /* in this order a NaN stays one */
+    vf x = vec_max(vec_set(-88.0f),
+                   vec_min(vec_set(88.0f), power)); /* in this order a NaN stays one */
     vf n = (x * vec_set(1.44269504088896341f) + magic) - magic;
     vf r = x - n * vec_set(0.693359375f) - n * vec_set(-2.12194440e-4f);
     vf p = vec_set(1.9875691500e-4f);
@@ -179,27 +183,31 @@ INLINE float bf16_at(const uint16_t *x)
     return f;
 }
 
-/* --- products ---------------------------------------------------------------------------------- */
+/* --- products ----------------------------------------------------------------------------------
+ */
 
-/* One block of outputs: rows [m, m + n_m), panels [p, p + n_p). n_m, n_p and is_bf16 are constants where this
- * is called, so that the accumulators stay in registers. */
-INLINE void gemm_block(const struct gemm *g, int m, int p, const int n_m, const int n_p, const bool is_bf16)
+/* One block of outputs: rows [m, m + n_m), panels [p, p + n_p). n_m, n_p and is_bf16 are constants
+ * where this is called, so that the accumulators stay in registers. */
+INLINE void gemm_block(const struct gemm *g, int m, int p, const int n_m, const int n_p,
+                       const bool is_bf16)
 {
     float sums[MAX_SEGMENTS][GEMM_ROWS * GEMM_PANELS][PANEL];
     const char *w = g->w + (size_t)p * g->panel_bytes;
     vf acc[GEMM_ROWS * GEMM_PANELS][NV];
 
     for (int s = 0; s < g->n_segments; s++) {
-        UNROLL for (int i = 0; i < n_m * n_p; i++)
-            UNROLL for (int v = 0; v < NV; v++) acc[i][v] = (vf){0};
+        UNROLL_FOR (int i = 0; i < n_m * n_p; i++)
+            UNROLL_FOR (int v = 0; v < NV; v++)
+                acc[i][v] = (vf){0};
         for (int k = g->segment_start[s]; k < g->segment_start[s + 1]; k += is_bf16 ? 2 : 1) {
-            UNROLL for (int j = 0; j < n_p; j++) {
-                const char *at = w + (size_t)j * g->panel_bytes + (size_t)k * PANEL * (is_bf16 ? 2 : 4);
+            UNROLL_FOR (int j = 0; j < n_p; j++) {
+                const char *at =
+                    w + (size_t)j * g->panel_bytes + (size_t)k * PANEL * (is_bf16 ? 2 : 4);
 
-                UNROLL for (int v = 0; v < NV; v++) {
+                UNROLL_FOR (int v = 0; v < NV; v++) {
                     vf packed = vec_load(at + v * VEC_LANES * 4);
 
-                    UNROLL for (int i = 0; i < n_m; i++) {
+                    UNROLL_FOR (int i = 0; i < n_m; i++) {
                         vf *a = &acc[i * n_p + j][v];
 
                         if (is_bf16) {
@@ -214,8 +222,9 @@ INLINE void gemm_block(const struct gemm *g, int m, int p, const int n_m, const 
                 }
             }
         }
-        UNROLL for (int i = 0; i < n_m * n_p; i++)
-            UNROLL for (int v = 0; v < NV; v++) vec_store(&sums[s][i][v * VEC_LANES], acc[i][v]);
+        UNROLL_FOR (int i = 0; i < n_m * n_p; i++)
+            UNROLL_FOR (int v = 0; v < NV; v++)
+                vec_store(&sums[s][i][v * VEC_LANES], acc[i][v]);
     }
     for (int i = 0; i < n_m; i++) {
         for (int j = 0; j < n_p; j++) {
@@ -250,7 +259,9 @@ enum { HALF_PANELS = GEMM_PANELS > 2 ? 2 : 1 };
     static __attribute__((unused)) void name(const struct gemm *g, int first, int last) \
     { \
         for (int p = first, n_p; p < last; p += n_p) { \
-            n_p = last - p >= GEMM_PANELS ? GEMM_PANELS : last - p >= HALF_PANELS ? HALF_PANELS : 1; \
+            n_p = last - p >= GEMM_PANELS   ? GEMM_PANELS \
+                  : last - p >= HALF_PANELS ? HALF_PANELS \
+                                            : 1; \
             for (int m = 0; m < g->m; m += GEMM_ROWS) { \
                 switch (MIN(g->m - m, GEMM_ROWS)) { \
                     GEMM_CASE(1, is_bf16); \
@@ -265,9 +276,11 @@ enum { HALF_PANELS = GEMM_PANELS > 2 ? 2 : 1 };
 GEMM_FUNCTION(vec_gemm_bf16, true)
 GEMM_FUNCTION(vec_gemm_f32, false)
 
-/* --- attention --------------------------------------------------------------------------------- */
+/* --- attention ---------------------------------------------------------------------------------
+ */
 
-/* Scales the scores of one split, s[n_blocks * 16], and hides those that a row does not see; the largest. */
+/* Scales the scores of one split, s[n_blocks * 16], and hides those that a row does not see; the
+ * largest. */
 INLINE float softmax_max(float *s, int n_blocks, int n_visible, float scale)
 {
     int whole = n_visible / KV_BLOCK_TOKENS;
@@ -285,7 +298,8 @@ INLINE float softmax_max(float *s, int n_blocks, int n_visible, float scale)
             vf x = vec_load(at) * vec_set(scale);
 
             if (b >= whole)
-                x = vec_select(lane[v] + b * KV_BLOCK_TOKENS < (vi){0} + n_visible, x, vec_set(-INFINITY));
+                x = vec_select(lane[v] + b * KV_BLOCK_TOKENS < (vi){0} + n_visible, x,
+                               vec_set(-INFINITY));
             vec_store(at, x);
             max[v] = vec_max(max[v], x);
         }
@@ -294,7 +308,8 @@ INLINE float softmax_max(float *s, int n_blocks, int n_visible, float scale)
 }
 
 /* Scores of one split -> weights; the row's maximum and sum in *st. */
-INLINE void softmax_split(float *s, int n_blocks, int n_visible, float scale, struct attend_state *st)
+INLINE void softmax_split(float *s, int n_blocks, int n_visible, float scale,
+                          struct attend_state *st)
 {
     vf sum[NV];
 
@@ -313,8 +328,10 @@ INLINE void softmax_split(float *s, int n_blocks, int n_visible, float scale, st
     st->sum = lanes_sum(sum);
 }
 
-/* Folds a split's (state, o) into what the row has so far: both are rescaled to the larger maximum. */
-INLINE void fold_split(struct attend_state *st, float *o, const struct attend_state *split, const float *split_o, int n)
+/* Folds a split's (state, o) into what the row has so far: both are rescaled to the larger maximum.
+ */
+INLINE void fold_split(struct attend_state *st, float *o, const struct attend_state *split,
+                       const float *split_o, int n)
 {
     float max = st->max > split->max ? st->max : split->max;
     vf a = vec_exp(vec_set(st->max - max)), b = vec_exp(vec_set(split->max - max));
@@ -328,32 +345,35 @@ INLINE void fold_split(struct attend_state *st, float *o, const struct attend_st
 enum { ATTEND_STRIP = 4, MAX_PADDED_DIM = 512 };
 
 /* Scores of n rows against one block, 16 tokens each. */
-INLINE void score_block(const struct attend *a, int row, const int n, int b, float (*s)[KV_SPLIT_TOKENS],
-                        const bool is_bf16)
+INLINE void score_block(const struct attend *a, int row, const int n, int b,
+                        float (*s)[KV_SPLIT_TOKENS], const bool is_bf16)
 {
     vf acc[ATTEND_STRIP][NV];
     const char *k = a->k[b];
 
-    UNROLL for (int r = 0; r < n; r++)
-        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = (vf){0};
+    UNROLL_FOR (int r = 0; r < n; r++)
+        UNROLL_FOR (int v = 0; v < NV; v++)
+            acc[r][v] = (vf){0};
     for (int i = 0; i < a->head_dim; i += is_bf16 ? 2 : 1) {
-        UNROLL for (int v = 0; v < NV; v++) {
+        UNROLL_FOR (int v = 0; v < NV; v++) {
             vf packed = vec_load(k + (size_t)i * PANEL * (is_bf16 ? 2 : 4) + v * VEC_LANES * 4);
 
-            UNROLL for (int r = 0; r < n; r++) {
+            UNROLL_FOR (int r = 0; r < n; r++) {
                 if (is_bf16) {
                     const uint16_t *q = (const uint16_t *)a->q + (row + r) * a->padded_dim + i;
 
                     acc[r][v] += vec_set(bf16_at(q)) * pair_first((vu)packed);
                     acc[r][v] += vec_set(bf16_at(q + 1)) * pair_second((vu)packed);
                 } else {
-                    acc[r][v] += vec_set(((const float *)a->q)[(row + r) * a->padded_dim + i]) * packed;
+                    acc[r][v] +=
+                        vec_set(((const float *)a->q)[(row + r) * a->padded_dim + i]) * packed;
                 }
             }
         }
     }
-    UNROLL for (int r = 0; r < n; r++)
-        UNROLL for (int v = 0; v < NV; v++) vec_store(&s[r][b * KV_BLOCK_TOKENS + v * VEC_LANES], acc[r][v]);
+    UNROLL_FOR (int r = 0; r < n; r++)
+        UNROLL_FOR (int v = 0; v < NV; v++)
+            vec_store(&s[r][b * KV_BLOCK_TOKENS + v * VEC_LANES], acc[r][v]);
 }
 
 /* o[n rows][16 values from i] = weights times values, over all blocks in order. */
@@ -362,17 +382,19 @@ INLINE void mix_values(const struct attend *a, const int n, int i, float (*p)[KV
 {
     vf acc[ATTEND_STRIP][NV];
 
-    UNROLL for (int r = 0; r < n; r++)
-        UNROLL for (int v = 0; v < NV; v++) acc[r][v] = (vf){0};
+    UNROLL_FOR (int r = 0; r < n; r++)
+        UNROLL_FOR (int v = 0; v < NV; v++)
+            acc[r][v] = (vf){0};
     for (int b = 0; b < a->n_blocks; b++) {
         for (int t = 0; t < KV_BLOCK_TOKENS; t += is_bf16 ? 2 : 1) {
-            const char *at = is_bf16 ? a->v[b] + ((size_t)(t / 2) * (size_t)a->padded_dim + (size_t)i) * 4
-                                     : a->v[b] + ((size_t)t * (size_t)a->padded_dim + (size_t)i) * 4;
+            const char *at =
+                is_bf16 ? a->v[b] + ((size_t)(t / 2) * (size_t)a->padded_dim + (size_t)i) * 4
+                        : a->v[b] + ((size_t)t * (size_t)a->padded_dim + (size_t)i) * 4;
 
-            UNROLL for (int v = 0; v < NV; v++) {
+            UNROLL_FOR (int v = 0; v < NV; v++) {
                 vf packed = vec_load(at + v * VEC_LANES * 4);
 
-                UNROLL for (int r = 0; r < n; r++) {
+                UNROLL_FOR (int r = 0; r < n; r++) {
                     const float *w = &p[r][b * KV_BLOCK_TOKENS + t];
 
                     if (is_bf16) {
@@ -385,8 +407,9 @@ INLINE void mix_values(const struct attend *a, const int n, int i, float (*p)[KV
             }
         }
     }
-    UNROLL for (int r = 0; r < n; r++)
-        UNROLL for (int v = 0; v < NV; v++) vec_store(&o[r][i + v * VEC_LANES], acc[r][v]);
+    UNROLL_FOR (int r = 0; r < n; r++)
+        UNROLL_FOR (int v = 0; v < NV; v++)
+            vec_store(&o[r][i + v * VEC_LANES], acc[r][v]);
 }
 
 INLINE void attend_strip(const struct attend *a, int row, const int n, const bool is_bf16)
@@ -420,10 +443,18 @@ INLINE void attend_strip(const struct attend *a, int row, const int n, const boo
     { \
         for (int row = 0; row < a->n_rows; row += ATTEND_STRIP) { \
             switch (MIN(a->n_rows - row, ATTEND_STRIP)) { \
-            case 1: attend_strip(a, row, 1, is_bf16); break; \
-            case 2: attend_strip(a, row, 2, is_bf16); break; \
-            case 3: attend_strip(a, row, 3, is_bf16); break; \
-            default: attend_strip(a, row, 4, is_bf16); break; \
+            case 1: \
+                attend_strip(a, row, 1, is_bf16); \
+                break; \
+            case 2: \
+                attend_strip(a, row, 2, is_bf16); \
+                break; \
+            case 3: \
+                attend_strip(a, row, 3, is_bf16); \
+                break; \
+            default: \
+                attend_strip(a, row, 4, is_bf16); \
+                break; \
             } \
         } \
     }
@@ -431,17 +462,19 @@ INLINE void attend_strip(const struct attend *a, int row, const int n, const boo
 ATTEND_FUNCTION(vec_attend_bf16, true)
 ATTEND_FUNCTION(vec_attend_f32, false)
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------
+ */
 
 /* The last group of a row that is no multiple of 16 is padded by zeros. */
-static __attribute__((unused)) void vec_rms_norm(float *y, const float *x, const float *w, int n, float eps)
+static __attribute__((unused)) void vec_rms_norm(float *y, const float *x, const float *w, int n,
+                                                 float eps)
 {
     vf sum[NV] = {{0}};
     float tail[PANEL] = {0}, scale;
     int whole = n / PANEL * PANEL;
 
     for (int i = 0; i < whole; i += PANEL)
-        UNROLL for (int v = 0; v < NV; v++) {
+        UNROLL_FOR (int v = 0; v < NV; v++) {
             vf a = vec_load(x + i + v * VEC_LANES);
 
             sum[v] += a * a;
@@ -482,12 +515,14 @@ static __attribute__((unused)) void vec_divide(float *x, float by, int n)
 }
 
 /* Turns pairs (i, i + half) by their angles. */
-static __attribute__((unused)) void vec_rotate(float *y, const float *x, const float *cos, const float *sin, int half)
+static __attribute__((unused)) void vec_rotate(float *y, const float *x, const float *cos,
+                                               const float *sin, int half)
 {
     int whole = half / VEC_LANES * VEC_LANES;
 
     for (int i = 0; i < whole; i += VEC_LANES) {
-        vf a = vec_load(x + i), b = vec_load(x + i + half), c = vec_load(cos + i), s = vec_load(sin + i);
+        vf a = vec_load(x + i), b = vec_load(x + i + half), c = vec_load(cos + i),
+           s = vec_load(sin + i);
 
         vec_store(y + i, a * c - b * s);
         vec_store(y + i + half, b * c + a * s);
@@ -503,7 +538,8 @@ INLINE vf silu_mul_one(vf gate, vf up)
     return gate / (vec_set(1.0f) + vec_exp((vf){0} - gate)) * up;
 }
 
-static __attribute__((unused)) void vec_silu_mul(float *y, const float *gate, const float *up, int n)
+static __attribute__((unused)) void vec_silu_mul(float *y, const float *gate, const float *up,
+                                                 int n)
 {
     int whole = n / VEC_LANES * VEC_LANES;
     float tail[3][VEC_LANES] = {{0}};
@@ -531,7 +567,8 @@ static __attribute__((unused)) void vec_to_bf16(uint16_t *y, const float *x, int
         y[i] = f32_to_bf16(x[i]);
 }
 
-/* --- the limit --------------------------------------------------------------------------------- */
+/* --- the limit ---------------------------------------------------------------------------------
+ */
 
 enum { PEAK_CHAINS = 12, PEAK_STEPS = 100000 };
 
@@ -540,10 +577,11 @@ static __attribute__((unused)) double vec_peak(enum dtype compute UNUSED)
 {
     vf a[PEAK_CHAINS], x = vec_set(0.999f);
 
-    UNROLL for (int j = 0; j < PEAK_CHAINS; j++) a[j] = vec_set((float)j);
+    UNROLL_FOR (int j = 0; j < PEAK_CHAINS; j++)
+        a[j] = vec_set((float)j);
     __asm__ volatile("" : "+v"(x));
     for (int i = 0; i < PEAK_STEPS; i++) {
-        UNROLL for (int j = 0; j < PEAK_CHAINS; j++) {
+        UNROLL_FOR (int j = 0; j < PEAK_CHAINS; j++) {
             a[j] = a[j] * x + x;
             __asm__ volatile("" : "+v"(a[j]));
         }
