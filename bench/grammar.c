@@ -1,5 +1,5 @@
-/* grammar.c - what a constraint costs: the trie of a vocabulary, compiling, the mask of a state that
- * is met for the first time, and of one that is known.
+/* grammar.c - what a constraint costs: the trie of a vocabulary, compiling, the mask of a state
+ * that is met for the first time, and of one that is known.
  *
  *   bench_grammar DIR   a folder with a tokenizer.json
  *
@@ -21,8 +21,10 @@ static const struct {
     const char *source, *text;
 } cases[] = {
     {"choice of four", GRAMMAR_CHOICE, LEAD_NONE, "[\"A\",\"B\",\"C\",\"D\"]", "C"},
-    {"telephone number", GRAMMAR_REGEX, LEAD_NONE, "\\+?\\d{1,3}( \\d{2,4}){2,4}", "+49 30 901 820"},
-    {"any text but a newline", GRAMMAR_REGEX, LEAD_NONE, ".*", "The rain in Spain stays mainly in the plain; so they say, over and over."},
+    {"telephone number", GRAMMAR_REGEX, LEAD_NONE, "\\+?\\d{1,3}( \\d{2,4}){2,4}",
+     "+49 30 901 820"},
+    {"any text but a newline", GRAMMAR_REGEX, LEAD_NONE, ".*",
+     "The rain in Spain stays mainly in the plain; so they say, over and over."},
     {"json_object", GRAMMAR_JSON_OBJECT, LEAD_NONE, "",
      "{\"name\": \"Ada Lovelace\", \"born\": 1815, \"works\": [{\"title\": \"Notes\", \"year\": 1843, \"pages\": [1, 2, 3]}, {\"title\": \"Letters\", "
      "\"year\": null}], \"is_known\": true, \"quote\": \"The engine weaves algebraic patterns just as the loom weaves flowers and leaves.\"}"},
@@ -35,7 +37,8 @@ static const struct {
     {"schema with lengths", GRAMMAR_JSON_SCHEMA, LEAD_NONE,
      "{\"type\":\"object\",\"properties\":{\"summary\":{\"type\":\"string\",\"minLength\":10,\"maxLength\":300}},\"required\":[\"summary\"]}",
      "{\"summary\": \"A short tale about a long road, a slow cart and two quick horses that nobody could hold.\"}"},
-    {"schema after thoughts", GRAMMAR_JSON_SCHEMA, LEAD_THINKS, "{\"type\":\"object\",\"properties\":{\"answer\":{\"type\":\"integer\"}},\"required\":[\"answer\"]}",
+    {"schema after thoughts", GRAMMAR_JSON_SCHEMA, LEAD_THINKS,
+     "{\"type\":\"object\",\"properties\":{\"answer\":{\"type\":\"integer\"}},\"required\":[\"answer\"]}",
      "Let me see. If x < 3, then 2x < 6; so the answer is 5.\n</think>{\"answer\": 5}"},
 };
 
@@ -97,7 +100,8 @@ static int walk(struct grammar *g, const int32_t *ids, int n, double *total, dou
 
 static void run(size_t i, const struct tokenizer *t, const struct token_trie *trie)
 {
-    struct grammar_source s = {.kind = cases[i].kind, .lead = cases[i].lead, .regex = STR(cases[i].source)};
+    struct grammar_source s = {
+        .kind = cases[i].kind, .lead = cases[i].lead, .regex = STR(cases[i].source)};
     struct token_buf ids = {0};
     struct err e = ERR_INIT;
     struct json *json = NULL;
@@ -119,9 +123,9 @@ static void run(size_t i, const struct tokenizer *t, const struct token_trie *tr
         walk(g, ids.ids, n - 1, &total, &ignored);
         known += total;
     }
-    printf("| %s | %.2f ms | %d | %d | %.0f us | %.0f us | %.1f us | %d | %.1f MB |\n", cases[i].name,
-           compiled / 1e3, n, n_made, fresh / MAX(n_made, 1), worst, known / ROUNDS / n, st.n_states,
-           (double)st.n_bytes / 1e6);
+    printf("| %s | %.2f ms | %d | %d | %.0f us | %.0f us | %.1f us | %d | %.1f MB |\n",
+           cases[i].name, compiled / 1e3, n, n_made, fresh / MAX(n_made, 1), worst,
+           known / ROUNDS / n, st.n_states, (double)st.n_bytes / 1e6);
     grammar_close(g);
     json_close(json);
     token_buf_clear(&ids);
@@ -140,7 +144,8 @@ int main(int argc, char **argv)
     if (!t)
         die(&e);
     trie = open_trie(t);
-    puts("| grammar | compile | steps | new states | new, mean | worst | known | states | memory |");
+    puts(
+        "| grammar | compile | steps | new states | new, mean | worst | known | states | memory |");
     puts("|---|---|---|---|---|---|---|---|---|");
     for (size_t i = 0; i < LEN(cases); i++)
         run(i, t, trie);

@@ -1,11 +1,12 @@
-/* step.c - whole steps of a model with dummy weights: prefill, and decode of sequences that share a prompt or
- * have contexts of their own.
+/* step.c - whole steps of a model with dummy weights: prefill, and decode of sequences that share a
+ * prompt or have contexts of their own.
  *
- * Each prefill stands between two readings of the arithmetic limit, so that its share of it means something on a machine
- * whose speed changes: the best and the median of the repeats.
+ * Each prefill stands between two readings of the arithmetic limit, so that its share of it means
+ * something on a machine whose speed changes: the best and the median of the repeats.
  *
- * usage: bench_step DIR [threads [isa [prompt]]]. DIR needs config.json alone: see bench/configs. Wall-clock
- * and busy time (CPU time over threads) are both printed: on a shared machine the second says more. */
+ * usage: bench_step DIR [threads [isa [prompt]]]. DIR needs config.json alone: see bench/configs.
+ * Wall-clock and busy time (CPU time over threads) are both printed: on a shared machine the second
+ * says more. */
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -22,7 +23,8 @@ struct bench {
     struct model *m;
     struct device *device; /* for its limits */
     int n_threads, max_blocks;
-    int32_t token_ids[CHUNK], positions[CHUNK], slots[CHUNK], rows[MAX_SEQS], start[MAX_SEQS + 1], lens[MAX_SEQS];
+    int32_t token_ids[CHUNK], positions[CHUNK], slots[CHUNK], rows[MAX_SEQS], start[MAX_SEQS + 1],
+        lens[MAX_SEQS];
     int32_t *table; /* [MAX_SEQS, max_blocks] */
 };
 
@@ -42,9 +44,17 @@ static double busy(const struct bench *b)
 /* One step: n_seqs sequences that bring n_new tokens each and then have len tokens. */
 static void step(struct bench *b, int n_seqs, int n_new, int len)
 {
-    struct batch batch = {.n_tokens = n_seqs * n_new, .n_seqs = n_seqs, .n_logits = n_seqs, .max_blocks = b->max_blocks,
-                          .token_ids = b->token_ids, .positions = b->positions, .slot_mapping = b->slots,
-                          .block_table = b->table, .query_start = b->start, .seq_lens = b->lens, .logit_rows = b->rows};
+    struct batch batch = {.n_tokens = n_seqs * n_new,
+                          .n_seqs = n_seqs,
+                          .n_logits = n_seqs,
+                          .max_blocks = b->max_blocks,
+                          .token_ids = b->token_ids,
+                          .positions = b->positions,
+                          .slot_mapping = b->slots,
+                          .block_table = b->table,
+                          .query_start = b->start,
+                          .seq_lens = b->lens,
+                          .logit_rows = b->rows};
     struct err e = ERR_INIT;
     float *logits;
 
@@ -77,8 +87,9 @@ static void measure(struct bench *b, const char *what, int n_seqs, int n_new, in
         best_wall = fmin(best_wall, wall() - w);
         best_busy = fmin(best_busy, busy(b) - c);
     }
-    printf("%-34s %4d x %-4d  wall %8.2f ms %8.1f tok/s   busy %8.2f ms %8.1f tok/s\n", what, n_seqs, n_new,
-           best_wall * 1e3, n_seqs * n_new / best_wall, best_busy * 1e3, n_seqs * n_new / best_busy);
+    printf("%-34s %4d x %-4d  wall %8.2f ms %8.1f tok/s   busy %8.2f ms %8.1f tok/s\n", what,
+           n_seqs, n_new, best_wall * 1e3, n_seqs * n_new / best_wall, best_busy * 1e3,
+           n_seqs * n_new / best_busy);
     fflush(stdout);
 }
 
@@ -93,7 +104,8 @@ static int compare(const void *a, const void *b)
 static double prefill_flops(const struct model_config *c, double n)
 {
     double qkv = (double)c->hidden_size * (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
-    double layer = qkv + (double)c->n_heads * c->head_dim * c->hidden_size + 3.0 * c->hidden_size * c->intermediate_size;
+    double layer = qkv + (double)c->n_heads * c->head_dim * c->hidden_size +
+                   3.0 * c->hidden_size * c->intermediate_size;
     double attention = 4 * n / 2 * c->n_heads * c->head_dim;
 
     return n * c->n_layers * (2 * layer + attention) + 2.0 * c->vocab_size * c->hidden_size;
@@ -114,8 +126,9 @@ static void measure_prefill(struct bench *b, int n)
         before = after;
     }
     qsort(shares, REPEATS, sizeof(*shares), compare);
-    printf("prefill of %-23d %4d x %-4d  wall %8.2f ms %8.1f tok/s   %.1f %% of the arithmetic limit beside it (median %.1f)\n",
-           n, 1, n, best * 1e3, n / best, shares[REPEATS - 1], shares[REPEATS / 2]);
+    printf(
+        "prefill of %-23d %4d x %-4d  wall %8.2f ms %8.1f tok/s   %.1f %% of the arithmetic limit beside it (median %.1f)\n",
+        n, 1, n, best * 1e3, n / best, shares[REPEATS - 1], shares[REPEATS / 2]);
     fflush(stdout);
 }
 
@@ -126,7 +139,8 @@ static void make_tables(struct bench *b, int n_shared, int len)
 
     for (int s = 0; s < MAX_SEQS; s++)
         for (int i = 0; i < (len + 15) / 16; i++)
-            b->table[s * b->max_blocks + i] = i < n_shared / 16 ? 1 + i : 1 + n_shared / 16 + s * own + i - n_shared / 16;
+            b->table[s * b->max_blocks + i] =
+                i < n_shared / 16 ? 1 + i : 1 + n_shared / 16 + s * own + i - n_shared / 16;
 }
 
 int main(int argc, char **argv)
@@ -137,7 +151,8 @@ int main(int argc, char **argv)
     int64_t n_threads = 2, prompt = 512;
     struct model_opts o = model_opts_default();
 
-    if (argc < 2 || (argc > 2 && !parse_i64(STR(argv[2]), &n_threads)) || (argc > 4 && !parse_i64(STR(argv[4]), &prompt)))
+    if (argc < 2 || (argc > 2 && !parse_i64(STR(argv[2]), &n_threads)) ||
+        (argc > 4 && !parse_i64(STR(argv[4]), &prompt)))
         return 2;
     o.dtype = "bfloat16";
     o.load_format = "dummy";
@@ -146,12 +161,15 @@ int main(int argc, char **argv)
     o.max_model_len = 8192;
     o.max_num_batched_tokens = CHUNK;
     o.max_num_seqs = MAX_SEQS;
-    b.device = device_open(&(struct device_opts){.name = "cpu", .cpu_isa = o.cpu_isa, .n_threads = o.n_threads,
-                                                 .compute = DTYPE_BF16}, &e);
+    b.device = device_open(
+        &(struct device_opts){
+            .name = "cpu", .cpu_isa = o.cpu_isa, .n_threads = o.n_threads, .compute = DTYPE_BF16},
+        &e);
     b.m = b.device ? model_open(argv[1], &o, &e) : NULL;
     b.max_blocks = 8192 / 16;
     b.table = xcalloc(MAX_SEQS * (size_t)b.max_blocks, sizeof(*b.table));
-    if (!b.m || !model_alloc_blocks(b.m, MAX_SEQS * ((int)MIN(prompt, 512) / 16 + 2) + (int)prompt / 16 + 8, &e)) {
+    if (!b.m || !model_alloc_blocks(
+                    b.m, MAX_SEQS * ((int)MIN(prompt, 512) / 16 + 2) + (int)prompt / 16 + 8, &e)) {
         fprintf(stderr, "%s\n", e.msg);
         return 2;
     }

@@ -1,7 +1,8 @@
 /* verify.c - what a verdict costs. usage: bench_verify PAIRS.jsonl
  *
  * Times finding and comparing over a file of labelled pairs, one core, processor time of the thread
- * (the machine may be shared), and the rate over responses of 2,000 tokens with a box at the end. */
+ * (the machine may be shared), and the rate over responses of 2,000 tokens with a box at the end.
+ */
 #include "formats/json.h"
 #include "formats/jsonl.h"
 #include "math/score.h"
@@ -72,10 +73,11 @@ static bool time_pairs(const char *path, struct err *e)
     }
     if (ok && t.n > 0) {
         qsort(t.ns, (size_t)t.n, sizeof(*t.ns), by_size);
-        printf("%d pairs: %d agree (%.2f %%), %d wrongly accepted, %d missed, %d unknown\n", t.n, t.n_right,
-               100.0 * t.n_right / t.n, t.n_false_positive, t.n_missed, t.n_unknown);
-        printf("median %.1f us, 99th percentile %.1f us, maximum %.1f ms\n", (double)t.ns[t.n / 2] / 1e3,
-               (double)t.ns[(size_t)t.n * 99 / 100] / 1e3, (double)t.ns[t.n - 1] / 1e6);
+        printf("%d pairs: %d agree (%.2f %%), %d wrongly accepted, %d missed, %d unknown\n", t.n,
+               t.n_right, 100.0 * t.n_right / t.n, t.n_false_positive, t.n_missed, t.n_unknown);
+        printf("median %.1f us, 99th percentile %.1f us, maximum %.1f ms\n",
+               (double)t.ns[t.n / 2] / 1e3, (double)t.ns[(size_t)t.n * 99 / 100] / 1e3,
+               (double)t.ns[t.n - 1] / 1e6);
     }
     arena_clear(&a);
     file_map_close(&file);

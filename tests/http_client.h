@@ -211,8 +211,7 @@ static UNUSED struct json *http_post_json(int port, const char *path, const char
     return v;
 }
 
-/* --- llmeval serve as a child. -------------------------------------------------------------------
- */
+/* --- llmeval serve as a child. ---------------------------------------------------------------- */
 
 struct test_server {
     pid_t pid;

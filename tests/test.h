@@ -30,7 +30,8 @@
     do { \
         struct str got_ = (got), want_ = (want); \
         if (!str_eq(got_, want_)) \
-            fail_msg("%s: %s is \"%.*s\", expected \"%.*s\"", (name), #got, STR_ARG(got_), STR_ARG(want_)); \
+            fail_msg("%s: %s is \"%.*s\", expected \"%.*s\"", (name), #got, STR_ARG(got_), \
+                     STR_ARG(want_)); \
     } while (0)
 
 /* The call succeeds, or the test fails with the error's words. */
@@ -40,6 +41,7 @@
             fail_msg("%s: %s: %s", (name), #call, (e)->msg); \
     } while (0)
 
-/* A group of tests between set-up and tear-down. Unlike cmocka's own, a tear-down that fails (a server that ends badly)
- * fails the program. */
-#define RUN_GROUP(tests, setup, teardown) (cmocka_run_group_tests(tests, setup, NULL) + ((teardown)(&(void *){NULL}) != 0))
+/* A group of tests between set-up and tear-down. Unlike cmocka's own, a tear-down that fails (a
+ * server that ends badly) fails the program. */
+#define RUN_GROUP(tests, setup, teardown) \
+    (cmocka_run_group_tests(tests, setup, NULL) + ((teardown)(&(void *){NULL}) != 0))

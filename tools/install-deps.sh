@@ -12,7 +12,7 @@ packages=(
 if [ "${1:-}" = tests ]; then
     # A second compiler; Open MPI for tensor parallelism over processes, which a build goes without too; and
     # Python, the second opinion on golden files in two tests.
-    packages+=(clang git libcmocka-dev xz-utils curl libopenmpi-dev openmpi-bin python3)
+    packages+=(clang clang-format git libcmocka-dev xz-utils curl libopenmpi-dev openmpi-bin python3)
 fi
 
 missing=()

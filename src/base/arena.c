@@ -1,4 +1,5 @@
-/* arena.c - a list of chunks, the newest first; each twice as large as the one before, up to a MiB. */
+/* arena.c - a list of chunks, the newest first; each twice as large as the one before, up to a MiB.
+ */
 #include "base/arena.h"
 
 #include <stdint.h>

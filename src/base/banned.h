@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol atoll atof gets rand srand localtime gmtime
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol atoll atof gets rand srand \
+    localtime gmtime
 
 #endif

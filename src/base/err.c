@@ -38,8 +38,7 @@ bool err_set_errno_at(struct err *e, const char *file, int line, const char *fmt
     fill(e, ERR_IO, file, line, fmt, args);
     va_end(args);
     len = strlen(e->msg);
-    snprintf(e->msg + len, sizeof(e->msg) - len, ": %s",
-             strerror_r(saved, reason, sizeof(reason)));
+    snprintf(e->msg + len, sizeof(e->msg) - len, ": %s", strerror_r(saved, reason, sizeof(reason)));
     return false;
 }
 

@@ -3,10 +3,10 @@
 
 #include <stddef.h>
 
-#define LEN(array) (sizeof(array) / sizeof((array)[0]))
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define LEN(array)             (sizeof(array) / sizeof((array)[0]))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define UNUSED __attribute__((unused))
+#define UNUSED                 __attribute__((unused))
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))

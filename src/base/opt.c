@@ -1,4 +1,5 @@
-/* opt.c - see opt.h. Every string and list item is a copy of its own, so that clearing is simple. */
+/* opt.c - see opt.h. Every string and list item is a copy of its own, so that clearing is simple.
+ */
 #include "base/opt.h"
 
 #include "base/arena.h"
@@ -79,7 +80,8 @@ static bool unknown(const struct opt_group *groups, int n_groups, struct str nam
     if (best)
         return err_set(e, ERR_INPUT, "unknown option --" STR_FMT "; did you mean --%s?",
                        STR_ARG(name), best->name);
-    return err_set(e, ERR_INPUT, "unknown option --" STR_FMT "; --help lists them all", STR_ARG(name));
+    return err_set(e, ERR_INPUT, "unknown option --" STR_FMT "; --help lists them all",
+                   STR_ARG(name));
 }
 
 static bool parse_bool(struct str s, bool *out)
@@ -118,7 +120,8 @@ static bool out_of_range(const struct opt *o, struct str value, struct err *e)
     buf_add_f64(&range, o->min);
     buf_addz(&range, " to ");
     buf_add_f64(&range, o->max);
-    err_set(e, ERR_INPUT, "--%s " STR_FMT " is out of range: %s", o->name, STR_ARG(value), buf_z(&range));
+    err_set(e, ERR_INPUT, "--%s " STR_FMT " is out of range: %s", o->name, STR_ARG(value),
+            buf_z(&range));
     buf_clear(&range);
     return false;
 }
@@ -140,14 +143,16 @@ static bool set_number(const struct opt *o, void *to, struct str value, struct e
 
     if (o->type == OPT_TYPE_REAL) {
         if (!parse_f64(value, &x))
-            return err_set(e, ERR_INPUT, "--%s takes a number, not \"" STR_FMT "\"", o->name, STR_ARG(value));
+            return err_set(e, ERR_INPUT, "--%s takes a number, not \"" STR_FMT "\"", o->name,
+                           STR_ARG(value));
         if (!in_range(o, x))
             return out_of_range(o, value, e);
         *(double *)to = x;
         return true;
     }
     if (!parse_i64(value, &i))
-        return err_set(e, ERR_INPUT, "--%s takes a whole number, not \"" STR_FMT "\"", o->name, STR_ARG(value));
+        return err_set(e, ERR_INPUT, "--%s takes a whole number, not \"" STR_FMT "\"", o->name,
+                       STR_ARG(value));
     if (!in_range(o, (double)i))
         return out_of_range(o, value, e);
     if (o->type == OPT_TYPE_INT)
@@ -157,7 +162,8 @@ static bool set_number(const struct opt *o, void *to, struct str value, struct e
     return true;
 }
 
-static bool set_value(const struct opt_group *g, const struct opt *o, struct str value, struct err *e)
+static bool set_value(const struct opt_group *g, const struct opt *o, struct str value,
+                      struct err *e)
 {
     void *to = field(g, o);
     struct opt_list *list;
@@ -166,15 +172,16 @@ static bool set_value(const struct opt_group *g, const struct opt *o, struct str
     case OPT_TYPE_BOOL:
         if (parse_bool(value, to))
             return true;
-        return err_set(e, ERR_INPUT, "--%s takes true or false, not \"" STR_FMT "\"", o->name, STR_ARG(value));
+        return err_set(e, ERR_INPUT, "--%s takes true or false, not \"" STR_FMT "\"", o->name,
+                       STR_ARG(value));
     case OPT_TYPE_INT:
     case OPT_TYPE_I64:
     case OPT_TYPE_REAL:
         return set_number(o, to, value, e);
     case OPT_TYPE_STR:
         if (o->choices && !is_choice(STR(o->choices), value))
-            return err_set(e, ERR_INPUT, "--%s is one of %s, not \"" STR_FMT "\"", o->name, o->choices,
-                           STR_ARG(value));
+            return err_set(e, ERR_INPUT, "--%s is one of %s, not \"" STR_FMT "\"", o->name,
+                           o->choices, STR_ARG(value));
         free(*(char **)to);
         *(char **)to = copy_of(value);
         return true;
@@ -378,9 +385,9 @@ static void wrap(struct buf *out, struct str text, size_t at)
 
 static void help_of(const struct opt *o, struct buf *out)
 {
-    static const char *const kinds[] = {[OPT_TYPE_BOOL] = "", [OPT_TYPE_INT] = " N",
-                                        [OPT_TYPE_I64] = " N", [OPT_TYPE_REAL] = " X",
-                                        [OPT_TYPE_STR] = " TEXT", [OPT_TYPE_LIST] = " TEXT ..."};
+    static const char *const kinds[] = {
+        [OPT_TYPE_BOOL] = "",   [OPT_TYPE_INT] = " N",    [OPT_TYPE_I64] = " N",
+        [OPT_TYPE_REAL] = " X", [OPT_TYPE_STR] = " TEXT", [OPT_TYPE_LIST] = " TEXT ..."};
     struct buf text = {0};
     size_t start = out->len;
 
@@ -438,7 +445,9 @@ static void visit_one(const struct opt_group *g, const struct opt *o, opts_visit
         break;
     case OPT_TYPE_LIST:
         for (int i = 0; i < ((const struct opt_list *)at)->n; i++)
-            visit(ctx, o, (o->flags & OPT_SECRET) ? STR("***") : STR(((const struct opt_list *)at)->items[i]));
+            visit(ctx, o,
+                  (o->flags & OPT_SECRET) ? STR("***")
+                                          : STR(((const struct opt_list *)at)->items[i]));
         return;
     }
     if ((o->flags & OPT_SECRET) && text.len)

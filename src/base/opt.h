@@ -1,9 +1,9 @@
 /* opt.h - options as tables.
  *
  * A subsystem has a struct of values and beside it one table. The table gives the flag in both
- * spellings (--max_workers, --max-workers; "=" or a blank before the value; --no_x for booleans), the
- * help, the range check, the YAML key and the echo into manifests. A command lists the groups that it
- * takes, and that list is its help. */
+ * spellings (--max_workers, --max-workers; "=" or a blank before the value; --no_x for booleans),
+ * the help, the range check, the YAML key and the echo into manifests. A command lists the groups
+ * that it takes, and that list is its help. */
 #pragma once
 
 #include <stdbool.h>
@@ -55,24 +55,45 @@ struct opt_group {
 /* The field's type is checked by the compiler: _Generic without a default refuses any other. */
 #define OPT_FIELD(s, f, ctype) (offsetof(s, f) + 0 * sizeof(_Generic(&((s *)0)->f, ctype * : 0)))
 #define OPT_BOOL(s, f, def, text, ...) \
-    {.name = #f, .type = OPT_TYPE_BOOL, .offset = OPT_FIELD(s, f, bool), .init = def, .help = text, __VA_ARGS__}
+    { \
+        .name = #f, .type = OPT_TYPE_BOOL, .offset = OPT_FIELD(s, f, bool), .init = def, \
+        .help = text, __VA_ARGS__ \
+    }
 #define OPT_INT(s, f, def, lo, hi, text, ...) \
-    {.name = #f, .type = OPT_TYPE_INT, .offset = OPT_FIELD(s, f, int), .init = def, .min = lo, .max = hi, .help = text, __VA_ARGS__}
+    { \
+        .name = #f, .type = OPT_TYPE_INT, .offset = OPT_FIELD(s, f, int), .init = def, .min = lo, \
+        .max = hi, .help = text, __VA_ARGS__ \
+    }
 #define OPT_I64(s, f, def, lo, hi, text, ...) \
-    {.name = #f, .type = OPT_TYPE_I64, .offset = OPT_FIELD(s, f, int64_t), .init = def, .min = lo, .max = hi, .help = text, __VA_ARGS__}
+    { \
+        .name = #f, .type = OPT_TYPE_I64, .offset = OPT_FIELD(s, f, int64_t), .init = def, \
+        .min = lo, .max = hi, .help = text, __VA_ARGS__ \
+    }
 #define OPT_REAL(s, f, def, lo, hi, text, ...) \
-    {.name = #f, .type = OPT_TYPE_REAL, .offset = OPT_FIELD(s, f, double), .init = def, .min = lo, .max = hi, .help = text, __VA_ARGS__}
+    { \
+        .name = #f, .type = OPT_TYPE_REAL, .offset = OPT_FIELD(s, f, double), .init = def, \
+        .min = lo, .max = hi, .help = text, __VA_ARGS__ \
+    }
 #define OPT_STR(s, f, def, text, ...) \
-    {.name = #f, .type = OPT_TYPE_STR, .offset = OPT_FIELD(s, f, const char *), .init = def, .help = text, __VA_ARGS__}
+    { \
+        .name = #f, .type = OPT_TYPE_STR, .offset = OPT_FIELD(s, f, const char *), .init = def, \
+        .help = text, __VA_ARGS__ \
+    }
 #define OPT_CHOICE(s, f, def, list, text, ...) \
-    {.name = #f, .type = OPT_TYPE_STR, .offset = OPT_FIELD(s, f, const char *), .init = def, .choices = list, .help = text, __VA_ARGS__}
+    { \
+        .name = #f, .type = OPT_TYPE_STR, .offset = OPT_FIELD(s, f, const char *), .init = def, \
+        .choices = list, .help = text, __VA_ARGS__ \
+    }
 #define OPT_LIST(s, f, text, ...) \
-    {.name = #f, .type = OPT_TYPE_LIST, .offset = OPT_FIELD(s, f, struct opt_list), .help = text, __VA_ARGS__}
+    { \
+        .name = #f, .type = OPT_TYPE_LIST, .offset = OPT_FIELD(s, f, struct opt_list), \
+        .help = text, __VA_ARGS__ \
+    }
 
-/* Fills every struct (zeroed by the caller) with its defaults, then reads argv[0..argc). Arguments that
- * are not flags go to *rest (NULL: they are errors). An unknown flag names the nearest one. A boolean
- * takes --x, --no_x, --x=true|false|1|0 and, as the Python tools do, "--x true". Strings and lists are
- * copies that live until opts_clear. */
+/* Fills every struct (zeroed by the caller) with its defaults, then reads argv[0..argc). Arguments
+ * that are not flags go to *rest (NULL: they are errors). An unknown flag names the nearest one. A
+ * boolean takes --x, --no_x, --x=true|false|1|0 and, as the Python tools do, "--x true". Strings
+ * and lists are copies that live until opts_clear. */
 bool opts_parse(int argc, char **argv, const struct opt_group *groups, int n_groups,
                 struct opt_list *rest, struct err *e) MUST_CHECK;
 bool opts_set(const struct opt_group *groups, int n_groups, struct str name, struct str value,
@@ -80,8 +101,8 @@ bool opts_set(const struct opt_group *groups, int n_groups, struct str name, str
 void opts_defaults(const struct opt_group *groups, int n_groups);
 void opts_clear(const struct opt_group *groups, int n_groups, struct opt_list *rest);
 bool opts_asks_help(int argc, char **argv); /* -h or --help stands among the arguments */
-/* Overwrites the values of OPT_SECRET options in argv with '*', once they are read: other users of the machine can
- * see a command line. */
+/* Overwrites the values of OPT_SECRET options in argv with '*', once they are read: other users of
+ * the machine can see a command line. */
 void opts_hide_secrets(const struct opt_group *groups, int n_groups, int argc, char **argv);
 /* Whether the command line named this option (by name or alias, in either spelling). */
 bool opts_given(const struct opt *o, int argc, char **argv);

@@ -1,4 +1,5 @@
-/* philox.h - Philox4x32-10 (Salmon et al. 2011): random numbers as a function of a key and a counter.
+/* philox.h - Philox4x32-10 (Salmon et al. 2011): random numbers as a function of a key and a
+ * counter.
  *
  * Nothing is consumed, so any draw can be made again, in any order and on any device: token noise
  * and dummy weights both come from here. */
@@ -10,7 +11,8 @@ struct philox {
     uint32_t v[4];
 };
 
-static inline struct philox philox4x32(uint64_t key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3)
+static inline struct philox philox4x32(uint64_t key, uint32_t c0, uint32_t c1, uint32_t c2,
+                                       uint32_t c3)
 {
     uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
 

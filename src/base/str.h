@@ -1,8 +1,8 @@
 /* str.h - string views, growing buffers, UTF-8.
  *
- * A struct str points into memory that somebody else owns and need not end in NUL. A struct buf owns
- * its bytes, always keeps a NUL after them, and has a ceiling: over it, adding sets `failed` and
- * changes nothing, so that a caller may check once at the end. */
+ * A struct str points into memory that somebody else owns and need not end in NUL. A struct buf
+ * owns its bytes, always keeps a NUL after them, and has a ceiling: over it, adding sets `failed`
+ * and changes nothing, so that a caller may check once at the end. */
 #pragma once
 
 #include <stdarg.h>
@@ -25,8 +25,11 @@ static inline struct str str_of(const char *z)
     return (struct str){z, strlen(z)};
 }
 #define STR(z) str_of(z)
-#define STR_LIT(z) {(z), sizeof(z) - 1} /* an initialiser for static tables */
-#define STR_FMT "%.*s"
+#define STR_LIT(z) \
+    { \
+        (z), sizeof(z) - 1 \
+    } /* an initialiser for static tables */
+#define STR_FMT    "%.*s"
 #define STR_ARG(s) (int)(s).len, (s).ptr
 
 bool str_eq(struct str a, struct str b);
@@ -53,7 +56,7 @@ struct buf {
 
 void buf_init(struct buf *b, size_t max_bytes); /* a zeroed struct buf is ready too */
 void buf_clear(struct buf *b);                  /* frees */
-void buf_reset(struct buf *b);                  /* keeps the memory, forgets the bytes and `failed` */
+void buf_reset(struct buf *b); /* keeps the memory, forgets the bytes and `failed` */
 bool buf_reserve(struct buf *b, size_t n_more); /* false: over the ceiling */
 void buf_add(struct buf *b, const void *ptr, size_t n);
 void buf_add_str(struct buf *b, struct str s);
@@ -66,15 +69,17 @@ void buf_add_f64(struct buf *b, double x); /* shortest digits that read back, as
 struct str buf_str(const struct buf *b);
 const char *buf_z(const struct buf *b); /* "" while empty */
 
-/* --- UTF-8 ------------------------------------------------------------------------------------- */
+/* --- UTF-8 ------------------------------------------------------------------------------------ */
 
 #define UTF8_BAD 0xFFFFFFFFu
 
-/* The code point at *i, which moves past it; UTF8_BAD for an ill-formed sequence, when *i moves past
- * its maximal ill-formed subpart (Unicode 3.9, as Python and Rust do). *i must be below s.len. */
+/* The code point at *i, which moves past it; UTF8_BAD for an ill-formed sequence, when *i moves
+ * past its maximal ill-formed subpart (Unicode 3.9, as Python and Rust do). *i must be below s.len.
+ */
 uint32_t utf8_next(struct str s, size_t *i);
 int utf8_encode(uint32_t code_point, char out[4]); /* bytes written; 0: not a scalar value */
 bool utf8_valid(struct str s);
-void utf8_repair(struct buf *out, struct str s);   /* each ill-formed subpart becomes U+FFFD */
-size_t utf8_unfinished(struct str s); /* bytes at the end that may still become a character: 0 to 3 */
-size_t utf8_count(struct str s);      /* code points; ill-formed subparts count one each */
+void utf8_repair(struct buf *out, struct str s); /* each ill-formed subpart becomes U+FFFD */
+size_t utf8_unfinished(
+    struct str s);               /* bytes at the end that may still become a character: 0 to 3 */
+size_t utf8_count(struct str s); /* code points; ill-formed subparts count one each */

@@ -1,10 +1,10 @@
 /* thread.c - the worker pool.
  *
- * A loop is published as one 64-bit ticket, generation << 32 | parts left to take. Taking a part is a
- * compare-and-swap that lowers the count; only afterwards are fn and ctx read, and they stay as they are
- * until that part is reported done, because pool_for returns only when all parts are. So a helper that
- * wakes late finds nothing to take and harms nobody, and the caller never waits for helpers without
- * work. */
+ * A loop is published as one 64-bit ticket, generation << 32 | parts left to take. Taking a part is
+ * a compare-and-swap that lowers the count; only afterwards are fn and ctx read, and they stay as
+ * they are until that part is reported done, because pool_for returns only when all parts are. So a
+ * helper that wakes late finds nothing to take and harms nobody, and the caller never waits for
+ * helpers without work. */
 #include "base/thread.h"
 
 #include <errno.h>
@@ -24,7 +24,8 @@
 #endif
 
 /* Helpers look for the next loop this long before they sleep; the caller waits for the last part so
- * long before it sleeps. Longer than the gap between two operations of a step, far below a time slice. */
+ * long before it sleeps. Longer than the gap between two operations of a step, far below a time
+ * slice. */
 enum { SPIN_US = 40, MAX_THREADS = 256 };
 
 struct helper {
@@ -198,7 +199,8 @@ struct pool *pool_open(int n_threads, struct err *e)
 
     p->n_threads = n_threads > 0 ? n_threads : thread_n_cpus();
     if (p->n_threads > MAX_THREADS) {
-        err_set(e, ERR_INPUT, "%d threads are too many; the limit is %d", p->n_threads, MAX_THREADS);
+        err_set(e, ERR_INPUT, "%d threads are too many; the limit is %d", p->n_threads,
+                MAX_THREADS);
         pool_close(p);
         return NULL;
     }

@@ -29,7 +29,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define LIMIT_MEMORY 0
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
     __has_feature(memory_sanitizer)
 #define LIMIT_MEMORY 0
 #else
@@ -94,7 +94,7 @@ const char *worker_outcome_name(enum worker_outcome outcome)
     return "?";
 }
 
-/* --- the child ------------------------------------------------------------------------------- */
+/* --- the child -------------------------------------------------------------------------------- */
 
 static void child_limits(const struct workers_opts *o)
 {
@@ -178,7 +178,7 @@ static _Noreturn void child_main(const struct batch *b, int fd)
     _exit(0);
 }
 
-/* --- workers --------------------------------------------------------------------------------- */
+/* --- workers ---------------------------------------------------------------------------------- */
 
 static bool worker_start(struct batch *b, struct worker *w, struct err *e)
 {
@@ -305,7 +305,7 @@ static bool worker_read(struct batch *b, struct worker *w, struct err *e)
     return true;
 }
 
-/* --- the batch ------------------------------------------------------------------------------- */
+/* --- the batch -------------------------------------------------------------------------------- */
 
 static int wait_ms(const struct batch *b)
 {

@@ -15,10 +15,11 @@
 #include "base/str.h"
 
 struct workers_opts {
-    int n_workers;           /* at least 1 */
-    int item_cpu_ms;         /* processor time of one item */
-    int item_wall_ms;        /* a net below it, for items that sleep or wait; far off, since a machine may stand still */
-    size_t max_bytes;        /* address space beyond what a worker starts with; 0: no limit */
+    int n_workers;    /* at least 1 */
+    int item_cpu_ms;  /* processor time of one item */
+    int item_wall_ms; /* a net below it, for items that sleep or wait; far off, since a machine may
+                         stand still */
+    size_t max_bytes; /* address space beyond what a worker starts with; 0: no limit */
     size_t max_answer_bytes; /* of one item's answer */
 };
 

@@ -80,8 +80,7 @@ static bool read_n_parallel(struct bench *b, struct err *e)
     return true;
 }
 
-/* --- what the work costs at least ---------------------------------------------------------------
- */
+/* --- what the work costs at least ------------------------------------------------------------- */
 
 static double layer_weights(const struct model_config *c)
 {
@@ -120,8 +119,7 @@ static void count_work(const struct bench *b, struct result *r)
         r->n_steps * (value * (layer_weights(c) + head_weights(c)) + cached * kv_token);
 }
 
-/* --- running -----------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static void fill_prompt(const struct bench *b, int32_t *ids, uint64_t key)
 {
@@ -211,8 +209,7 @@ static bool measure(struct bench *b, int n, int run, struct result *r, struct er
     return true;
 }
 
-/* --- telling -----------------------------------------------------------------------------------
- */
+/* --- telling ---------------------------------------------------------------------------------- */
 
 static double peak_gib(void)
 {
@@ -295,8 +292,7 @@ static void say_json(const struct bench *b, struct json *rows)
     json_close(o);
 }
 
-/* --- the command -------------------------------------------------------------------------------
- */
+/* --- the command ------------------------------------------------------------------------------ */
 
 /* The machine's limits, measured before the model takes its memory. */
 static bool measure_limits(struct bench *b, const struct model_opts *m, struct err *e)

@@ -11,7 +11,8 @@ static const struct {
     {"tokens", cmd_inspect_tokens, "the ids, pieces and bytes of texts; the text of ids"},
     {"prompt", cmd_inspect_prompt, "what the model sees of a benchmark's first items"},
     {"template", cmd_inspect_template, "renders conversations with a chat template"},
-    {"logits", cmd_inspect_logits, "what a model makes of token ids: logits, greedy tokens, log-likelihoods"},
+    {"logits", cmd_inspect_logits,
+     "what a model makes of token ids: logits, greedy tokens, log-likelihoods"},
 };
 
 static void usage(FILE *to)

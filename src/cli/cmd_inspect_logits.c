@@ -15,25 +15,32 @@
 #include "model/model.h"
 
 struct options {
-    const char *model_name_or_path, *input_file, *logits_file, *dtype, *load_format, *rope_scaling, *cpu_isa;
+    const char *model_name_or_path, *input_file, *logits_file, *dtype, *load_format, *rope_scaling,
+        *cpu_isa;
     int max_model_len, max_num_batched_tokens, n_threads, tensor_parallel_size;
     bool json;
 };
 
 static const struct opt option_table[] = {
     OPT_STR(struct options, model_name_or_path, "", "folder of the model", .flags = OPT_REQUIRED),
-    OPT_STR(struct options, input_file, "",
-            "JSONL: {\"ids\": [...], \"positions\": [...], \"top\": N, \"greedy\": N, \"continuation\": [...]}",
-            .flags = OPT_REQUIRED),
-    OPT_STR(struct options, logits_file, "", "write vocab_size little-endian float32 for each asked position"),
-    OPT_CHOICE(struct options, dtype, "auto", "auto|float32|bfloat16", "type of weights, activations and cache"),
-    OPT_CHOICE(struct options, load_format, "auto", "auto|dummy", "dummy: random weights, only config.json is read"),
+    OPT_STR(
+        struct options, input_file, "",
+        "JSONL: {\"ids\": [...], \"positions\": [...], \"top\": N, \"greedy\": N, \"continuation\": [...]}",
+        .flags = OPT_REQUIRED),
+    OPT_STR(struct options, logits_file, "",
+            "write vocab_size little-endian float32 for each asked position"),
+    OPT_CHOICE(struct options, dtype, "auto", "auto|float32|bfloat16",
+               "type of weights, activations and cache"),
+    OPT_CHOICE(struct options, load_format, "auto", "auto|dummy",
+               "dummy: random weights, only config.json is read"),
     OPT_STR(struct options, rope_scaling, "", "JSON that replaces rope_scaling of config.json"),
-    OPT_CHOICE(struct options, cpu_isa, "auto", "auto|plain|avx2|avx512|avx512_bf16|amx_bf16", "CPU kernel set"),
+    OPT_CHOICE(struct options, cpu_isa, "auto", "auto|plain|avx2|avx512|avx512_bf16|amx_bf16",
+               "CPU kernel set"),
     OPT_INT(struct options, max_model_len, "0", 0, 16777216, "longest context; 0: the model's"),
     OPT_INT(struct options, max_num_batched_tokens, "256", 1, 65536, "tokens of one step"),
     OPT_INT(struct options, n_threads, "0", 0, 256, "worker threads; 0: one for each CPU"),
-    OPT_INT(struct options, tensor_parallel_size, "1", 1, 8, "ranks as threads of this process; under mpirun its processes are the ranks"),
+    OPT_INT(struct options, tensor_parallel_size, "1", 1, 8,
+            "ranks as threads of this process; under mpirun its processes are the ranks"),
     OPT_BOOL(struct options, json, "false", "JSON lines, which is the only form"),
     {0},
 };
@@ -61,23 +68,25 @@ struct run {
     int n_done;                                /* tokens of the present sequence in the cache */
 };
 
-/* --- input ------------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 /* An array of integers within [0, below). */
-static bool read_ids(struct run *r, const struct json *v, const char *key, int below, int32_t **out, int *n,
-                     struct err *e)
+static bool read_ids(struct run *r, const struct json *v, const char *key, int below, int32_t **out,
+                     int *n, struct err *e)
 {
     const struct json *array = json_get(v, key);
 
     if (json_type(array) != JSON_ARRAY)
-        return err_set(e, ERR_INPUT, "\"%s\" is %s, not an array", key, json_type_name(json_type(array)));
+        return err_set(e, ERR_INPUT, "\"%s\" is %s, not an array", key,
+                       json_type_name(json_type(array)));
     *n = (int)json_len(array);
     *out = arena_array(&r->arena, (size_t)*n + 1, sizeof(**out));
     for (int i = 0; i < *n; i++) {
         int64_t id = json_int(json_at((struct json *)array, (size_t)i), -1);
 
         if (id < 0 || id >= below)
-            return err_set(e, ERR_INPUT, "\"%s\"[%d] is not an integer within 0 to %d", key, i, below - 1);
+            return err_set(e, ERR_INPUT, "\"%s\"[%d] is not an integer within 0 to %d", key, i,
+                           below - 1);
         (*out)[i] = (int32_t)id;
     }
     return true;
@@ -118,10 +127,11 @@ static bool read_query(struct run *r, const struct json *v, struct query *q, str
     if (q->n_ids == 0)
         return err_set(e, ERR_INPUT, "\"ids\" is empty");
     q->has_continuation = json_type(json_get(v, "continuation")) != JSON_ABSENT;
-    if (q->has_continuation &&
-        !read_ids(r, v, "continuation", r->config->vocab_size, &q->continuation, &q->n_continuation, e))
+    if (q->has_continuation && !read_ids(r, v, "continuation", r->config->vocab_size,
+                                         &q->continuation, &q->n_continuation, e))
         return false;
-    if (!read_count(v, "top", r->config->vocab_size, &q->n_top, e) || !read_count(v, "greedy", max_len, &q->n_greedy, e))
+    if (!read_count(v, "top", r->config->vocab_size, &q->n_top, e) ||
+        !read_count(v, "greedy", max_len, &q->n_greedy, e))
         return false;
     if (!read_positions(r, v, q, e))
         return false;
@@ -157,9 +167,10 @@ static bool read_queries(struct run *r, struct err *e)
     return ok;
 }
 
-/* --- the model --------------------------------------------------------------------------------- */
+/* --- the model -------------------------------------------------------------------------------- */
 
-/* Adds n tokens to the present sequence; the logits of the last step's rows can then be asked for. */
+/* Adds n tokens to the present sequence; the logits of the last step's rows can then be asked for.
+ */
 static bool step(struct run *r, const int32_t *ids, int n, struct err *e)
 {
     int32_t start[2] = {0, n}, len = r->n_done + n;
@@ -232,8 +243,8 @@ static struct json *top_of(const float *logits, int vocab_size, int n, int posit
     return out;
 }
 
-/* Computes all ids; kept[n_positions, vocab_size] gets the logits of the asked positions in their order, last
- * those of the last id. */
+/* Computes all ids; kept[n_positions, vocab_size] gets the logits of the asked positions in their
+ * order, last those of the last id. */
 static bool prefill(struct run *r, const struct query *q, float *kept, float *last, struct err *e)
 {
     size_t vocab = (size_t)r->config->vocab_size;
@@ -277,7 +288,8 @@ static struct json *greedy(struct run *r, const struct query *q, const float *la
         float *next;
 
         json_push(tokens, json_new_int(best));
-        json_push(logprobs, json_new_real(logits[best] - log_sum_exp(logits, r->config->vocab_size)));
+        json_push(logprobs,
+                  json_new_real(logits[best] - log_sum_exp(logits, r->config->vocab_size)));
         if (i + 1 == q->n_greedy)
             break;
         if (!step(r, &best, 1, e) || !model_logits(r->model, 0, 1, &next, e)) {
@@ -289,7 +301,8 @@ static struct json *greedy(struct run *r, const struct query *q, const float *la
     return out;
 }
 
-static struct json *continuation(struct run *r, const struct query *q, const float *last, struct err *e)
+static struct json *continuation(struct run *r, const struct query *q, const float *last,
+                                 struct err *e)
 {
     struct json *out = json_new_object(), *logprobs = json_new_array();
     const float *logits = last;
@@ -325,7 +338,7 @@ fail:
     return NULL;
 }
 
-/* --- output ------------------------------------------------------------------------------------ */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static bool write_logits(struct run *r, const struct query *q, const float *kept, struct err *e)
 {
@@ -336,7 +349,8 @@ static bool write_logits(struct run *r, const struct query *q, const float *kept
     return err_set_errno(e, "%s: cannot write", r->o->logits_file);
 }
 
-static struct json *answer(struct run *r, const struct query *q, float *kept, float *last, struct err *e)
+static struct json *answer(struct run *r, const struct query *q, float *kept, float *last,
+                           struct err *e)
 {
     struct json *out = json_new_object(), *part;
 
@@ -345,8 +359,8 @@ static struct json *answer(struct run *r, const struct query *q, float *kept, fl
     if (q->n_top >= 0) {
         part = json_new_array();
         for (int i = 0; i < q->n_positions; i++)
-            json_push(part, top_of(kept + (size_t)i * (size_t)r->config->vocab_size, r->config->vocab_size,
-                                   q->n_top, q->positions[i]));
+            json_push(part, top_of(kept + (size_t)i * (size_t)r->config->vocab_size,
+                                   r->config->vocab_size, q->n_top, q->positions[i]));
         json_set(out, "top", part);
     }
     if (q->n_greedy >= 0) {
@@ -467,11 +481,12 @@ int cmd_inspect_logits(int argc, char **argv)
     bool ok;
 
     if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
-        return command_help("usage: llmeval inspect logits --model_name_or_path DIR --input_file F.jsonl [OPTIONS]\n\n"
-                            "Prints one JSON line for each input line: \"top\" of the asked positions (the last one\n"
-                            "by default), a \"greedy\" continuation that no end-of-sequence id stops, the\n"
-                            "logprobs of a given \"continuation\".\n\n",
-                            groups, LEN(groups));
+        return command_help(
+            "usage: llmeval inspect logits --model_name_or_path DIR --input_file F.jsonl [OPTIONS]\n\n"
+            "Prints one JSON line for each input line: \"top\" of the asked positions (the last one\n"
+            "by default), a \"greedy\" continuation that no end-of-sequence id stops, the\n"
+            "logprobs of a given \"continuation\".\n\n",
+            groups, LEN(groups));
     arena_init(&r.arena, 0);
     ok = opts_parse(argc, argv, groups, LEN(groups), NULL, &e) && run_all(&r, &e);
     if (r.logits)

@@ -49,7 +49,7 @@ struct prompt_view {
     struct buf out;
 };
 
-/* --- Reading --------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static struct json *make_message(const char *role, struct str content)
 {
@@ -81,7 +81,7 @@ static struct json *item_messages(const struct prompt_view *v, const struct json
     return messages;
 }
 
-/* --- Showing --------------------------------------------------------------------------------- */
+/* --- Showing ---------------------------------------------------------------------------------- */
 
 static void add_warning(const struct prompt_view *v, const struct chat_flaw *flaw, struct buf *out)
 {
@@ -202,7 +202,7 @@ static bool show_file(struct prompt_view *v, struct err *e)
     return ok;
 }
 
-/* --- Opening --------------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 /* A template of the user's own still gets the model's special tokens. */
 static struct chat_template *open_own_template(const struct prompt_view *v, struct err *e)
@@ -262,8 +262,8 @@ int cmd_inspect_prompt(int argc, char **argv)
                             "FILE.jsonl [OPTIONS]\n",
                             groups, LEN(groups));
     }
-    if (!opts_parse(argc, argv, groups, LEN(groups), NULL, &e) || !prompt_kwargs(&prompt, argc, argv, &v.kwargs, &e) ||
-        !open_all(&v, &prompt, &e) ||
+    if (!opts_parse(argc, argv, groups, LEN(groups), NULL, &e) ||
+        !prompt_kwargs(&prompt, argc, argv, &v.kwargs, &e) || !open_all(&v, &prompt, &e) ||
         !show_file(&v, &e))
         status = command_failed(&e);
     buf_clear(&v.out);

@@ -102,7 +102,7 @@ static int follow_or_run(struct offline *o, const struct opt_group *groups, int 
     bool followed;
 
     o->engine.seed_base = o->sampling.seed;
-    if (!generator_local_follow(&o->engine, &followed, &e) )
+    if (!generator_local_follow(&o->engine, &followed, &e))
         return command_failed(&e);
     return followed ? EXIT_OK : run(o, groups, n_groups);
 }

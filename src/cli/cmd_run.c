@@ -1,4 +1,5 @@
-/* cmd_run.c - llmeval run: samples several benchmarks through one queue, scores them, writes a summary. */
+/* cmd_run.c - llmeval run: samples several benchmarks through one queue, scores them, writes a
+ * summary. */
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -27,16 +28,23 @@ struct pipeline_opts {
 };
 
 static const struct opt pipeline_table[] = {
-    OPT_STR(struct pipeline_opts, tasks, NULL, "benchmarks by name, with commas between: the names of files in --data_dir",
+    OPT_STR(struct pipeline_opts, tasks, NULL,
+            "benchmarks by name, with commas between: the names of files in --data_dir",
             .flags = OPT_REQUIRED | OPT_UNRECORDED),
-    OPT_STR(struct pipeline_opts, output_dir, "output", "folder for answers, verdicts, scores and summary. When it is there, "
-            "the run goes on where it ended", .flags = OPT_UNRECORDED),
-    OPT_STR(struct pipeline_opts, data_dir, "data", "folder of the benchmarks, NAME.jsonl", .flags = OPT_UNRECORDED),
-    OPT_STR(struct pipeline_opts, baselines_dir, "baselines", "folder of published figures to show beside the results",
+    OPT_STR(struct pipeline_opts, output_dir, "output",
+            "folder for answers, verdicts, scores and summary. When it is there, "
+            "the run goes on where it ended",
             .flags = OPT_UNRECORDED),
-    OPT_STR(struct pipeline_opts, group_key, "level", "field that divides the problems: accuracy is also given for each of "
-            "its values", .flags = OPT_UNRECORDED),
-    OPT_BOOL(struct pipeline_opts, interim, "true", "score rounds that are complete for all problems while the run goes on",
+    OPT_STR(struct pipeline_opts, data_dir, "data", "folder of the benchmarks, NAME.jsonl",
+            .flags = OPT_UNRECORDED),
+    OPT_STR(struct pipeline_opts, baselines_dir, "baselines",
+            "folder of published figures to show beside the results", .flags = OPT_UNRECORDED),
+    OPT_STR(struct pipeline_opts, group_key, "level",
+            "field that divides the problems: accuracy is also given for each of "
+            "its values",
+            .flags = OPT_UNRECORDED),
+    OPT_BOOL(struct pipeline_opts, interim, "true",
+             "score rounds that are complete for all problems while the run goes on",
              .flags = OPT_UNRECORDED),
     {0},
 };
@@ -69,29 +77,35 @@ struct pipeline {
     pid_t interim; /* a scoring process under way; 0: none */
 };
 
-/* --- tasks -------------------------------------------------------------------------------------- */
+/* --- tasks ------------------------------------------------------------------------------------ */
 
 /* A benchmark whose name belongs to another grader keeps it; the rest is mathematics. */
 static const char *task_name(struct arena *a, const char *name)
 {
-    return grader_for_task(STR(name)) == grader_find(STR("math")) ? str_fmt(a, "math_opensource/%s", name).ptr : name;
+    return grader_for_task(STR(name)) == grader_find(STR("math"))
+               ? str_fmt(a, "math_opensource/%s", name).ptr
+               : name;
 }
 
 static bool add_task(struct pipeline *p, struct session *s, struct str name, struct err *e)
 {
-    const char *input = str_fmt(&p->arena, "%s/" STR_FMT ".jsonl", p->o.data_dir, STR_ARG(name)).ptr;
+    const char *input =
+        str_fmt(&p->arena, "%s/" STR_FMT ".jsonl", p->o.data_dir, STR_ARG(name)).ptr;
 
     if (name.len == 0)
         return err_set(e, ERR_INPUT, "--tasks \"%s\" has an empty name", p->o.tasks);
     if (!file_exists(input))
-        return err_set(e, ERR_INPUT, "there is no task \"" STR_FMT "\": %s does not exist (--data_dir names another folder)",
+        return err_set(e, ERR_INPUT,
+                       "there is no task \"" STR_FMT
+                       "\": %s does not exist (--data_dir names another folder)",
                        STR_ARG(name), input);
     for (int i = 0; i < p->n_tasks; i++)
         if (str_eqz(name, p->names[i]))
             return err_set(e, ERR_INPUT, "--tasks names \"" STR_FMT "\" twice", STR_ARG(name));
     p->names[p->n_tasks] = str_dup(&p->arena, name).ptr;
     p->tasks[p->n_tasks] = task_name(&p->arena, p->names[p->n_tasks]);
-    p->outputs[p->n_tasks] = str_fmt(&p->arena, "%s/" STR_FMT ".jsonl", p->o.output_dir, STR_ARG(name)).ptr;
+    p->outputs[p->n_tasks] =
+        str_fmt(&p->arena, "%s/" STR_FMT ".jsonl", p->o.output_dir, STR_ARG(name)).ptr;
     return session_add(s, input, p->outputs[p->n_tasks++], e);
 }
 
@@ -108,15 +122,28 @@ static bool add_tasks(struct pipeline *p, struct session *s, struct err *e)
     return true;
 }
 
-/* --- scores under way ---------------------------------------------------------------------------- */
+/* --- scores under way ------------------------------------------------------------------------- */
 
-/* The whole rounds of one task are scored by a process of its own, so that sampling does not wait. */
+/* The whole rounds of one task are scored by a process of its own, so that sampling does not wait.
+ */
 static void round_done(void *ctx, int task, int n_rounds)
 {
     struct pipeline *p = ctx;
     char rounds[16];
-    const char *const argv[] = {"llmeval", "score", "--input_path", p->outputs[task], "--task_name", p->tasks[task],
-                    "--first_n_samples", rounds, "--bootstrap_samples", "0", "--max_workers", "1", "--brief", NULL};
+    const char *const argv[] = {"llmeval",
+                                "score",
+                                "--input_path",
+                                p->outputs[task],
+                                "--task_name",
+                                p->tasks[task],
+                                "--first_n_samples",
+                                rounds,
+                                "--bootstrap_samples",
+                                "0",
+                                "--max_workers",
+                                "1",
+                                "--brief",
+                                NULL};
     posix_spawn_file_actions_t actions;
 
     if (p->interim && waitpid(p->interim, NULL, WNOHANG) != 0)
@@ -128,25 +155,34 @@ static void round_done(void *ctx, int task, int n_rounds)
     snprintf(rounds, sizeof(rounds), "%d", n_rounds);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-    if (posix_spawn(&p->interim, "/proc/self/exe", &actions, NULL, (char *const *)(uintptr_t)argv, environ) != 0)
+    if (posix_spawn(&p->interim, "/proc/self/exe", &actions, NULL, (char *const *)(uintptr_t)argv,
+                    environ) != 0)
         p->interim = 0;
     posix_spawn_file_actions_destroy(&actions);
 }
 
-/* --- scores at the end ---------------------------------------------------------------------------- */
+/* --- scores at the end ------------------------------------------------------------------------ */
 
 static struct score *score_task(struct pipeline *p, int task, struct err *e)
 {
     const struct score_opts o = {
         .input_path = p->outputs[task],
         .task_name = p->tasks[task],
-        .input_key = p->data.input_key, .label_key = p->data.label_key, .response_key = p->data.response_key,
+        .input_key = p->data.input_key,
+        .label_key = p->data.label_key,
+        .response_key = p->data.response_key,
         .group_key = p->o.group_key,
-        .n_samples = p->sampling.n_samples, .max_workers = 128, .timeout = 20, .seed = p->sampling.seed,
-        .bootstrap_samples = 1000, .confidence_level = 0.95,
+        .n_samples = p->sampling.n_samples,
+        .max_workers = 128,
+        .timeout = 20,
+        .seed = p->sampling.seed,
+        .bootstrap_samples = 1000,
+        .confidence_level = 0.95,
     };
-    const char *scored = str_fmt(&p->arena, "%s/%s.scored.jsonl", p->o.output_dir, p->names[task]).ptr;
-    const char *result = str_fmt(&p->arena, "%s/%s.score.json", p->o.output_dir, p->names[task]).ptr;
+    const char *scored =
+        str_fmt(&p->arena, "%s/%s.scored.jsonl", p->o.output_dir, p->names[task]).ptr;
+    const char *result =
+        str_fmt(&p->arena, "%s/%s.score.json", p->o.output_dir, p->names[task]).ptr;
     struct score *s = score_open(&o, e);
     struct buf out = {0};
 
@@ -184,7 +220,8 @@ static bool has_answers(const char *path)
     return stat(path, &st) == 0 && st.st_size > 0;
 }
 
-static bool score_all(struct pipeline *p, const char *model, const char *engine, const struct run_result *run, struct err *e)
+static bool score_all(struct pipeline *p, const char *model, const char *engine,
+                      const struct run_result *run, struct err *e)
 {
     struct score **scores = xcalloc((size_t)p->n_tasks, sizeof(*scores));
     struct published *published = published_open(p->o.baselines_dir, e);
@@ -198,9 +235,15 @@ static bool score_all(struct pipeline *p, const char *model, const char *engine,
     }
     if (ok) {
         const struct summary s = {
-            .model = model, .engine = engine, .tasks = p->tasks,
-            .scores = (const struct score *const *)scores, .n_tasks = p->n_tasks,
-            .run = run, .published = published, .groups = p->recorded, .n_groups = N_RECORDED,
+            .model = model,
+            .engine = engine,
+            .tasks = p->tasks,
+            .scores = (const struct score *const *)scores,
+            .n_tasks = p->n_tasks,
+            .run = run,
+            .published = published,
+            .groups = p->recorded,
+            .n_groups = N_RECORDED,
         };
 
         ok = write_summary(p, &s, e);
@@ -212,7 +255,7 @@ static bool score_all(struct pipeline *p, const char *model, const char *engine,
     return ok;
 }
 
-/* --- the command ---------------------------------------------------------------------------------- */
+/* --- the command ------------------------------------------------------------------------------ */
 
 static struct generator *open_generator(struct pipeline *p, struct err *e)
 {
@@ -220,7 +263,8 @@ static struct generator *open_generator(struct pipeline *p, struct err *e)
     struct generator *g;
 
     if (is_local ? p->remote.base_url.n > 0 : !remote_first_url(&p->remote)) {
-        err_set(e, ERR_INPUT, "give either --base_url (a server) or --model_name_or_path (a model folder)");
+        err_set(e, ERR_INPUT,
+                "give either --base_url (a server) or --model_name_or_path (a model folder)");
         return NULL;
     }
     p->recorded[0] = is_local ? (struct opt_group){"Model", engine_table, &p->engine}
@@ -248,9 +292,15 @@ static void record_model(struct pipeline *p, const struct generator *g)
 
 static bool open_all(struct pipeline *p, struct session **s, struct generator **g, struct err *e)
 {
-    struct session_opts so = {.data = &p->data, .prompt = &p->prompt, .sampling = &p->sampling, .run = &p->run,
-                              .groups = p->recorded, .n_groups = N_RECORDED,
-                              .template_kwargs = p->kwargs, .round_done = round_done, .ctx = p,
+    struct session_opts so = {.data = &p->data,
+                              .prompt = &p->prompt,
+                              .sampling = &p->sampling,
+                              .run = &p->run,
+                              .groups = p->recorded,
+                              .n_groups = N_RECORDED,
+                              .template_kwargs = p->kwargs,
+                              .round_done = round_done,
+                              .ctx = p,
                               .is_reproducible = p->engine.model_name_or_path[0] != '\0'};
 
     *s = session_open(&so, e);
@@ -275,7 +325,8 @@ static int run(struct pipeline *p)
 
     if (ok) {
         model = str_dup(&p->arena, STR(g->model_name)).ptr;
-        engine = p->engine.model_name_or_path[0] ? generator_local_numerics(g) : remote_first_url(&p->remote);
+        engine = p->engine.model_name_or_path[0] ? generator_local_numerics(g)
+                                                 : remote_first_url(&p->remote);
         engine = str_dup(&p->arena, STR(engine)).ptr;
         status = session_run(s, &result);
         if (p->engine.model_name_or_path[0])
@@ -307,7 +358,10 @@ static int follow_or_run(struct pipeline *p)
 
 int cmd_run(int argc, char **argv)
 {
-    struct pipeline p = {.data = {.input_key = "prompt", .label_key = "answer", .response_key = "gen", .fsync = "interval"}};
+    struct pipeline p = {.data = {.input_key = "prompt",
+                                  .label_key = "answer",
+                                  .response_key = "gen",
+                                  .fsync = "interval"}};
     const struct opt_group groups[N_GROUPS] = {
         {"Tasks", pipeline_table, &p.o},
         {"A server", remote_server_table, &p.remote},
@@ -324,7 +378,8 @@ int cmd_run(int argc, char **argv)
         return command_help(help, groups, N_GROUPS);
     log_set_prefix("llmeval run");
     arena_init(&p.arena, 0);
-    if (opts_parse(argc, argv, groups, N_GROUPS, NULL, &e) && prompt_kwargs(&p.prompt, argc, argv, &p.kwargs, &e)) {
+    if (opts_parse(argc, argv, groups, N_GROUPS, NULL, &e) &&
+        prompt_kwargs(&p.prompt, argc, argv, &p.kwargs, &e)) {
         opts_hide_secrets(groups, N_GROUPS, argc, argv);
         status = follow_or_run(&p);
     } else {

@@ -185,7 +185,8 @@ static bool serve(struct serve *o, struct err *e)
     bool ok;
 
     if (!chosen)
-        return err_set(e, ERR_INPUT, "say who answers: --model DIR, --base_url URL, or --generator scripted");
+        return err_set(e, ERR_INPUT,
+                       "say who answers: --model DIR, --base_url URL, or --generator scripted");
     source.open = chosen->open;
     source.faults = chosen->faults;
     if (strcmp(chosen->name, "local") == 0 && !generator_local_follow(&o->engine, &followed, e))

@@ -30,7 +30,8 @@ void local_model_record(struct engine_opts *o, const struct generator *g)
 
 void local_model_say_opened(const struct engine_opts *o, const struct generator *g)
 {
-    log_info("%s: context of %d tokens, %s", o->model_name_or_path, g->max_model_len, generator_local_numerics(g));
+    log_info("%s: context of %d tokens, %s", o->model_name_or_path, g->max_model_len,
+             generator_local_numerics(g));
 }
 
 void local_model_say_work(const struct generator *g)

@@ -18,7 +18,8 @@ static const struct command {
     {"offline", cmd_offline, "samples a benchmark with a model that it loads itself"},
     {"online", cmd_online, "samples a benchmark from servers with an OpenAI-compatible API"},
     {"score", cmd_score, "grades a file of generations and prints scores with error bars"},
-    {"serve", cmd_serve, "answers the OpenAI-compatible API over a model, a script or another server"},
+    {"serve", cmd_serve,
+     "answers the OpenAI-compatible API over a model, a script or another server"},
     {"verify", cmd_verify, "judges pairs of gold and response, or explains one"},
     {0},
 };
@@ -65,7 +66,8 @@ int main(int argc, char **argv)
         puts("llmeval " LLMEVAL_VERSION);
         return EXIT_OK;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         usage(stdout);
         return EXIT_OK;
     }

@@ -17,7 +17,8 @@ struct device *device_open(const struct device_opts *o, struct err *e)
     for (int i = 0; devices[i]; i++)
         if (strcmp(name, "auto") == 0 || strcmp(name, devices[i]->name) == 0)
             return devices[i]->open(o, e);
-    err_set(e, ERR_UNSUPPORTED, "there is no device \"%s\" in this build; \"cpu\" is always there", name);
+    err_set(e, ERR_UNSUPPORTED, "there is no device \"%s\" in this build; \"cpu\" is always there",
+            name);
     return NULL;
 }
 

@@ -18,13 +18,19 @@ const char *dtype_name(enum dtype t)
 
 struct tensor tensor_1d(enum dtype t, int64_t n, struct device_mem *mem, size_t offset)
 {
-    return (struct tensor){.dtype = t, .rank = 1, .dim = {n, 1, 1, 1}, .row = 1, .mem = mem, .offset = offset};
+    return (struct tensor){
+        .dtype = t, .rank = 1, .dim = {n, 1, 1, 1}, .row = 1, .mem = mem, .offset = offset};
 }
 
-struct tensor tensor_2d(enum dtype t, int64_t n_rows, int64_t n_cols, struct device_mem *mem, size_t offset)
+struct tensor tensor_2d(enum dtype t, int64_t n_rows, int64_t n_cols, struct device_mem *mem,
+                        size_t offset)
 {
-    return (struct tensor){
-        .dtype = t, .rank = 2, .dim = {n_rows, n_cols, 1, 1}, .row = n_cols, .mem = mem, .offset = offset};
+    return (struct tensor){.dtype = t,
+                           .rank = 2,
+                           .dim = {n_rows, n_cols, 1, 1},
+                           .row = n_cols,
+                           .mem = mem,
+                           .offset = offset};
 }
 
 struct tensor tensor_rows(const struct tensor *t, int64_t first, int64_t n)

@@ -28,8 +28,10 @@ struct tensor {
 
 /* A tensor of rank 1 or 2 over mem, rows back to back. */
 struct tensor tensor_1d(enum dtype t, int64_t n, struct device_mem *mem, size_t offset);
-struct tensor tensor_2d(enum dtype t, int64_t n_rows, int64_t n_cols, struct device_mem *mem, size_t offset);
-struct tensor tensor_rows(const struct tensor *t, int64_t first, int64_t n); /* rows [first, first + n) */
+struct tensor tensor_2d(enum dtype t, int64_t n_rows, int64_t n_cols, struct device_mem *mem,
+                        size_t offset);
+struct tensor tensor_rows(const struct tensor *t, int64_t first,
+                          int64_t n); /* rows [first, first + n) */
 
 /* Conversions of single values, rounding to nearest, ties to even; NaN stays NaN. */
 float bf16_to_f32(uint16_t x);

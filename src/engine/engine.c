@@ -39,8 +39,7 @@ struct engine {
     struct engine_stats stats;
 };
 
-/* --- open --------------------------------------------------------------------------------------
- */
+/* --- open ------------------------------------------------------------------------------------- */
 
 static double gib(double n_bytes)
 {
@@ -145,8 +144,7 @@ void engine_close(struct engine *g)
     free(g);
 }
 
-/* --- add ---------------------------------------------------------------------------------------
- */
+/* --- add -------------------------------------------------------------------------------------- */
 
 static void *copy_of(struct arena *a, const void *ptr, size_t n, size_t size)
 {
@@ -293,8 +291,7 @@ fail:
     return NULL;
 }
 
-/* --- drawing -----------------------------------------------------------------------------------
- */
+/* --- drawing ---------------------------------------------------------------------------------- */
 
 /* The alternatives are those of ids, or the likeliest where that is NULL. Whether the token is the
  * likeliest, of equal ones the lowest id. */
@@ -324,9 +321,9 @@ static bool take_mask(struct engine_seq *s, struct sampler *sampler, struct samp
 
     if (!s->grammar)
         return true;
-    s->verdict = grammar_mask(s->grammar, &s->cursor, h->token_ids + h->n_prompt,
-                              h->n_tokens - h->n_prompt, s->stop_ids + s->n_own_stop_ids,
-                              s->n_stop_ids - s->n_own_stop_ids, mask);
+    s->verdict =
+        grammar_mask(s->grammar, &s->cursor, h->token_ids + h->n_prompt, h->n_tokens - h->n_prompt,
+                     s->stop_ids + s->n_own_stop_ids, s->n_stop_ids - s->n_own_stop_ids, mask);
     h->mask = mask;
     return s->verdict == GRAMMAR_SOME;
 }
@@ -408,8 +405,7 @@ static bool draw_rows(struct engine *g, const struct plan *p, struct err *e)
     return true;
 }
 
-/* --- after the step ----------------------------------------------------------------------------
- */
+/* --- after the step --------------------------------------------------------------------------- */
 
 static void finish(struct engine *g, struct engine_seq *s, enum engine_finish why)
 {
@@ -520,8 +516,7 @@ bool engine_step(struct engine *g, struct engine_seq ***outputs, int *n_outputs,
     return true;
 }
 
-/* --- the rest ----------------------------------------------------------------------------------
- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 bool engine_is_idle(const struct engine *g)
 {

@@ -94,8 +94,7 @@ int kv_pool_refs(const struct kv_pool *p, int block)
     return p->refs[block];
 }
 
-/* --- the free queue ----------------------------------------------------------------------------
- */
+/* --- the free queue --------------------------------------------------------------------------- */
 
 static void queue_unlink(struct kv_pool *p, int b)
 {
@@ -114,8 +113,7 @@ static void queue_insert_after(struct kv_pool *p, int at, int b)
     p->n_free++;
 }
 
-/* --- the index ---------------------------------------------------------------------------------
- */
+/* --- the index -------------------------------------------------------------------------------- */
 
 static uint32_t home_of(const struct kv_pool *p, struct hash128 h)
 {
@@ -153,8 +151,7 @@ static void index_remove(struct kv_pool *p, int b)
     p->index[gap] = -1;
 }
 
-/* --- public ------------------------------------------------------------------------------------
- */
+/* --- public ----------------------------------------------------------------------------------- */
 
 int kv_pool_take(struct kv_pool *p)
 {

@@ -67,8 +67,7 @@ uint64_t *sampler_mask(struct sampler *s)
     return s->mask;
 }
 
-/* --- arithmetic on rows ------------------------------------------------------------------------
- */
+/* --- arithmetic on rows ----------------------------------------------------------------------- */
 
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef int32_t i32x4 __attribute__((vector_size(16)));
@@ -164,8 +163,7 @@ static int arg_max(const float *w, int n)
     return i;
 }
 
-/* --- steps 2 to 5: what may be said, and what was said ------------------------------------------
- */
+/* --- steps 2 to 5: what may be said, and what was said ---------------------------------------- */
 
 static void keep_masked(struct sampler *s, const uint64_t *mask)
 {
@@ -268,8 +266,7 @@ static const float *process(struct sampler *s, const struct sample_params *p,
     return s->w;
 }
 
-/* --- selection ---------------------------------------------------------------------------------
- */
+/* --- selection -------------------------------------------------------------------------------- */
 
 static uint32_t key_of(float x)
 {
@@ -429,8 +426,7 @@ static int filter(struct sampler *s, const struct sample_params *p, const float 
     return p->top_p < 1 ? keep_top_p(s, p->top_p, max, n) : n;
 }
 
-/* --- the draw ----------------------------------------------------------------------------------
- */
+/* --- the draw --------------------------------------------------------------------------------- */
 
 struct draw {
     float score;

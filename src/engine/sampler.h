@@ -1,11 +1,11 @@
 /* sampler.h - from a row of logits to a token: the definition that every device's `sample` must
  * meet.
  *
- * The order of the steps is that of vLLM's V1 sampler: a grammar's mask, allowed ids, bad words, min_tokens, logit
- * bias, penalties, greedy or temperature, min_p, top_k, top_p, draw. The draw is Gumbel-max with
- * noise by name (noise.h): the likeliest of logit / temperature + noise over the survivors, ties to
- * the lower id. Log-probabilities are those of whichever row they are asked of: the untouched
- * logits, or what the steps have made of them.
+ * The order of the steps is that of vLLM's V1 sampler: a grammar's mask, allowed ids, bad words,
+ * min_tokens, logit bias, penalties, greedy or temperature, min_p, top_k, top_p, draw. The draw is
+ * Gumbel-max with noise by name (noise.h): the likeliest of logit / temperature + noise over the
+ * survivors, ties to the lower id. Log-probabilities are those of whichever row they are asked of:
+ * the untouched logits, or what the steps have made of them.
  *
  * A sampler is scratch memory for one thread; rows are independent, and no call but open allocates.
  */

@@ -37,8 +37,7 @@ struct scheduler {
     struct sched_stats stats;
 };
 
-/* --- queues ------------------------------------------------------------------------------------
- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 static bool waits_before(const struct seq *a, const struct seq *b)
 {
@@ -90,8 +89,7 @@ static void queue_remove(struct queue *l, struct seq *q)
     l->n--;
 }
 
-/* --- open and close ----------------------------------------------------------------------------
- */
+/* --- open and close --------------------------------------------------------------------------- */
 
 struct scheduler *scheduler_open(const struct sched_limits *l, struct kv_pool *pool)
 {
@@ -122,8 +120,7 @@ void scheduler_close(struct scheduler *s)
     free(s);
 }
 
-/* --- hashes ------------------------------------------------------------------------------------
- */
+/* --- hashes ----------------------------------------------------------------------------------- */
 
 /* Makes the hashes of the first n full blocks known. */
 static void extend_hashes(const struct scheduler *s, struct seq *q, int n)
@@ -158,8 +155,7 @@ void scheduler_add(struct scheduler *s, struct seq *q)
     queue_insert(&s->waiting, q, waits_before);
 }
 
-/* --- blocks ------------------------------------------------------------------------------------
- */
+/* --- blocks ----------------------------------------------------------------------------------- */
 
 static int blocks_for(const struct scheduler *s, int n_tokens)
 {
@@ -236,8 +232,7 @@ static bool make_room(struct scheduler *s, struct seq *q, int start, int end)
     }
 }
 
-/* --- the plan ----------------------------------------------------------------------------------
- */
+/* --- the plan --------------------------------------------------------------------------------- */
 
 static int chunk_cap(const struct scheduler *s)
 {
@@ -548,8 +543,7 @@ void scheduler_stats(const struct scheduler *s, struct sched_stats *out)
     out->n_waiting = s->waiting.n;
 }
 
-/* --- check -------------------------------------------------------------------------------------
- */
+/* --- check ------------------------------------------------------------------------------------ */
 
 static bool check_seq(const struct scheduler *s, const struct seq *q, struct err *e)
 {

@@ -15,11 +15,13 @@ struct published {
     const struct published_figure **found; /* the answer of the last published_find */
 };
 
-static bool add_figure(struct published *p, const struct json *file, const struct json *row, struct err *e)
+static bool add_figure(struct published *p, const struct json *file, const struct json *row,
+                       struct err *e)
 {
     const struct json *accuracy = json_get(row, "accuracy");
 
-    if (json_str(json_get(row, "task")).len == 0 || json_str(json_get(row, "reported_by")).len == 0 ||
+    if (json_str(json_get(row, "task")).len == 0 ||
+        json_str(json_get(row, "reported_by")).len == 0 ||
         (json_type(accuracy) != JSON_REAL && json_type(accuracy) != JSON_INT))
         return err_set(e, ERR_INPUT, "a figure needs task, reported_by and accuracy (a number)");
     if (p->n == p->cap) {
@@ -93,12 +95,14 @@ static struct str last_part(struct str name)
     return str_slice(name, (size_t)(str_rfind(name, STR("/")) + 1), name.len);
 }
 
-const struct published_figure *const *published_find(struct published *p, struct str model, struct str task, int *n)
+const struct published_figure *const *published_find(struct published *p, struct str model,
+                                                     struct str task, int *n)
 {
     *n = 0;
     p->found = xrealloc(p->found, (size_t)(p->n + 1) * sizeof(*p->found));
     for (int i = 0; i < p->n; i++)
-        if (str_eq_nocase(last_part(model), last_part(p->figures[i].model)) && str_eq(p->figures[i].task, task))
+        if (str_eq_nocase(last_part(model), last_part(p->figures[i].model)) &&
+            str_eq(p->figures[i].task, task))
             p->found[(*n)++] = &p->figures[i];
     return p->found;
 }

@@ -1,6 +1,7 @@
 /* published.h - figures that others published, from the YAML files of baselines/.
  *
- * They are quoted as published and never mixed with measurements: a result shows them beside its own. */
+ * They are quoted as published and never mixed with measurements: a result shows them beside its
+ * own. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,6 +23,7 @@ struct published;
 struct published *published_open(const char *folder, struct err *e) MUST_CHECK;
 void published_close(struct published *p); /* NULL is fine */
 
-/* Figures for this model and task, in order; *n of them. A model is known by the last part of its name or path, without
- * regard to case. */
-const struct published_figure *const *published_find(struct published *p, struct str model, struct str task, int *n);
+/* Figures for this model and task, in order; *n of them. A model is known by the last part of its
+ * name or path, without regard to case. */
+const struct published_figure *const *published_find(struct published *p, struct str model,
+                                                     struct str task, int *n);

@@ -1,6 +1,6 @@
-/* run.c - see run.h. A job's id is round * n_docs + doc, counted over all tasks, and says where an answer
- * belongs. Rounds are sent one after another; within a round, once two are out, the problems whose answers
- * have been longest go first, so that what ends a run is short. */
+/* run.c - see run.h. A job's id is round * n_docs + doc, counted over all tasks, and says where an
+ * answer belongs. Rounds are sent one after another; within a round, once two are out, the problems
+ * whose answers have been longest go first, so that what ends a run is short. */
 #include "eval/run.h"
 
 #include <math.h>
@@ -38,9 +38,9 @@ struct run {
     const struct run_opts *o;
     struct generator *g;
     struct run_result *result;
-    int64_t n_docs;      /* of all tasks */
-    int64_t n_ids;       /* n_docs * most samples; some stand for no job */
-    unsigned char *jobs; /* [n_ids], enum job_state */
+    int64_t n_docs;          /* of all tasks */
+    int64_t n_ids;           /* n_docs * most samples; some stand for no job */
+    unsigned char *jobs;     /* [n_ids], enum job_state */
     int64_t n_passed;        /* places of the queue that were sent or had nothing to send */
     int32_t *order;          /* [n_docs] the problems of the round that is being sent */
     struct lengths *lengths; /* [n_docs] */
@@ -132,7 +132,8 @@ static void order_round(struct run *r)
     for (int32_t d = 0; d < r->n_docs; d++) {
         const struct lengths *l = &r->lengths[d];
 
-        all[d] = (struct expected){l->n_answers > 0 ? (double)l->n_tokens / l->n_answers : INFINITY, d};
+        all[d] =
+            (struct expected){l->n_answers > 0 ? (double)l->n_tokens / l->n_answers : INFINITY, d};
     }
     qsort(all, (size_t)r->n_docs, sizeof(*all), compare_expected);
     for (int32_t d = 0; d < r->n_docs; d++)
@@ -140,7 +141,8 @@ static void order_round(struct run *r)
     free(all);
 }
 
-/* Beyond what runs at once, a waiting round keeps the generator busy; more would fix the order too early. */
+/* Beyond what runs at once, a waiting round keeps the generator busy; more would fix the order too
+ * early. */
 static bool has_room(const struct run *r)
 {
     int n = r->g->max_running;
@@ -219,7 +221,8 @@ static void take_failure(struct run *r, const struct place *p, const struct gen_
         return;
     s->n_failed++;
     s->n_by_class[ev->fail_class]++;
-    r->n_in_a_row += ev->fail_class != FAIL_CONTEXT; /* a long prompt says nothing about the next one */
+    r->n_in_a_row +=
+        ev->fail_class != FAIL_CONTEXT; /* a long prompt says nothing about the next one */
     if (s->n_failed <= N_FAILURES_SHOWN) {
         progress_hide(&r->progress);
         log_warn("doc_id %s, sample %d failed: %s", p->task->doc_name(p->task->ctx, p->doc),

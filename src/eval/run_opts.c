@@ -34,9 +34,11 @@ const struct opt prompt_table[] = {
                "empty|default|qwen_math|deepseek_r1|amthinking|openr1",
                "a system prompt by name; docs/online.md has their texts"),
     OPT_STR(S, system_prompt, NULL, "a system prompt of your own"),
-    OPT_BOOL(S, enable_thinking, "false", "handed to the chat template when the flag is given, either way",
+    OPT_BOOL(S, enable_thinking, "false",
+             "handed to the chat template when the flag is given, either way",
              .flags = OPT_UNRECORDED),
-    OPT_STR(S, chat_template_kwargs, "", "JSON object of variables for the chat template: {\"enable_thinking\": false}"),
+    OPT_STR(S, chat_template_kwargs, "",
+            "JSON object of variables for the chat template: {\"enable_thinking\": false}"),
     {0},
 };
 #undef S
@@ -139,7 +141,8 @@ static const struct opt *find_opt(const struct opt *table, const char *name)
     return table;
 }
 
-bool prompt_kwargs(struct prompt_opts *o, int argc, char **argv, struct json **kwargs, struct err *e)
+bool prompt_kwargs(struct prompt_opts *o, int argc, char **argv, struct json **kwargs,
+                   struct err *e)
 {
     struct buf text = {0};
 

@@ -44,9 +44,11 @@ extern const struct opt data_table[], prompt_table[], sampling_table[], run_tabl
  * options are read. */
 struct str system_prompt_text(const char *type);
 
-/* The variables of the chat template: those of --chat_template_kwargs, and enable_thinking where that flag was given,
- * which is written back into o, so that the manifest records both in one. NULL in *kwargs: none; else close it. */
-bool prompt_kwargs(struct prompt_opts *o, int argc, char **argv, struct json **kwargs, struct err *e) MUST_CHECK;
+/* The variables of the chat template: those of --chat_template_kwargs, and enable_thinking where
+ * that flag was given, which is written back into o, so that the manifest records both in one. NULL
+ * in *kwargs: none; else close it. */
+bool prompt_kwargs(struct prompt_opts *o, int argc, char **argv, struct json **kwargs,
+                   struct err *e) MUST_CHECK;
 
 /* Sampling as the options have it; stop must have room for o->stop.n strings. The seed is the
  * caller's. */

@@ -1,4 +1,5 @@
-/* score.c - counts, accuracy, intervals, pass@k and maj@k from graded rows; the comparison with another result. */
+/* score.c - counts, accuracy, intervals, pass@k and maj@k from graded rows; the comparison with
+ * another result. */
 #include "eval/score.h"
 
 #include <math.h>
@@ -7,7 +8,9 @@
 #include "base/map.h"
 #include "formats/json.h"
 
-enum { MAX_K = 512 }; /* maj@k is exact up to here; more samples are used, larger k are not reported */
+enum {
+    MAX_K = 512
+}; /* maj@k is exact up to here; more samples are used, larger k are not reported */
 
 static void count_rows(struct score *s)
 {
@@ -63,8 +66,8 @@ static void compute_accuracy(struct score *s)
         s->boot = interval_bootstrap(x, w, n, s->opts.bootstrap_samples, (uint64_t)s->opts.seed,
                                      s->opts.confidence_level);
     s->accuracy = (double)c->n_right / s->n_rows;
-    s->accuracy_without_truncated = s->n_rows > c->n_truncated
-        ? (double)c->n_right / (s->n_rows - c->n_truncated) : NAN;
+    s->accuracy_without_truncated =
+        s->n_rows > c->n_truncated ? (double)c->n_right / (s->n_rows - c->n_truncated) : NAN;
     s->low_bound = (double)c->n_right / c->n_expected;
     s->high_bound = (double)(c->n_right + n_open + c->n_missing) / c->n_expected;
     free(x);
@@ -126,22 +129,26 @@ struct score *score_open(const struct score_opts *o, struct err *e)
     arena_init(&s->arena, 0);
     s->grader = grader_for_task(STR(o->task_name));
     if (!s->grader) {
-        err_set(e, ERR_INPUT, "there is no task \"%s\"; math_opensource/aime24 is one, and any other name after "
-                "math_opensource/ is graded as mathematics", o->task_name);
+        err_set(e, ERR_INPUT,
+                "there is no task \"%s\"; math_opensource/aime24 is one, and any other name after "
+                "math_opensource/ is graded as mathematics",
+                o->task_name);
         goto fail;
     }
     if (!score_read_rows(s, e) || !score_grade(s, e))
         goto fail;
     if (s->n_rows == 0) {
-        err_set(e, ERR_INPUT, "%s: all %d rows are errors; nothing can be scored", o->input_path, s->counts.n_rows);
+        err_set(e, ERR_INPUT, "%s: all %d rows are errors; nothing can be scored", o->input_path,
+                s->counts.n_rows);
         goto fail;
     }
     score_compute(s);
     if (s->counts.n_gold_unreadable)
-        log_warn("%d samples have a gold answer in \"%s\" that cannot be read as mathematics", s->counts.n_gold_unreadable,
-                 o->label_key);
+        log_warn("%d samples have a gold answer in \"%s\" that cannot be read as mathematics",
+                 s->counts.n_gold_unreadable, o->label_key);
     if (s->counts.n_duplicates)
-        log_warn("%d rows repeat a doc_id and sample_index; the first of each counts", s->counts.n_duplicates);
+        log_warn("%d rows repeat a doc_id and sample_index; the first of each counts",
+                 s->counts.n_duplicates);
     return s;
 
 fail:
@@ -160,7 +167,7 @@ void score_close(struct score *s)
     free(s);
 }
 
-/* --- another result ----------------------------------------------------------------------------- */
+/* --- another result --------------------------------------------------------------------------- */
 
 struct other {
     struct map at; /* prompt hash or doc_id -> index */
@@ -184,10 +191,12 @@ static bool other_from_json(struct other *o, const struct json *result)
     struct arena a;
 
     arena_init(&a, 0);
-    for (struct json_iter it = json_iter(json_get(json_get(result, "details"), "problem_level")); json_next(&it);)
+    for (struct json_iter it = json_iter(json_get(json_get(result, "details"), "problem_level"));
+         json_next(&it);)
         if (json_type(json_get(it.value, "correct_fraction")) == JSON_REAL ||
             json_type(json_get(it.value, "correct_fraction")) == JSON_INT)
-            add_other(o, score_field(&a, it.value, "prompt_sha256"), score_field(&a, it.value, "doc_id"),
+            add_other(o, score_field(&a, it.value, "prompt_sha256"),
+                      score_field(&a, it.value, "doc_id"),
                       json_num(json_get(it.value, "correct_fraction"), 0));
     arena_clear(&a);
     return o->n > 0;
@@ -212,7 +221,8 @@ static bool other_from_rows(struct other *o, const struct score *s, const char *
     return true;
 }
 
-bool score_compare(const struct score *s, const char *path, struct score_baseline *out, struct err *e)
+bool score_compare(const struct score *s, const char *path, struct score_baseline *out,
+                   struct err *e)
 {
     struct other o = {0};
     struct err not_json = ERR_INIT;
@@ -241,7 +251,8 @@ bool score_compare(const struct score *s, const char *path, struct score_baselin
         out->n_matched++;
     }
     if (ok && out->n_matched == 0)
-        ok = err_set(e, ERR_INPUT, "%s has no problem in common with %s (by prompt or doc_id)", path, s->opts.input_path);
+        ok = err_set(e, ERR_INPUT, "%s has no problem in common with %s (by prompt or doc_id)",
+                     path, s->opts.input_path);
     if (ok) {
         out->accuracy /= out->n_matched;
         out->n_only_there = o.n - out->n_matched;

@@ -1,8 +1,8 @@
 /* score.h - from stored generations to numbers with error bars.
  *
- * Reads our stores and the result files of the Python tools (docs/results.md), grades every sample in forked
- * workers, and computes what docs/statistics.md describes. The same file gives the same bytes, whatever the
- * number of workers. */
+ * Reads our stores and the result files of the Python tools (docs/results.md), grades every sample
+ * in forked workers, and computes what docs/statistics.md describes. The same file gives the same
+ * bytes, whatever the number of workers. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,9 +23,10 @@ struct score_opts {
     const char *input_key, *label_key, *response_key;
     const char *group_key; /* field whose values divide the problems, as "level" does; "": none */
     int first_n_samples; /* look only at samples 0 .. first_n_samples - 1 of each problem; 0: all */
-    int n_samples; /* expected for each problem; 0: what the file or its manifest says */
+    int n_samples;       /* expected for each problem; 0: what the file or its manifest says */
     int max_workers;
-    double timeout; /* seconds of processor time for one sample, a net below the grader's own budget */
+    double
+        timeout; /* seconds of processor time for one sample, a net below the grader's own budget */
     int64_t seed;
     int bootstrap_samples; /* 0 or 1: none */
     double confidence_level;
@@ -33,11 +34,11 @@ struct score_opts {
 
 /* One stored generation; text points into the mapped file. */
 struct score_row {
-    struct str line;    /* the whole JSON line */
+    struct str line; /* the whole JSON line */
     size_t line_no;
-    int problem;        /* index into problems */
+    int problem; /* index into problems */
     int sample_index;
-    int part;           /* which element of a list in `gen` */
+    int part; /* which element of a list in `gen` */
     bool is_truncated, is_unclosed, is_empty;
     bool shows_gold; /* truncated, and yet the gold stands where it was cut: not right */
     enum verdict verdict;
@@ -89,8 +90,9 @@ struct score {
     struct interval these, like, boot; /* of the accuracy; boot.value is NaN when switched off */
     struct score_group *groups;        /* [n_groups] in order of their names */
     int n_groups;
-    struct interval *pass, *maj;       /* [n_k], k = 1 .. n_k, over the problems with at least k samples */
-    int *n_pass_problems;              /* [n_k] */
+    struct interval *pass,
+        *maj;             /* [n_k], k = 1 .. n_k, over the problems with at least k samples */
+    int *n_pass_problems; /* [n_k] */
     int n_k;
     double accuracy, accuracy_without_truncated, low_bound, high_bound;
 };
@@ -103,8 +105,8 @@ struct score *score_open(const struct score_opts *o, struct err *e) MUST_CHECK;
 void score_close(struct score *s); /* NULL is fine */
 
 struct json;
-/* The text of one generation in `gen`: a string, an element of a list (2025), or the object that the 2025 tool wrote
- * when a prompt was too long, which counts as truncated. */
+/* The text of one generation in `gen`: a string, an element of a list (2025), or the object that
+ * the 2025 tool wrote when a prompt was too long, which counts as truncated. */
 struct str score_generation(const struct json *gen, int part, bool *is_truncated);
 
 /* A field of a row as text: a string as it is, any other value as JSON, "" where it is absent. */
@@ -116,17 +118,19 @@ bool score_grade(struct score *s, struct err *e) MUST_CHECK;
 void score_compute(struct score *s);
 void score_compute_groups(struct score *s);
 
-/* The difference to another result: a result JSON of ours or today's tool, or a file of generations, which is
- * graded in the same way. Problems are matched by prompt, else by doc_id. */
+/* The difference to another result: a result JSON of ours or today's tool, or a file of
+ * generations, which is graded in the same way. Problems are matched by prompt, else by doc_id. */
 struct score_baseline {
     const char *path;
     struct paired paired;
     double accuracy;
     int n_matched, n_only_here, n_only_there;
 };
-bool score_compare(const struct score *s, const char *path, struct score_baseline *out, struct err *e) MUST_CHECK;
+bool score_compare(const struct score *s, const char *path, struct score_baseline *out,
+                   struct err *e) MUST_CHECK;
 
-/* The JSONL of --cache_path, the JSON of --result_path, the table on stdout. baseline may be NULL. */
+/* The JSONL of --cache_path, the JSON of --result_path, the table on stdout. baseline may be NULL.
+ */
 bool score_write_samples(const struct score *s, const char *path, struct err *e) MUST_CHECK;
 void score_write_json(const struct score *s, const struct score_baseline *b, struct buf *out);
 void score_write_table(const struct score *s, const struct score_baseline *b, struct buf *out);

@@ -1,19 +1,21 @@
 /* score_grade.c - verdicts by forked workers, then the answers of each problem as classes.
  *
- * Two batches. First every row: a worker parses its line again (parsing is cheap beside keeping every tree) and
- * answers with a verdict and strings. Then every problem with several kinds of wrong answer: keys that differ
- * may still be one answer, and the grader's `same` decides. */
+ * Two batches. First every row: a worker parses its line again (parsing is cheap beside keeping
+ * every tree) and answers with a verdict and strings. Then every problem with several kinds of
+ * wrong answer: keys that differ may still be one answer, and the grader's `same` decides. */
 #include "base/num.h"
 #include "base/workers.h"
 #include "eval/score.h"
 #include "formats/json.h"
 
-enum { MAX_COMPARED = 48 }; /* classes of one problem that are compared with each other beyond their keys */
+enum {
+    MAX_COMPARED = 48
+}; /* classes of one problem that are compared with each other beyond their keys */
 
 static void pack_str(struct buf *out, struct str s)
 {
-    unsigned char n[4] = {(unsigned char)s.len, (unsigned char)(s.len >> 8), (unsigned char)(s.len >> 16),
-                          (unsigned char)(s.len >> 24)};
+    unsigned char n[4] = {(unsigned char)s.len, (unsigned char)(s.len >> 8),
+                          (unsigned char)(s.len >> 16), (unsigned char)(s.len >> 24)};
 
     buf_add(out, n, 4);
     buf_add_str(out, s);
@@ -67,18 +69,19 @@ static void grade_row(void *ctx, size_t item, struct buf *out)
     json_close(row);
 }
 
-/* What stands where an answer was cut off is a step on the way, not the answer: it is not right, whatever it is
- * equal to, and has no vote. */
+/* What stands where an answer was cut off is a step on the way, not the answer: it is not right,
+ * whatever it is equal to, and has no vote. */
 static void take_as_cut(struct score *s, struct score_row *r)
 {
     r->shows_gold = r->verdict == VERDICT_RIGHT;
-    r->how = str_fmt(&s->arena, "cut off by the token limit; what stands there is %s (" STR_FMT ")", verdict_name(r->verdict),
-                     STR_ARG(r->how));
+    r->how = str_fmt(&s->arena, "cut off by the token limit; what stands there is %s (" STR_FMT ")",
+                     verdict_name(r->verdict), STR_ARG(r->how));
     r->verdict = VERDICT_WRONG;
     r->key = STR("");
 }
 
-static bool take_row(void *ctx, size_t item, enum worker_outcome outcome, struct str answer, struct err *e)
+static bool take_row(void *ctx, size_t item, enum worker_outcome outcome, struct str answer,
+                     struct err *e)
 {
     struct score *s = ctx;
     struct score_row *r = &s->rows[item];
@@ -118,7 +121,8 @@ static void classes_by_key(struct score *s, struct score_problem *p)
             p->n_blank++;
             continue;
         }
-        while (c < p->n_classes && !(p->classes[c].is_right == is_right && (is_right || str_eq(keys[c], r->key))))
+        while (c < p->n_classes &&
+               !(p->classes[c].is_right == is_right && (is_right || str_eq(keys[c], r->key))))
             c++;
         if (c == p->n_classes) {
             p->classes[c] = (struct answer_class){0, is_right};
@@ -144,7 +148,8 @@ static void merge_problem(void *ctx, size_t item, struct buf *out)
         int into = c;
 
         for (int d = 0; d < c && into == c && !p->classes[c].is_right; d++)
-            if (!p->classes[d].is_right && s->grader->same(state_of(s), p->class_text[d], p->class_text[c], &a))
+            if (!p->classes[d].is_right &&
+                s->grader->same(state_of(s), p->class_text[d], p->class_text[c], &a))
                 into = d;
         arena_reset(&a);
         buf_addc(out, (char)into);
@@ -152,7 +157,8 @@ static void merge_problem(void *ctx, size_t item, struct buf *out)
     arena_clear(&a);
 }
 
-static bool take_merge(void *ctx, size_t item, enum worker_outcome outcome, struct str answer, struct err *e)
+static bool take_merge(void *ctx, size_t item, enum worker_outcome outcome, struct str answer,
+                       struct err *e)
 {
     struct score *s = ctx;
     struct score_problem *p = &s->problems[item];
@@ -184,7 +190,8 @@ static void sort_classes(struct score *s, struct score_problem *p)
 {
     int *order = arena_array(&s->arena, (size_t)p->n_classes + 1, sizeof(*order));
     int *place = arena_array(&s->arena, (size_t)p->n_classes + 1, sizeof(*place));
-    struct answer_class *classes = arena_array(&s->arena, (size_t)p->n_classes + 1, sizeof(*classes));
+    struct answer_class *classes =
+        arena_array(&s->arena, (size_t)p->n_classes + 1, sizeof(*classes));
     struct str *text = arena_array(&s->arena, (size_t)p->n_classes + 1, sizeof(*text));
     int n = 0;
 

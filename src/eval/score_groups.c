@@ -9,7 +9,8 @@
 /* Numbers by value ("level": 10 behind 2), in front of anything else, which goes by its bytes. */
 static int compare_names(const void *a, const void *b)
 {
-    const struct str *x = &((const struct score_group *)a)->name, *y = &((const struct score_group *)b)->name;
+    const struct str *x = &((const struct score_group *)a)->name,
+                     *y = &((const struct score_group *)b)->name;
     double p = 0, q = 0;
     bool is_number = parse_f64(*x, &p), is_other_number = parse_f64(*y, &q);
 
@@ -55,9 +56,11 @@ void score_compute_groups(struct score *s)
 
     s->groups = arena_array(&s->arena, SCORE_MAX_GROUPS, sizeof(*s->groups));
     for (int p = 0; p < s->n_problems; p++)
-        if (s->problems[p].n_rows && s->problems[p].group.len && !find_group(s, s->problems[p].group)) {
-            log_warn("%s: \"%s\" has more than %d values; accuracy by it is left out (--group_key names another field)",
-                     s->opts.input_path, s->opts.group_key, SCORE_MAX_GROUPS);
+        if (s->problems[p].n_rows && s->problems[p].group.len &&
+            !find_group(s, s->problems[p].group)) {
+            log_warn(
+                "%s: \"%s\" has more than %d values; accuracy by it is left out (--group_key names another field)",
+                s->opts.input_path, s->opts.group_key, SCORE_MAX_GROUPS);
             s->n_groups = 0;
             break;
         }

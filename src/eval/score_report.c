@@ -5,7 +5,7 @@
 #include "eval/score.h"
 #include "formats/json.h"
 
-/* --- the JSONL of --cache_path ------------------------------------------------------------------ */
+/* --- the JSONL of --cache_path ---------------------------------------------------------------- */
 
 static void sample_line(const struct score *s, const struct score_row *r, struct buf *out)
 {
@@ -55,7 +55,7 @@ bool score_write_samples(const struct score *s, const char *path, struct err *e)
     return ok;
 }
 
-/* --- the JSON of --result_path ------------------------------------------------------------------ */
+/* --- the JSON of --result_path ---------------------------------------------------------------- */
 
 static struct json *metric_json(const struct interval *i, int count)
 {
@@ -95,9 +95,11 @@ static struct json *problem_json(const struct score *s, const struct score_probl
         json_push(observed, json_new_int(s->rows[p->rows[i]].sample_index));
     json_set(m, "observed_samples", observed);
     json_set(m, "complete", json_new_bool(p->n_rows >= s->n_samples));
-    json_set(m, "correct_fraction", p->n_rows ? json_new_real((double)p->n_right / p->n_rows) : json_new_null());
+    json_set(m, "correct_fraction",
+             p->n_rows ? json_new_real((double)p->n_right / p->n_rows) : json_new_null());
     json_set(m, "passed", json_new_bool(p->n_right > 0));
-    json_set(m, "majority_prediction", has_leader ? json_new_str(p->class_text[0]) : json_new_null());
+    json_set(m, "majority_prediction",
+             has_leader ? json_new_str(p->class_text[0]) : json_new_null());
     json_set(m, "majority_correct", json_new_bool(has_leader && p->classes[0].is_right));
     for (int c = 0; c < p->n_classes; c++) {
         struct json *one = json_new_object();
@@ -157,12 +159,23 @@ static struct json *counts_json(const struct score *s)
         const char *name;
         int value;
     } rows[] = {
-        {"problems", c->n_problems}, {"samples_expected", c->n_expected}, {"samples_scored", s->n_rows},
-        {"right", c->n_right}, {"wrong", c->n_wrong}, {"unknown", c->n_unknown}, {"truncated", c->n_truncated},
+        {"problems", c->n_problems},
+        {"samples_expected", c->n_expected},
+        {"samples_scored", s->n_rows},
+        {"right", c->n_right},
+        {"wrong", c->n_wrong},
+        {"unknown", c->n_unknown},
+        {"truncated", c->n_truncated},
         {"truncated_with_gold", c->n_truncated_with_gold},
-        {"unclosed_reasoning", c->n_unclosed}, {"empty", c->n_empty}, {"nothing_extracted", c->n_nothing_extracted},
-        {"gold_unreadable", c->n_gold_unreadable}, {"missing", c->n_missing}, {"duplicates", c->n_duplicates},
-        {"error_rows", c->n_errors}, {"torn_lines", c->n_torn}, {"workers_lost", c->n_workers_lost},
+        {"unclosed_reasoning", c->n_unclosed},
+        {"empty", c->n_empty},
+        {"nothing_extracted", c->n_nothing_extracted},
+        {"gold_unreadable", c->n_gold_unreadable},
+        {"missing", c->n_missing},
+        {"duplicates", c->n_duplicates},
+        {"error_rows", c->n_errors},
+        {"torn_lines", c->n_torn},
+        {"workers_lost", c->n_workers_lost},
     };
     struct json *m = json_new_object();
 
@@ -222,7 +235,8 @@ void score_write_json(const struct score *s, const struct score_baseline *b, str
     json_set(metrics, str_fmt(&a, "problem_majority@%d", s->n_k).ptr,
              metric_json(&s->maj[s->n_k - 1], s->n_pass_problems[s->n_k - 1]));
     json_set(m, "metrics", metrics);
-    json_set(m, "sample_count", json_new_int(s->n_rows + s->counts.n_errors + s->counts.n_duplicates));
+    json_set(m, "sample_count",
+             json_new_int(s->n_rows + s->counts.n_errors + s->counts.n_duplicates));
     json_set(m, "effective_sample_count", json_new_int(s->n_rows));
     json_set(m, "failed_count", json_new_int(s->counts.n_errors));
     json_set(m, "excluded_count", json_new_int(s->counts.n_duplicates));
@@ -256,18 +270,19 @@ void score_write_json(const struct score *s, const struct score_baseline *b, str
     arena_clear(&a);
 }
 
-/* --- the table ---------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static void add_interval(struct buf *out, const char *name, const struct interval *i)
 {
-    buf_addf(out, "  %-28s %6.2f - %.2f   (standard error %.2f)%s\n", name, 100 * i->low, 100 * i->high,
-             100 * i->stderr_, i->is_conservative ? "  conservative" : "");
+    buf_addf(out, "  %-28s %6.2f - %.2f   (standard error %.2f)%s\n", name, 100 * i->low,
+             100 * i->high, 100 * i->stderr_, i->is_conservative ? "  conservative" : "");
 }
 
 void score_write_line(const struct score *s, struct buf *out)
 {
-    buf_addf(out, "%s: accuracy %.2f, %d %% interval %.2f - %.2f (%d problems x %d samples)\n", s->opts.task_name, 100 * s->accuracy,
-             (int)lround(100 * s->opts.confidence_level), 100 * s->like.low, 100 * s->like.high, s->n_problems, s->n_samples);
+    buf_addf(out, "%s: accuracy %.2f, %d %% interval %.2f - %.2f (%d problems x %d samples)\n",
+             s->opts.task_name, 100 * s->accuracy, (int)lround(100 * s->opts.confidence_level),
+             100 * s->like.low, 100 * s->like.high, s->n_problems, s->n_samples);
 }
 
 static void add_counts(const struct score *s, struct buf *out)
@@ -303,9 +318,11 @@ static void add_problems(const struct score *s, struct buf *out)
         const struct score_problem *p = &s->problems[i];
         struct str id = p->doc_id.len ? p->doc_id : p->prompt_hash;
 
-        buf_addf(out, "%-24.*s %7d %5d  ", (int)MIN(id.len, (size_t)24), id.ptr, p->n_right, p->n_rows);
+        buf_addf(out, "%-24.*s %7d %5d  ", (int)MIN(id.len, (size_t)24), id.ptr, p->n_right,
+                 p->n_rows);
         for (int c = 0; c < MIN(p->n_classes, 4); c++)
-            buf_addf(out, "%s%.*s%s (%d)", c ? ", " : "", (int)MIN(p->class_text[c].len, (size_t)24), p->class_text[c].ptr,
+            buf_addf(out, "%s%.*s%s (%d)", c ? ", " : "",
+                     (int)MIN(p->class_text[c].len, (size_t)24), p->class_text[c].ptr,
                      p->classes[c].is_right ? " *" : "", p->classes[c].count);
         if (p->n_classes > 4)
             buf_addf(out, ", %d more", p->n_classes - 4);
@@ -321,8 +338,8 @@ static void add_at_k(const struct score *s, struct buf *out)
     for (int k = 1; k <= s->n_k; k = k < s->n_k && 2 * k > s->n_k ? s->n_k : 2 * k) {
         const struct interval *p = &s->pass[k - 1], *m = &s->maj[k - 1];
 
-        buf_addf(out, "  %4d   %6.2f +- %-5.2f      %6.2f +- %.2f", k, 100 * p->value, 100 * p->stderr_, 100 * m->value,
-                 100 * m->stderr_);
+        buf_addf(out, "  %4d   %6.2f +- %-5.2f      %6.2f +- %.2f", k, 100 * p->value,
+                 100 * p->stderr_, 100 * m->value, 100 * m->stderr_);
         if (s->n_pass_problems[k - 1] < s->n_problems)
             buf_addf(out, "   (%d problems have %d samples)", s->n_pass_problems[k - 1], k);
         buf_addc(out, '\n');
@@ -333,12 +350,15 @@ static void add_groups(const struct score *s, int percent, struct buf *out)
 {
     if (s->n_groups == 0)
         return;
-    buf_addf(out, "\n%-16.16s  accuracy   %d %% interval, problems like these   problems  samples\n", s->opts.group_key, percent);
+    buf_addf(out,
+             "\n%-16.16s  accuracy   %d %% interval, problems like these   problems  samples\n",
+             s->opts.group_key, percent);
     for (int i = 0; i < s->n_groups; i++) {
         const struct score_group *g = &s->groups[i];
 
-        buf_addf(out, "%-16.*s    %6.2f   %6.2f - %-6.2f %-24s %5d  %7d\n", (int)MIN(g->name.len, 16), g->name.ptr,
-                 100.0 * g->n_right / g->n_rows, 100 * g->like.low, 100 * g->like.high,
+        buf_addf(out, "%-16.*s    %6.2f   %6.2f - %-6.2f %-24s %5d  %7d\n",
+                 (int)MIN(g->name.len, 16), g->name.ptr, 100.0 * g->n_right / g->n_rows,
+                 100 * g->like.low, 100 * g->like.high,
                  g->like.is_conservative ? "conservative" : "", g->n_problems, g->n_rows);
     }
 }
@@ -347,28 +367,35 @@ void score_write_table(const struct score *s, const struct score_baseline *b, st
 {
     int percent = (int)lround(100 * s->opts.confidence_level);
 
-    buf_addf(out, "%s: %d problems, %d samples (%d for each problem expected), grader %s\n\n", s->opts.task_name, s->n_problems,
-             s->n_rows, s->n_samples, s->grader->name);
-    buf_addf(out, "accuracy %.2f   (%d of %d samples right)\n", 100 * s->accuracy, s->counts.n_right, s->n_rows);
+    buf_addf(out, "%s: %d problems, %d samples (%d for each problem expected), grader %s\n\n",
+             s->opts.task_name, s->n_problems, s->n_rows, s->n_samples, s->grader->name);
+    buf_addf(out, "accuracy %.2f   (%d of %d samples right)\n", 100 * s->accuracy,
+             s->counts.n_right, s->n_rows);
     buf_addf(out, "  %d %% interval for\n", percent);
     add_interval(out, "these problems again", &s->these);
     add_interval(out, "problems like these", &s->like);
     if (isnan(s->accuracy_without_truncated))
         buf_addz(out, "  without truncated samples     none is left\n");
     else if (s->counts.n_truncated)
-        buf_addf(out, "  without truncated samples     %6.2f\n", 100 * s->accuracy_without_truncated);
+        buf_addf(out, "  without truncated samples     %6.2f\n",
+                 100 * s->accuracy_without_truncated);
     if (s->high_bound - s->low_bound > 0)
-        buf_addf(out, "  bounds: %.2f if all that is open were wrong, %.2f if right\n", 100 * s->low_bound, 100 * s->high_bound);
+        buf_addf(out, "  bounds: %.2f if all that is open were wrong, %.2f if right\n",
+                 100 * s->low_bound, 100 * s->high_bound);
     add_counts(s, out);
     add_groups(s, percent, out);
     add_at_k(s, out);
     if (b) {
-        buf_addf(out, "\nagainst %s (%.2f, %d problems in common): %+.2f, %d %% interval %+.2f to %+.2f, p = %.4f\n", b->path,
-                 100 * b->accuracy, b->n_matched, 100 * b->paired.difference.value, percent, 100 * b->paired.difference.low,
-                 100 * b->paired.difference.high, b->paired.p_value);
-        buf_addf(out, "  %d problems better, %d worse, %d equal\n", b->paired.n_better, b->paired.n_worse, b->paired.n_equal);
+        buf_addf(
+            out,
+            "\nagainst %s (%.2f, %d problems in common): %+.2f, %d %% interval %+.2f to %+.2f, p = %.4f\n",
+            b->path, 100 * b->accuracy, b->n_matched, 100 * b->paired.difference.value, percent,
+            100 * b->paired.difference.low, 100 * b->paired.difference.high, b->paired.p_value);
+        buf_addf(out, "  %d problems better, %d worse, %d equal\n", b->paired.n_better,
+                 b->paired.n_worse, b->paired.n_equal);
         if (b->n_only_here || b->n_only_there)
-            buf_addf(out, "  %d problems only here, %d only there are left out\n", b->n_only_here, b->n_only_there);
+            buf_addf(out, "  %d problems only here, %d only there are left out\n", b->n_only_here,
+                     b->n_only_there);
     }
     add_problems(s, out);
 }

@@ -1,8 +1,8 @@
 /* score_rows.c - reads a file of generations: ours, today's tool's, and the 2025 tool's.
  *
- * A problem is known by its doc_id, or by its prompt where the file has no doc_id. Samples without an index get
- * the lowest free one in file order. Rows with an error are counted and left out; of two rows with the same
- * doc_id and index the first counts. */
+ * A problem is known by its doc_id, or by its prompt where the file has no doc_id. Samples without
+ * an index get the lowest free one in file order. Rows with an error are counted and left out; of
+ * two rows with the same doc_id and index the first counts. */
 #include "eval/score.h"
 
 #include "base/hash.h"
@@ -69,7 +69,8 @@ static int find_problem(struct reader *r, const struct json *row)
         sha256_hex(prompt.ptr, prompt.len, hex);
         hex[16] = '\0';
     }
-    identity = doc_id.len ? str_fmt(&s->arena, "d" STR_FMT, STR_ARG(doc_id)) : str_fmt(&s->arena, "p%s", hex);
+    identity = doc_id.len ? str_fmt(&s->arena, "d" STR_FMT, STR_ARG(doc_id))
+                          : str_fmt(&s->arena, "p%s", hex);
     at = map_add(&r->problems, identity, s->n_problems, &is_new);
     if (!is_new)
         return (int)at;
@@ -120,8 +121,8 @@ static bool is_unclosed(struct str text)
     return open >= 0 && close < open;
 }
 
-static void add_row(struct reader *r, struct str line, size_t line_no, const struct json *row, int problem, int part,
-                    const struct json *gen)
+static void add_row(struct reader *r, struct str line, size_t line_no, const struct json *row,
+                    int problem, int part, const struct json *gen)
 {
     struct score *s = r->s;
     struct score_row *to;
@@ -139,8 +140,12 @@ static void add_row(struct reader *r, struct str line, size_t line_no, const str
         s->rows = xrealloc(s->rows, (size_t)s->cap_rows * sizeof(*s->rows));
     }
     to = &s->rows[s->n_rows++];
-    *to = (struct score_row){.line = line, .line_no = line_no, .problem = problem, .sample_index = index,
-                             .part = part, .answer_class = -1};
+    *to = (struct score_row){.line = line,
+                             .line_no = line_no,
+                             .problem = problem,
+                             .sample_index = index,
+                             .part = part,
+                             .answer_class = -1};
     text = score_generation(gen, part, &to->is_truncated);
     to->is_truncated |= str_eqz(json_str(json_get(row, "finish_reason")), "length");
     to->is_unclosed = is_unclosed(text);
@@ -188,7 +193,8 @@ static bool read_line(struct reader *r, struct str line, const struct jsonl *it,
     return true;
 }
 
-/* The manifest beside the file tells which problems there should be, and how many samples of each. */
+/* The manifest beside the file tells which problems there should be, and how many samples of each.
+ */
 static void read_manifest(struct reader *r)
 {
     struct score *s = r->s;
@@ -218,7 +224,8 @@ static void read_manifest(struct reader *r)
 static void index_rows(struct score *s)
 {
     for (int p = 0; p < s->n_problems; p++) {
-        s->problems[p].rows = arena_array(&s->arena, (size_t)MAX(s->problems[p].n_rows, 1), sizeof(int));
+        s->problems[p].rows =
+            arena_array(&s->arena, (size_t)MAX(s->problems[p].n_rows, 1), sizeof(int));
         s->problems[p].n_rows = 0;
     }
     for (int i = 0; i < s->n_rows; i++) {
@@ -240,10 +247,12 @@ static bool check_fields(const struct reader *r, struct err *e)
     if (s->counts.n_rows == 0)
         return err_set(e, ERR_INPUT, "%s holds no rows", s->opts.input_path);
     if (!r->saw_response && s->counts.n_errors < s->counts.n_rows)
-        return err_set(e, ERR_INPUT, "%s: no row has the field \"%s\"; --response_key names another",
+        return err_set(e, ERR_INPUT,
+                       "%s: no row has the field \"%s\"; --response_key names another",
                        s->opts.input_path, s->opts.response_key);
     if (!r->saw_response)
-        return err_set(e, ERR_INPUT, "%s: none of the %d rows has a generation in \"%s\" (--response_key)",
+        return err_set(e, ERR_INPUT,
+                       "%s: none of the %d rows has a generation in \"%s\" (--response_key)",
                        s->opts.input_path, s->counts.n_rows, s->opts.response_key);
     if (!r->saw_label)
         return err_set(e, ERR_INPUT, "%s: no row has the field \"%s\"; --label_key names another",

@@ -35,7 +35,9 @@ static bool choose_system_prompt(struct session *s, struct err *e)
 
     s->system_prompt = system_prompt_text(p->system_prompt_type);
     if (has_own && s->system_prompt.len > 0)
-        return err_set(e, ERR_INPUT, "--system_prompt and --system_prompt_type %s exclude each other", p->system_prompt_type);
+        return err_set(e, ERR_INPUT,
+                       "--system_prompt and --system_prompt_type %s exclude each other",
+                       p->system_prompt_type);
     if (has_own)
         s->system_prompt = STR(p->system_prompt);
     return true;
@@ -55,21 +57,24 @@ struct session *session_open(const struct session_opts *o, struct err *e)
 
 bool session_add(struct session *s, const char *input_file, const char *output_file, struct err *e)
 {
-    const char *refused[4] = {store_row_refused[0], store_row_refused[1], s->o.data->response_key, NULL};
-    struct docs_keys keys = {s->o.data->input_key, s->o.data->label_key, refused, store_row_renamed};
+    const char *refused[4] = {store_row_refused[0], store_row_refused[1], s->o.data->response_key,
+                              NULL};
+    struct docs_keys keys = {s->o.data->input_key, s->o.data->label_key, refused,
+                             store_row_renamed};
     struct docs *docs = docs_open(input_file, &keys, e);
     struct session_task *t;
 
     if (!docs)
         return false;
     if (docs->n_without_answer > 0)
-        log_warn("%s: %d of %d problems have no field \"%s\"; they can be sampled but not scored", input_file,
-                 docs->n_without_answer, docs->n, s->o.data->label_key);
+        log_warn("%s: %d of %d problems have no field \"%s\"; they can be sampled but not scored",
+                 input_file, docs->n_without_answer, docs->n, s->o.data->label_key);
     if (docs->n_renamed > 0)
-        log_info("%s: %d fields have names that results use; they are kept as input_<name>", input_file, docs->n_renamed);
+        log_info("%s: %d fields have names that results use; they are kept as input_<name>",
+                 input_file, docs->n_renamed);
     t = xcalloc(1, sizeof(*t));
-    *t = (struct session_task){.session = s, .docs = docs, .output_file = xstrdup(output_file),
-                               .index = s->n_tasks};
+    *t = (struct session_task){
+        .session = s, .docs = docs, .output_file = xstrdup(output_file), .index = s->n_tasks};
     s->tasks = xrealloc(s->tasks, (size_t)(s->n_tasks + 1) * sizeof(struct session_task *));
     s->tasks[s->n_tasks++] = t;
     return true;
@@ -103,16 +108,17 @@ static void say_found(const struct session_task *t)
 
     store_counts(t->store, &c);
     if (c.n_torn_bytes > 0)
-        log_warn("%s: a torn last line of %lld bytes was cut off", t->output_file, (long long)c.n_torn_bytes);
+        log_warn("%s: a torn last line of %lld bytes was cut off", t->output_file,
+                 (long long)c.n_torn_bytes);
     if (c.n_damaged_lines > 0)
-        log_warn("%s: %lld damaged lines were moved to %s.damaged", t->output_file, (long long)c.n_damaged_lines,
-                 t->output_file);
+        log_warn("%s: %lld damaged lines were moved to %s.damaged", t->output_file,
+                 (long long)c.n_damaged_lines, t->output_file);
     if (c.n_error_rows > 0)
         log_info("%s: %lld rows stand for failed samples; those are sampled again", t->output_file,
                  (long long)c.n_error_rows);
     if (c.is_legacy && c.n_rows > 0)
-        log_warn("%s has no manifest: whether its %lld rows were sampled alike is not known", t->output_file,
-                 (long long)c.n_rows);
+        log_warn("%s has no manifest: whether its %lld rows were sampled alike is not known",
+                 t->output_file, (long long)c.n_rows);
 }
 
 static void warn_about_context(const struct session *s)
@@ -122,11 +128,13 @@ static void warn_about_context(const struct session *s)
     if (len <= 0 || s->o.sampling->max_tokens < len)
         return;
     if (strcmp(s->o.sampling->overlong, "clamp") == 0)
-        log_info("--max_tokens %d is more than the context of %d holds: an answer gets what its prompt leaves",
-                 s->o.sampling->max_tokens, len);
+        log_info(
+            "--max_tokens %d is more than the context of %d holds: an answer gets what its prompt leaves",
+            s->o.sampling->max_tokens, len);
     else
-        log_warn("--max_tokens %d leaves no room for a prompt in a context of %d: requests will be refused",
-                 s->o.sampling->max_tokens, len);
+        log_warn(
+            "--max_tokens %d leaves no room for a prompt in a context of %d: requests will be refused",
+            s->o.sampling->max_tokens, len);
 }
 
 bool session_open_stores(struct session *s, struct generator *g, struct err *e)
@@ -155,7 +163,8 @@ bool session_open_stores(struct session *s, struct generator *g, struct err *e)
     return true;
 }
 
-static bool make_request(void *ctx, int doc, int sample, struct arena *a, struct gen_request *r, struct err *e)
+static bool make_request(void *ctx, int doc, int sample, struct arena *a, struct gen_request *r,
+                         struct err *e)
 {
     const struct session_task *t = ctx;
     const struct session *s = t->session;
@@ -212,8 +221,10 @@ static void say_identical(const struct session *s, const struct session_task *t)
     int doc, a, b, n = store_n_identical(t->store, &doc, &a, &b);
 
     if (n > 0 && s->o.sampling->temperature > 0)
-        log_warn("%d of %d problems have samples with the same long text (doc_id %s: %d and %d): does the server use the "
-                 "seeds?", n, t->docs->n, t->docs->items[doc].id.ptr, a, b);
+        log_warn(
+            "%d of %d problems have samples with the same long text (doc_id %s: %d and %d): does the server use the "
+            "seeds?",
+            n, t->docs->n, t->docs->items[doc].id.ptr, a, b);
 }
 
 static void say_summary(const struct session *s, const struct run_result *result)
@@ -251,7 +262,8 @@ static int say_end(const struct session *s, const struct run_result *r)
         log_info("interrupted; what had arrived is in %s: %s", where(s), again);
         return STATUS_INTERRUPTED;
     case RUN_STOPPED:
-        log_error("stopped: %s. What had arrived is in %s; mend the cause, then %s", r->why, where(s), again);
+        log_error("stopped: %s. What had arrived is in %s; mend the cause, then %s", r->why,
+                  where(s), again);
         return STATUS_SOME_FAILED;
     default:
         if (r->n_failed == 0)
@@ -294,9 +306,12 @@ int session_run(struct session *s, struct run_result *result)
     if (!result)
         result = &own;
     for (int i = 0; i < s->n_tasks; i++)
-        tasks[i] = (struct run_task){.store = s->tasks[i]->store, .n_docs = s->tasks[i]->docs->n,
-                                     .n_samples = s->o.sampling->n_samples, .request = make_request,
-                                     .ctx = s->tasks[i], .doc_name = doc_name,
+        tasks[i] = (struct run_task){.store = s->tasks[i]->store,
+                                     .n_docs = s->tasks[i]->docs->n,
+                                     .n_samples = s->o.sampling->n_samples,
+                                     .request = make_request,
+                                     .ctx = s->tasks[i],
+                                     .doc_name = doc_name,
                                      .round_done = s->o.round_done ? round_done : NULL};
     run_catch_signals(s->g);
     ok = run_jobs(tasks, s->n_tasks, s->o.run, s->g, result, &e);

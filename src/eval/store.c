@@ -54,8 +54,8 @@ static size_t slot(const struct store *s, int doc, int sample)
     return (size_t)doc * (size_t)s->o.n_samples + (size_t)sample;
 }
 
-/* 0: too short to tell. A sure model gives the same few lines again and again; a thousand bytes do not come
- * out alike by chance. */
+/* 0: too short to tell. A sure model gives the same few lines again and again; a thousand bytes do
+ * not come out alike by chance. */
 static uint64_t hash_of_text(struct str raw_text)
 {
     return raw_text.len < STORE_TWIN_BYTES ? 0 : siphash64(0, 1, raw_text.ptr, raw_text.len) | 1;
@@ -68,8 +68,7 @@ static void mark(struct store *s, int doc, int sample, uint64_t text_hash)
     s->counts.n_rows++;
 }
 
-/* --- reading what is there ---------------------------------------------------------------------
- */
+/* --- reading what is there -------------------------------------------------------------------- */
 
 /* Damage: refused, or set aside when the user asked for repair. */
 static bool damage(struct store *s, const struct store_line *line, const char *what, struct err *e)
@@ -259,8 +258,7 @@ static bool read_rows(struct store *s, struct err *e)
     return ends_in_newline(s, e);
 }
 
-/* --- the manifest ------------------------------------------------------------------------------
- */
+/* --- the manifest ----------------------------------------------------------------------------- */
 
 static bool write_manifest(const struct json *tree, const char *path, struct err *e)
 {
@@ -327,8 +325,7 @@ static bool make_manifest(struct store *s, const char *path, struct err *e)
     return ok;
 }
 
-/* --- the store ---------------------------------------------------------------------------------
- */
+/* --- the store -------------------------------------------------------------------------------- */
 
 static bool alloc_index(struct store *s, struct err *e)
 {
@@ -398,7 +395,8 @@ bool store_append(struct store *s, int doc, int sample, const struct gen_event *
     buf_reset(&s->text);
     json_write_str(&s->text, reply->text);
     buf_reset(&s->row);
-    store_row_write(&s->row, &s->o.docs->items[doc], sample, s->o.n_samples, s->o.response_key, &row);
+    store_row_write(&s->row, &s->o.docs->items[doc], sample, s->o.n_samples, s->o.response_key,
+                    &row);
     if (s->row.failed || s->row.len > STORE_MAX_LINE_BYTES)
         return err_set(e, ERR_MEMORY, "the answer to doc_id \"%.60s\" is too long for one line",
                        s->o.docs->items[doc].id.ptr);
@@ -464,9 +462,10 @@ static bool note_place(void *ctx, const struct store_line *line, struct err *e U
 
     if (str_trim(line->text).len == 0)
         return true;
-    p->is_plain = p->is_plain && !line->is_last && p->n < p->s->counts.n_rows &&
-                  store_row_read(line->text, p->s->o.prompt_key, p->s->o.response_key, &row, &what) && !row.has_error &&
-                  row.sample_index >= 0;
+    p->is_plain =
+        p->is_plain && !line->is_last && p->n < p->s->counts.n_rows &&
+        store_row_read(line->text, p->s->o.prompt_key, p->s->o.response_key, &row, &what) &&
+        !row.has_error && row.sample_index >= 0;
     if (!p->is_plain)
         return true;
     doc = doc_of_row(p->s, &row, &what);
@@ -493,7 +492,8 @@ bool store_order(struct store *s, struct err *e)
     struct store_span *spans;
     bool ok;
 
-    if (s->counts.n_rows < (int64_t)s->o.docs->n * s->o.n_samples || s->n_unnumbered > 0 || s->file.is_broken)
+    if (s->counts.n_rows < (int64_t)s->o.docs->n * s->o.n_samples || s->n_unnumbered > 0 ||
+        s->file.is_broken)
         return true;
     p.items = xcalloc((size_t)s->counts.n_rows + 1, sizeof(*p.items));
     spans = xcalloc((size_t)s->counts.n_rows + 1, sizeof(*spans));

@@ -30,8 +30,9 @@ struct store_opts {
     int n_samples;
     const char *prompt_key, *response_key; /* "prompt", "gen"; borrowed */
     enum store_fsync fsync;
-    bool is_reproducible; /* rows hold nothing that depends on the machine's load: no times, no cache hits */
-    bool repair; /* lines that are damaged go to <path>.damaged instead of being refused */
+    bool is_reproducible; /* rows hold nothing that depends on the machine's load: no times, no
+                             cache hits */
+    bool repair;          /* lines that are damaged go to <path>.damaged instead of being refused */
     const struct opt_group *groups; /* effective parameters, for the manifest */
     int n_groups;
 };
@@ -61,12 +62,13 @@ bool store_tick(struct store *s, struct err *e) MUST_CHECK;
 
 enum { STORE_TWIN_BYTES = 1000 };
 
-/* Problems that have two samples with the same text of at least STORE_TWIN_BYTES as stored. first_doc and the two
- * samples show one; they may be NULL. */
+/* Problems that have two samples with the same text of at least STORE_TWIN_BYTES as stored.
+ * first_doc and the two samples show one; they may be NULL. */
 int store_n_identical(const struct store *s, int *first_doc, int *sample_a, int *sample_b);
 
-/* Puts the rows of a store that holds every sample in the order of problems and samples, by a new file in
- * the old one's place. A store that lacks samples, or has rows of other tools without an index, stays as it is. */
+/* Puts the rows of a store that holds every sample in the order of problems and samples, by a new
+ * file in the old one's place. A store that lacks samples, or has rows of other tools without an
+ * index, stays as it is. */
 bool store_order(struct store *s, struct err *e) MUST_CHECK;
 
 /* Flushes and closes; NULL is fine. */

@@ -272,7 +272,8 @@ static bool copy_rest(struct store_file *f, const struct store_span *spans, int 
     return copy_span(f, at, f->n_bytes - at, to, to_path, e);
 }
 
-/* Puts the finished file at fd, <path><suffix>, in the store's place and takes it over with its lock. */
+/* Puts the finished file at fd, <path><suffix>, in the store's place and takes it over with its
+ * lock. */
 static bool take_over(struct store_file *f, int fd, const char *path, bool ok, struct err *e)
 {
     struct store_file renewed = {.fd = -1};
@@ -312,7 +313,8 @@ bool store_file_remove(struct store_file *f, const struct store_span *spans, int
     return ok;
 }
 
-bool store_file_keep(struct store_file *f, const struct store_span *spans, int64_t n_spans, struct err *e)
+bool store_file_keep(struct store_file *f, const struct store_span *spans, int64_t n_spans,
+                     struct err *e)
 {
     char *path = NULL;
     int fd = open_beside(f, ".ordered", O_TRUNC, &path, e);

@@ -48,8 +48,7 @@ void jinja_close(struct jinja *t); /* NULL is fine */
 /* True when the template reads the variable somewhere (it may also set it first). */
 bool jinja_mentions(const struct jinja *t, const char *variable);
 
-/* --- rendering ---------------------------------------------------------------------------------
- */
+/* --- rendering -------------------------------------------------------------------------------- */
 
 /* One variable. A NULL name binds every key of the object `value`. Borrowed for the call. */
 struct jinja_var {

@@ -1,8 +1,7 @@
 /* jinja_call.c - calls: arguments, builtins, macros and host functions. */
 #include "formats/jinja_render.h"
 
-/* --- arguments ---------------------------------------------------------------------------------
- */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 static bool add_star(struct render *r, const struct node *star, struct args *out)
 {
@@ -79,8 +78,7 @@ bool call_args(struct render *r, const struct call_args *a, struct args *out)
     return !a->star_star || add_star_star(r, a->star_star, out);
 }
 
-/* --- builtins ----------------------------------------------------------------------------------
- */
+/* --- builtins --------------------------------------------------------------------------------- */
 
 struct param {
     struct str name;
@@ -185,8 +183,7 @@ bool arg_str(struct render *r, struct call *c, int i, const char *otherwise, str
     return true;
 }
 
-/* --- host functions ----------------------------------------------------------------------------
- */
+/* --- host functions --------------------------------------------------------------------------- */
 
 struct jinja_call {
     struct render *r;
@@ -272,8 +269,7 @@ bool call_test(struct render *r, struct str name, struct value self, const struc
     return call_builtin(r, fn, self, a, &v) && value_truth(r, v, out);
 }
 
-/* --- macros ------------------------------------------------------------------------------------
- */
+/* --- macros ----------------------------------------------------------------------------------- */
 
 static struct named_arg *find_named(const struct args *a, const bool *is_taken, struct str name)
 {

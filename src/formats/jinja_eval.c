@@ -332,8 +332,7 @@ bool eval(struct render *r, const struct node *n, struct value *out)
     return is_good;
 }
 
-/* --- assignment --------------------------------------------------------------------------------
- */
+/* --- assignment ------------------------------------------------------------------------------- */
 
 static bool assign_parts(struct render *r, const struct node *target, struct value v)
 {

@@ -37,8 +37,7 @@ static bool exec_if(struct render *r, const struct node *n, enum flow *flow)
     return true;
 }
 
-/* --- text caught instead of printed ------------------------------------------------------------
- */
+/* --- text caught instead of printed ----------------------------------------------------------- */
 
 /* Runs the body in a scope of its own; its text becomes a string. */
 static bool catch_body(struct render *r, const struct nodes *body, struct value *out)
@@ -98,8 +97,7 @@ static bool exec_set(struct render *r, const struct node *n)
     return eval(r, n->set.value, &v) && render_assign(r, n->set.target, v);
 }
 
-/* --- macros ------------------------------------------------------------------------------------
- */
+/* --- macros ----------------------------------------------------------------------------------- */
 
 static bool make_macro(struct render *r, const struct macro_node *node, struct value *out)
 {
@@ -264,8 +262,7 @@ bool exec_recursion(struct render *r, struct loop *loop, struct value iter, stru
     return true;
 }
 
-/* --- blocks ------------------------------------------------------------------------------------
- */
+/* --- blocks ----------------------------------------------------------------------------------- */
 
 static bool exec_with(struct render *r, const struct with_node *w, enum flow *flow)
 {

@@ -26,8 +26,7 @@ static struct node *constant(struct parser *p, uint32_t at, struct value v)
     return n;
 }
 
-/* --- primaries ---------------------------------------------------------------------------------
- */
+/* --- primaries -------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -237,8 +236,7 @@ static bool parse_primary(struct parser *p, struct node **out)
     return is_good;
 }
 
-/* --- subscripts, calls, filters, tests ---------------------------------------------------------
- */
+/* --- subscripts, calls, filters, tests -------------------------------------------------------- */
 
 static bool parse_attr(struct parser *p, struct node *object, struct node **out)
 {
@@ -516,8 +514,7 @@ static bool parse_filters_and_tests(struct parser *p, struct node *n, struct nod
     return true;
 }
 
-/* --- operators ---------------------------------------------------------------------------------
- */
+/* --- operators -------------------------------------------------------------------------------- */
 
 static bool parse_unary(struct parser *p, bool with_filters, struct node **out)
 {
@@ -759,8 +756,7 @@ bool parse_tuple(struct parser *p, enum inline_if k, const char *stop, struct no
                           false, out);
 }
 
-/* --- targets -----------------------------------------------------------------------------------
- */
+/* --- targets ---------------------------------------------------------------------------------- */
 
 static bool check_target(struct parser *p, const struct node *n)
 {

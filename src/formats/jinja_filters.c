@@ -2,8 +2,7 @@
 #include "formats/jinja_render.h"
 #include "formats/jinja_text.h"
 
-/* --- through the methods of str ----------------------------------------------------------------
- */
+/* --- through the methods of str --------------------------------------------------------------- */
 
 /* The method `name` on the subject printed as a string; a safe string stays safe. */
 static bool by_method(struct render *r, struct call *c, const char *name, struct value *out)
@@ -58,8 +57,7 @@ static bool filter_replace(struct render *r, struct call *c, struct value *out)
     return method->fn(r, &inner, out);
 }
 
-/* --- words and lines ---------------------------------------------------------------------------
- */
+/* --- words and lines -------------------------------------------------------------------------- */
 
 static bool is_word_break(uint32_t c)
 {
@@ -210,8 +208,7 @@ static bool filter_truncate(struct render *r, struct call *c, struct value *out)
     return render_format(r, out, STR_FMT STR_FMT, STR_ARG(cut), STR_ARG(end));
 }
 
-/* --- wordwrap ----------------------------------------------------------------------------------
- */
+/* --- wordwrap --------------------------------------------------------------------------------- */
 
 struct wrap {
     struct render *r;
@@ -338,8 +335,7 @@ static bool filter_wordwrap(struct render *r, struct call *c, struct value *out)
     return render_text_end(r, mark, out);
 }
 
-/* --- HTML --------------------------------------------------------------------------------------
- */
+/* --- HTML ------------------------------------------------------------------------------------- */
 
 static bool filter_escape(struct render *r, struct call *c, struct value *out)
 {
@@ -464,8 +460,7 @@ static bool filter_xmlattr(struct render *r, struct call *c, struct value *out)
     return true;
 }
 
-/* --- encodings ---------------------------------------------------------------------------------
- */
+/* --- encodings -------------------------------------------------------------------------------- */
 
 static void add_quoted(struct buf *out, struct str s, bool is_query)
 {

@@ -2,8 +2,7 @@
 #include "formats/jinja_render.h"
 #include "formats/jinja_text.h"
 
-/* --- attributes and sorting --------------------------------------------------------------------
- */
+/* --- attributes and sorting ------------------------------------------------------------------- */
 
 static bool one_step(struct render *r, struct value object, struct str part, struct value *out)
 {
@@ -251,8 +250,7 @@ static bool filter_max(struct render *r, struct call *c, struct value *out)
     return extreme(r, c, 1, out);
 }
 
-/* --- grouping ----------------------------------------------------------------------------------
- */
+/* --- grouping --------------------------------------------------------------------------------- */
 
 static bool new_group(struct render *r, struct value key, struct list *groups,
                       struct list **members)
@@ -349,8 +347,7 @@ static bool filter_slice(struct render *r, struct call *c, struct value *out)
     return value_stream(r, columns.list, "do_slice", out);
 }
 
-/* --- choosing ----------------------------------------------------------------------------------
- */
+/* --- choosing --------------------------------------------------------------------------------- */
 
 static struct args rest_of(const struct args *a, int n_skip)
 {
@@ -474,8 +471,7 @@ static bool filter_map(struct render *r, struct call *c, struct value *out)
     return value_stream(r, items, "sync_do_map", out);
 }
 
-/* --- the rest ----------------------------------------------------------------------------------
- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static bool filter_length(struct render *r, struct call *c, struct value *out)
 {

@@ -194,8 +194,7 @@ static bool add_character(struct render *r, const struct spec *s, struct value v
     return add_padded(r, s, STR(""), (struct str){text, (size_t)n}, s->align ? s->align : align);
 }
 
-/* --- "%..." % value ----------------------------------------------------------------------------
- */
+/* --- "%..." % value --------------------------------------------------------------------------- */
 
 struct percent {
     struct render *r;
@@ -412,8 +411,7 @@ bool format_percent(struct render *r, struct value fmt, struct value arg, struct
     return true;
 }
 
-/* --- "{...}".format(...) -----------------------------------------------------------------------
- */
+/* --- "{...}".format(...) ---------------------------------------------------------------------- */
 
 struct braces {
     struct render *r;

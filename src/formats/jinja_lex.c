@@ -75,8 +75,7 @@ static size_t skip_space(const struct lexer *x, size_t at)
     return at;
 }
 
-/* --- data and the edges of tags ----------------------------------------------------------------
- */
+/* --- data and the edges of tags --------------------------------------------------------------- */
 
 static void add_data(struct lexer *x, size_t from, struct str text)
 {
@@ -180,8 +179,7 @@ static bool lex_raw(struct lexer *x, size_t at, size_t body)
     return fail(x, at, "this raw block is never closed by {%% endraw %%}");
 }
 
-/* --- inside tags -------------------------------------------------------------------------------
- */
+/* --- inside tags ------------------------------------------------------------------------------ */
 
 static int digit_value(char c)
 {
@@ -519,8 +517,7 @@ bool jinja_lex(struct jinja *t, struct tokens *out, struct err *e)
     return true;
 }
 
-/* --- places ------------------------------------------------------------------------------------
- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 void jinja_place(const struct jinja *t, uint32_t at, int *line, int *column)
 {

@@ -18,8 +18,7 @@ static bool end_text(struct render *r, struct call *c, size_t mark, struct value
     return true;
 }
 
-/* --- case --------------------------------------------------------------------------------------
- */
+/* --- case ------------------------------------------------------------------------------------- */
 
 static bool str_upper(struct render *r, struct call *c, struct value *out)
 {
@@ -69,8 +68,7 @@ static bool str_swapcase(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out);
 }
 
-/* --- stripping ---------------------------------------------------------------------------------
- */
+/* --- stripping -------------------------------------------------------------------------------- */
 
 static bool strip_sides(struct render *r, struct call *c, bool left, bool right, struct value *out)
 {
@@ -127,8 +125,7 @@ static bool str_removesuffix(struct render *r, struct call *c, struct value *out
     return done(c, ends_with(s, part) ? str_slice(s, 0, s.len - part.len) : s, out);
 }
 
-/* --- searching ---------------------------------------------------------------------------------
- */
+/* --- searching -------------------------------------------------------------------------------- */
 
 /* The part of self between the optional arguments i and i + 1, as a slice has them; *at is its byte
  * offset and *first the number of its first character. False in *exists: the start is past the end.
@@ -309,8 +306,7 @@ static bool str_replace(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out);
 }
 
-/* --- splitting and joining ---------------------------------------------------------------------
- */
+/* --- splitting and joining -------------------------------------------------------------------- */
 
 static bool push_part(struct render *r, struct call *c, struct str part, struct list *l)
 {
@@ -522,8 +518,7 @@ static bool str_join(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out);
 }
 
-/* --- width -------------------------------------------------------------------------------------
- */
+/* --- width ------------------------------------------------------------------------------------ */
 
 static bool justify(struct render *r, struct call *c, bool to_left, bool to_right,
                     struct value *out)
@@ -612,8 +607,7 @@ static bool str_expandtabs(struct render *r, struct call *c, struct value *out)
     return end_text(r, c, mark, out) && render_spend(r, out->s.len / 8);
 }
 
-/* --- questions ---------------------------------------------------------------------------------
- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 /* Every character is of the class, and there is one. */
 static bool all_are(struct call *c, enum text_class k, struct value *out)
@@ -627,10 +621,10 @@ static bool all_are(struct call *c, enum text_class k, struct value *out)
     return true;
 }
 
-#define CLASS_METHOD(name, k)                                                                      \
-    static bool name(struct render *r, struct call *c, struct value *out)                          \
-    {                                                                                              \
-        return all_are(c, k, out);                                                                 \
+#define CLASS_METHOD(name, k) \
+    static bool name(struct render *r, struct call *c, struct value *out) \
+    { \
+        return all_are(c, k, out); \
     }
 
 CLASS_METHOD(str_isalpha, TEXT_ALPHA)

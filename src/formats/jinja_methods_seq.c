@@ -1,8 +1,7 @@
 /* jinja_methods_seq.c - the methods of lists, tuples, dicts, loops and cyclers. */
 #include "formats/jinja_render.h"
 
-/* --- lists -------------------------------------------------------------------------------------
- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static bool none(struct value *out)
 {
@@ -184,8 +183,7 @@ static const struct builtin tuple_methods[] = {
     {"count", "value!", list_count},
 };
 
-/* --- dicts -------------------------------------------------------------------------------------
- */
+/* --- dicts ------------------------------------------------------------------------------------ */
 
 static bool view_of(struct render *r, struct call *c, enum view_kind kind, struct value *out)
 {
@@ -328,8 +326,7 @@ static const struct builtin dict_methods[] = {
     {"clear", "", dict_clear},
 };
 
-/* --- loops and cyclers -------------------------------------------------------------------------
- */
+/* --- loops and cyclers ------------------------------------------------------------------------ */
 
 static bool loop_cycle(struct render *r, struct call *c, struct value *out)
 {
@@ -408,8 +405,7 @@ const struct builtin *cycler_method_find(struct str name)
     return builtin_find(cycler_methods, LEN(cycler_methods), name);
 }
 
-/* --- global functions --------------------------------------------------------------------------
- */
+/* --- global functions ------------------------------------------------------------------------- */
 
 static bool global_range(struct render *r, struct call *c, struct value *out)
 {

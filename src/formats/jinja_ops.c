@@ -43,8 +43,7 @@ static bool division_by_zero(struct render *r, enum node_kind op)
     return render_fail(r, "'%s' divides by zero", sign_of(op));
 }
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 static bool int_power(struct render *r, int64_t base, int64_t exponent, struct value *out)
 {
@@ -167,8 +166,7 @@ static bool float_arithmetic(struct render *r, enum node_kind op, double a, doub
     }
 }
 
-/* --- sequences ---------------------------------------------------------------------------------
- */
+/* --- sequences -------------------------------------------------------------------------------- */
 
 static bool add_strings(struct render *r, struct value a, struct value b, struct value *out)
 {
@@ -284,8 +282,7 @@ bool op_negate(struct render *r, struct value v, struct value *out)
     return int_arithmetic(r, NODE_SUB, 0, i, out);
 }
 
-/* --- attributes --------------------------------------------------------------------------------
- */
+/* --- attributes ------------------------------------------------------------------------------- */
 
 static bool bind_method(struct render *r, const struct builtin *fn, struct value self,
                         struct value *out)
@@ -454,8 +451,7 @@ bool op_attribute(struct render *r, struct value object, struct str name, struct
     return find_attribute(r, object, name, fn, out);
 }
 
-/* --- items -------------------------------------------------------------------------------------
- */
+/* --- items ------------------------------------------------------------------------------------ */
 
 static bool no_element(struct render *r, struct value object, struct value key, struct value *out)
 {
@@ -533,8 +529,7 @@ bool op_getitem(struct render *r, struct value object, struct value key, struct 
     return value_given(*out) || no_element(r, object, key, out);
 }
 
-/* --- slices ------------------------------------------------------------------------------------
- */
+/* --- slices ----------------------------------------------------------------------------------- */
 
 static bool slice_bound(struct render *r, struct value v, int64_t otherwise, int64_t n,
                         int64_t step, int64_t *out)

@@ -2,8 +2,7 @@
 #include "formats/jinja_parser.h"
 #include "formats/jinja_render.h"
 
-/* --- tokens ------------------------------------------------------------------------------------
- */
+/* --- tokens ----------------------------------------------------------------------------------- */
 
 bool parse_fail_at(struct parser *p, uint32_t at, const char *fmt, ...)
 {
@@ -105,8 +104,7 @@ bool parse_enter(struct parser *p)
     return true;
 }
 
-/* --- nodes -------------------------------------------------------------------------------------
- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 struct node *node_new(struct parser *p, enum node_kind kind, uint32_t at)
 {
@@ -149,8 +147,7 @@ int jinja_parse_symbol(struct parser *p, struct str name)
     return (int)symbol;
 }
 
-/* --- statements --------------------------------------------------------------------------------
- */
+/* --- statements ------------------------------------------------------------------------------- */
 
 static bool parse_statement(struct parser *p, struct nodes *body) MUST_CHECK;
 
@@ -491,8 +488,7 @@ bool jinja_parse_tokens(struct jinja *t, struct tokens *tokens, struct err *e)
     return parse_until(&p, NULL, &t->body);
 }
 
-/* --- templates ---------------------------------------------------------------------------------
- */
+/* --- templates -------------------------------------------------------------------------------- */
 
 /* All line ends become \n; one at the end goes, unless it is to be kept. Ill-formed UTF-8 is
  * mended. */

@@ -4,8 +4,7 @@
 #include "formats/jinja_render.h"
 #include "formats/jinja_text.h"
 
-/* --- repr --------------------------------------------------------------------------------------
- */
+/* --- repr ------------------------------------------------------------------------------------- */
 
 static void repr_char(struct buf *out, uint32_t c, char quote)
 {
@@ -144,8 +143,7 @@ bool print_repr(struct render *r, struct buf *out, struct value v)
     }
 }
 
-/* --- str ---------------------------------------------------------------------------------------
- */
+/* --- str -------------------------------------------------------------------------------------- */
 
 bool print_str(struct render *r, struct buf *out, struct value v)
 {
@@ -225,8 +223,7 @@ bool value_text(struct render *r, struct value v, struct str *out)
     return true;
 }
 
-/* --- HTML --------------------------------------------------------------------------------------
- */
+/* --- HTML ------------------------------------------------------------------------------------- */
 
 void print_escaped(struct buf *out, struct str s)
 {
@@ -259,8 +256,7 @@ bool value_escape(struct render *r, struct value v, struct value *out)
     return true;
 }
 
-/* --- JSON --------------------------------------------------------------------------------------
- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void json_escape(struct buf *out, uint32_t c, const struct tojson_style *s)
 {
@@ -428,8 +424,7 @@ bool print_json(struct render *r, struct buf *out, struct value v, const struct 
     return json_value(r, out, v, s, 0);
 }
 
-/* --- pprint ------------------------------------------------------------------------------------
- */
+/* --- pprint ----------------------------------------------------------------------------------- */
 
 /* As Python's pprint with its width of 80: what does not fit on a line is broken after each item.
  * Keys are sorted. Long strings stay whole. */

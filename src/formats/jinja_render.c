@@ -9,8 +9,7 @@ enum { DEFAULT_DEPTH = 1000 };
 static const int64_t default_steps = 50 * 1000 * 1000;
 static const size_t default_output = (size_t)64 << 20, default_memory = (size_t)256 << 20;
 
-/* --- errors ------------------------------------------------------------------------------------
- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 static bool set_fault(struct render *r, enum jinja_fault_kind kind, struct str message)
 {
@@ -57,8 +56,7 @@ bool render_refuse(struct render *r, struct str message)
     return set_fault(r, JINJA_FAULT_REFUSED, message);
 }
 
-/* --- limits ------------------------------------------------------------------------------------
- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 bool render_spend(struct render *r, size_t work)
 {
@@ -95,8 +93,7 @@ void *render_array(struct render *r, size_t n, size_t size)
     return render_alloc(r, n_bytes);
 }
 
-/* --- text --------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 size_t render_text_begin(struct render *r)
 {

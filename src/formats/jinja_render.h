@@ -70,8 +70,7 @@ bool render_text_end(struct render *r, size_t mark, struct value *out) MUST_CHEC
 bool render_format(struct render *r, struct value *out, const char *fmt, ...)
     PRINTF_LIKE(3, 4) MUST_CHECK;
 
-/* --- variables (jinja_scope.c) -----------------------------------------------------------------
- */
+/* --- variables (jinja_scope.c) ---------------------------------------------------------------- */
 bool scope_push(struct render *r) MUST_CHECK;
 void scope_pop(struct render *r);
 void scope_capture(struct render *r); /* a closure is made of the current scope */
@@ -79,15 +78,13 @@ bool scope_set(struct render *r, int symbol, struct value v) MUST_CHECK;
 bool scope_get(struct render *r, int symbol,
                struct value *out) MUST_CHECK; /* undefined if nowhere */
 
-/* --- expressions (jinja_eval.c) ----------------------------------------------------------------
- */
+/* --- expressions (jinja_eval.c) --------------------------------------------------------------- */
 bool eval(struct render *r, const struct node *n, struct value *out) MUST_CHECK;
 bool eval_filter_on(struct render *r, const struct node *n, struct value subject,
                     struct value *out) MUST_CHECK;
 bool render_assign(struct render *r, const struct node *target, struct value v) MUST_CHECK;
 
-/* --- operators (jinja_ops.c) -------------------------------------------------------------------
- */
+/* --- operators (jinja_ops.c) ------------------------------------------------------------------ */
 bool op_binary(struct render *r, enum node_kind op, struct value a, struct value b,
                struct value *out) MUST_CHECK;
 bool op_negate(struct render *r, struct value v, struct value *out) MUST_CHECK;
@@ -101,8 +98,7 @@ bool op_slice(struct render *r, struct value object, const struct value bounds[3
               struct value *out) MUST_CHECK;
 bool op_undefined(struct render *r, struct value v); /* the error of using it; always false */
 
-/* --- calls (jinja_call.c) ----------------------------------------------------------------------
- */
+/* --- calls (jinja_call.c) --------------------------------------------------------------------- */
 struct named_arg {
     struct str name;
     struct value value;
@@ -150,8 +146,7 @@ bool arg_bool(struct render *r, struct call *c, int i, bool otherwise, bool *out
 bool arg_str(struct render *r, struct call *c, int i, const char *otherwise,
              struct str *out) MUST_CHECK;
 
-/* --- statements (jinja_exec.c) -----------------------------------------------------------------
- */
+/* --- statements (jinja_exec.c) ---------------------------------------------------------------- */
 enum flow { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE };
 bool exec_body(struct render *r, const struct nodes *body, enum flow *flow) MUST_CHECK;
 bool exec_for(struct render *r, const struct node *n, struct value iter, int64_t depth,
@@ -159,8 +154,7 @@ bool exec_for(struct render *r, const struct node *n, struct value iter, int64_t
 bool exec_recursion(struct render *r, struct loop *loop, struct value iter,
                     struct value *out) MUST_CHECK;
 
-/* --- printing (jinja_print.c) ------------------------------------------------------------------
- */
+/* --- printing (jinja_print.c) ----------------------------------------------------------------- */
 bool print_str(struct render *r, struct buf *out, struct value v) MUST_CHECK;  /* Python's str() */
 bool print_repr(struct render *r, struct buf *out, struct value v) MUST_CHECK; /* Python's repr() */
 bool print_pretty(struct render *r, struct buf *out,
@@ -180,15 +174,13 @@ struct tojson_style {
 bool print_json(struct render *r, struct buf *out, struct value v,
                 const struct tojson_style *s) MUST_CHECK;
 
-/* --- formatting (jinja_format.c) ---------------------------------------------------------------
- */
+/* --- formatting (jinja_format.c) -------------------------------------------------------------- */
 bool format_percent(struct render *r, struct value fmt, struct value arg,
                     struct value *out) MUST_CHECK;
 bool format_braces(struct render *r, struct value fmt, const struct args *a,
                    struct value *out) MUST_CHECK;
 
-/* --- tables of builtins ------------------------------------------------------------------------
- */
+/* --- tables of builtins ----------------------------------------------------------------------- */
 const struct builtin *filter_find(struct str name);        /* NULL: none */
 const struct builtin *list_filter_find(struct str name);   /* those of jinja_filters_seq.c */
 const struct builtin *number_filter_find(struct str name); /* those of jinja_filters_num.c */

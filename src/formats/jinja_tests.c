@@ -10,12 +10,12 @@ static bool answer(bool b, struct value *out)
 }
 
 /* A test that looks at the type alone. */
-#define TYPE_TEST(name, claim)                                                                     \
-    static bool name(struct render *r, struct call *c, struct value *out)                          \
-    {                                                                                              \
-        struct value v = c->self;                                                                  \
-                                                                                                   \
-        return answer(claim, out);                                                                 \
+#define TYPE_TEST(name, claim) \
+    static bool name(struct render *r, struct call *c, struct value *out) \
+    { \
+        struct value v = c->self; \
+\
+        return answer(claim, out); \
     }
 
 TYPE_TEST(test_defined, v.type != VALUE_UNDEFINED)

@@ -123,8 +123,7 @@ int text_digit(uint32_t c)
     return (int)((c - first) % 10);
 }
 
-/* --- case --------------------------------------------------------------------------------------
- */
+/* --- case ------------------------------------------------------------------------------------- */
 
 static uint32_t map_simply(uint32_t c, enum text_case to)
 {
@@ -269,8 +268,7 @@ void text_swapcase(struct buf *out, struct str s)
     }
 }
 
-/* --- strips and offsets ------------------------------------------------------------------------
- */
+/* --- strips and offsets ----------------------------------------------------------------------- */
 
 uint32_t text_last(struct str s, size_t *start)
 {

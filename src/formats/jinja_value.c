@@ -39,8 +39,7 @@ const char *value_type_name(struct value v)
     return kinds[v.type].type;
 }
 
-/* --- making ------------------------------------------------------------------------------------
- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 static bool new_list(struct render *r, enum value_type type, size_t n, struct value *out)
 {
@@ -190,8 +189,7 @@ bool list_push(struct render *r, struct list *l, struct value v)
     return render_spend(r, 1);
 }
 
-/* --- dicts -------------------------------------------------------------------------------------
- */
+/* --- dicts ------------------------------------------------------------------------------------ */
 
 enum { SMALL_DICT = 8 };
 

@@ -164,8 +164,7 @@ static inline bool value_given(struct value v)
 const char *value_kind(struct value v);
 const char *value_type_name(struct value v);
 
-/* --- making; false: the rendering is over its memory, and its error is set ---------------------
- */
+/* --- making; false: the rendering is over its memory, and its error is set -------------------- */
 bool value_list(struct render *r, size_t n_reserve, struct value *out) MUST_CHECK;
 bool value_tuple(struct render *r, size_t n_reserve, struct value *out) MUST_CHECK;
 bool value_pair(struct render *r, struct value a, struct value b, struct value *out) MUST_CHECK;
@@ -186,8 +185,7 @@ bool dict_find(struct render *r, const struct dict *d, struct value key,
 struct entry *dict_find_str(const struct dict *d, struct str key);
 bool dict_remove(struct render *r, struct dict *d, struct entry *entry) MUST_CHECK;
 
-/* --- asking ------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 bool value_truth(struct render *r, struct value v, bool *out) MUST_CHECK;
 bool jinja_value_equal(struct render *r, struct value a, struct value b, bool *out) MUST_CHECK;
 /* *order below, at or above 0; NaN compares as unordered: *order is 2. Fails between types. */

@@ -1,12 +1,12 @@
-/* json.c - a thin skin over jansson. A struct json is a json_t under another name; jansson's own type
- * names collide with ours, so they are renamed while its header is read. Its json_is_* macros would
- * then compare with our names: json_type takes their place. */
-#define json_type jansson_type
+/* json.c - a thin skin over jansson. A struct json is a json_t under another name; jansson's own
+ * type names collide with ours, so they are renamed while its header is read. Its json_is_* macros
+ * would then compare with our names: json_type takes their place. */
+#define json_type   jansson_type
 #define JSON_OBJECT JANSSON_OBJECT
-#define JSON_ARRAY JANSSON_ARRAY
+#define JSON_ARRAY  JANSSON_ARRAY
 #define JSON_STRING JANSSON_STRING
-#define JSON_REAL JANSSON_REAL
-#define JSON_NULL JANSSON_NULL
+#define JSON_REAL   JANSSON_REAL
+#define JSON_NULL   JANSSON_NULL
 #include <jansson.h>
 #undef json_type
 #undef JSON_OBJECT
@@ -36,8 +36,8 @@ static struct json *own(json_t *v)
     return (struct json *)v;
 }
 
-/* jansson refuses integers beyond 64 bits. Here they become reals: digit runs outside strings that are
- * long enough to be such an integer get ".0". */
+/* jansson refuses integers beyond 64 bits. Here they become reals: digit runs outside strings that
+ * are long enough to be such an integer get ".0". */
 static void mark_long_integers(struct str text, struct buf *out)
 {
     bool in_string = false;
@@ -78,7 +78,8 @@ struct json *json_parse(struct str text, struct err *e)
         buf_clear(&marked);
     }
     if (!v)
-        err_set(e, ERR_INPUT, "not valid JSON at line %d, column %d: %s", je.line, je.column, je.text);
+        err_set(e, ERR_INPUT, "not valid JSON at line %d, column %d: %s", je.line, je.column,
+                je.text);
     return (struct json *)v;
 }
 
@@ -132,8 +133,8 @@ enum json_type json_type(const struct json *v)
 
 const char *json_type_name(enum json_type t)
 {
-    static const char *const names[] = {"nothing",   "null",     "a boolean", "an integer",
-                                        "a number",  "a string", "an array",  "an object"};
+    static const char *const names[] = {"nothing",  "null",     "a boolean", "an integer",
+                                        "a number", "a string", "an array",  "an object"};
     return names[t];
 }
 
@@ -161,7 +162,8 @@ int64_t json_int(const struct json *v, int64_t otherwise)
 
 double json_num(const struct json *v, double otherwise)
 {
-    return json_type(v) == JSON_INT || json_type(v) == JSON_REAL ? json_number_value(j(v)) : otherwise;
+    return json_type(v) == JSON_INT || json_type(v) == JSON_REAL ? json_number_value(j(v))
+                                                                 : otherwise;
 }
 
 struct str json_str(const struct json *v)

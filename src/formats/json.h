@@ -1,10 +1,11 @@
 /* json.h - JSON values (RFC 8259), behind which stands jansson.
  *
- * A tree is owned by whoever parsed or made it and is freed as a whole with json_close. Objects keep
- * the order of their keys. A reader gets borrowed pointers that live as long as the tree. Reading a
- * NULL or a value of another type gives the neutral answer (NULL, "", 0, false), so that paths into
- * a document chain without checks; json_type tells what is there. Depth is limited to 2,048 levels.
- * (No function here carries a name that libjansson exports: json_real, json_copy, json_equal, ...) */
+ * A tree is owned by whoever parsed or made it and is freed as a whole with json_close. Objects
+ * keep the order of their keys. A reader gets borrowed pointers that live as long as the tree.
+ * Reading a NULL or a value of another type gives the neutral answer (NULL, "", 0, false), so that
+ * paths into a document chain without checks; json_type tells what is there. Depth is limited to
+ * 2,048 levels. (No function here carries a name that libjansson exports: json_real, json_copy,
+ * json_equal, ...) */
 #pragma once
 
 #include <stdbool.h>
@@ -16,17 +17,26 @@
 
 struct json;
 
-enum json_type { JSON_ABSENT, JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_ABSENT,
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_INT,
+    JSON_REAL,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 /* The whole text is one value. Duplicate keys are refused; U+0000 in strings is kept. Integers
  * beyond 64 bits become reals. The message names line and column within the text. */
 struct json *json_parse(struct str text, struct err *e) MUST_CHECK;
 struct json *json_parse_file(const char *path, size_t max_bytes, struct err *e) MUST_CHECK;
 struct json *json_clone(const struct json *v) MUST_CHECK; /* deep */
-void json_close(struct json *v);                         /* NULL is fine */
+void json_close(struct json *v);                          /* NULL is fine */
 
-enum json_type json_type(const struct json *v); /* JSON_ABSENT for NULL */
-const char *json_type_name(enum json_type t);   /* "a string", "an object", ... */
+enum json_type json_type(const struct json *v);             /* JSON_ABSENT for NULL */
+const char *json_type_name(enum json_type t);               /* "a string", "an object", ... */
 bool json_same(const struct json *a, const struct json *b); /* deep; the order of keys is free */
 
 bool json_bool(const struct json *v, bool otherwise);
@@ -39,7 +49,8 @@ struct json *json_at(const struct json *array, size_t i);
 struct json *json_get(const struct json *object, const char *key);
 struct json *json_get_str(const struct json *object, struct str key);
 
-/* for (struct json_iter it = json_iter(obj); json_next(&it);) uses it.key, it.value; arrays have no key. */
+/* for (struct json_iter it = json_iter(obj); json_next(&it);) uses it.key, it.value; arrays have no
+ * key. */
 struct json_iter {
     const struct json *in;
     void *at;
@@ -56,7 +67,7 @@ struct json *json_new_array(void) MUST_CHECK;
 struct json *json_new_null(void) MUST_CHECK;
 struct json *json_new_bool(bool b) MUST_CHECK;
 struct json *json_new_int(int64_t i) MUST_CHECK;
-struct json *json_new_real(double x) MUST_CHECK; /* NaN and infinities become null */
+struct json *json_new_real(double x) MUST_CHECK;    /* NaN and infinities become null */
 struct json *json_new_str(struct str s) MUST_CHECK; /* ill-formed UTF-8 is repaired */
 void json_set(struct json *object, const char *key, struct json *child); /* replaces */
 void json_push(struct json *array, struct json *child);

@@ -9,9 +9,9 @@
 
 struct jsonl {
     struct str rest;
-    size_t line_no;    /* of the line last handed out, from 1 */
-    size_t offset;     /* of that line's first byte */
-    bool is_torn;      /* that line was the last and had no newline */
+    size_t line_no; /* of the line last handed out, from 1 */
+    size_t offset;  /* of that line's first byte */
+    bool is_torn;   /* that line was the last and had no newline */
     size_t n_consumed;
 };
 

@@ -25,14 +25,18 @@ static const struct {
     size_t size;
     enum safetensors_type type;
 } types[] = {
-    {"F32", 4, SAFETENSORS_F32},     {"F16", 2, SAFETENSORS_F16},     {"BF16", 2, SAFETENSORS_BF16},
-    {"F64", 8, SAFETENSORS_OTHER},   {"I64", 8, SAFETENSORS_OTHER},   {"I32", 4, SAFETENSORS_OTHER},
-    {"I16", 2, SAFETENSORS_OTHER},   {"I8", 1, SAFETENSORS_OTHER},    {"U64", 8, SAFETENSORS_OTHER},
-    {"U32", 4, SAFETENSORS_OTHER},   {"U16", 2, SAFETENSORS_OTHER},   {"U8", 1, SAFETENSORS_OTHER},
-    {"BOOL", 1, SAFETENSORS_OTHER},  {"F8_E4M3", 1, SAFETENSORS_OTHER}, {"F8_E5M2", 1, SAFETENSORS_OTHER},
+    {"F32", 4, SAFETENSORS_F32},       {"F16", 2, SAFETENSORS_F16},
+    {"BF16", 2, SAFETENSORS_BF16},     {"F64", 8, SAFETENSORS_OTHER},
+    {"I64", 8, SAFETENSORS_OTHER},     {"I32", 4, SAFETENSORS_OTHER},
+    {"I16", 2, SAFETENSORS_OTHER},     {"I8", 1, SAFETENSORS_OTHER},
+    {"U64", 8, SAFETENSORS_OTHER},     {"U32", 4, SAFETENSORS_OTHER},
+    {"U16", 2, SAFETENSORS_OTHER},     {"U8", 1, SAFETENSORS_OTHER},
+    {"BOOL", 1, SAFETENSORS_OTHER},    {"F8_E4M3", 1, SAFETENSORS_OTHER},
+    {"F8_E5M2", 1, SAFETENSORS_OTHER},
 };
 
-static bool read_type(const struct json *v, struct safetensors_entry *t, size_t *size, struct err *e)
+static bool read_type(const struct json *v, struct safetensors_entry *t, size_t *size,
+                      struct err *e)
 {
     t->type_name = json_str(json_get(v, "dtype"));
     for (size_t i = 0; i < LEN(types); i++) {
@@ -46,13 +50,14 @@ static bool read_type(const struct json *v, struct safetensors_entry *t, size_t 
 }
 
 /* The shape, and in *n_bytes what it needs. */
-static bool read_shape(const struct json *v, struct safetensors_entry *t, size_t size, size_t *n_bytes,
-                       struct err *e)
+static bool read_shape(const struct json *v, struct safetensors_entry *t, size_t size,
+                       size_t *n_bytes, struct err *e)
 {
     const struct json *shape = json_get(v, "shape");
 
     if (json_type(shape) != JSON_ARRAY || json_len(shape) > SAFETENSORS_MAX_RANK)
-        return err_set(e, ERR_INPUT, "its shape is not an array of at most %d numbers", SAFETENSORS_MAX_RANK);
+        return err_set(e, ERR_INPUT, "its shape is not an array of at most %d numbers",
+                       SAFETENSORS_MAX_RANK);
     t->rank = (int)json_len(shape);
     *n_bytes = size;
     for (int i = 0; i < t->rank; i++) {
@@ -60,22 +65,26 @@ static bool read_shape(const struct json *v, struct safetensors_entry *t, size_t
 
         t->shape[i] = json_int(dim, -1);
         if (json_type(dim) != JSON_INT || t->shape[i] < 0)
-            return err_set(e, ERR_INPUT, "dimension %d of its shape is not a non-negative integer", i);
+            return err_set(e, ERR_INPUT, "dimension %d of its shape is not a non-negative integer",
+                           i);
         if (!size_mul(*n_bytes, (size_t)t->shape[i], n_bytes))
             return err_set(e, ERR_INPUT, "its shape needs more bytes than can be addressed");
     }
     return true;
 }
 
-static bool read_entry(struct safetensors *s, const struct json *v, struct safetensors_entry *t, struct err *e)
+static bool read_entry(struct safetensors *s, const struct json *v, struct safetensors_entry *t,
+                       struct err *e)
 {
     const struct json *offsets = json_get(v, "data_offsets");
-    const struct json *from = json_at((struct json *)offsets, 0), *to = json_at((struct json *)offsets, 1);
+    const struct json *from = json_at((struct json *)offsets, 0),
+                      *to = json_at((struct json *)offsets, 1);
     size_t size = 0, needed = 0, data_len = s->bytes.len - s->data_start;
     int64_t begin = json_int(from, -1), end = json_int(to, -1);
 
     if (json_type(v) != JSON_OBJECT)
-        return err_set(e, ERR_INPUT, "its entry is %s, not an object", json_type_name(json_type(v)));
+        return err_set(e, ERR_INPUT, "its entry is %s, not an object",
+                       json_type_name(json_type(v)));
     if (!read_type(v, t, &size, e) || !read_shape(v, t, size, &needed, e))
         return false;
     if (json_type(offsets) != JSON_ARRAY || json_len(offsets) != 2 || json_type(from) != JSON_INT ||
@@ -83,11 +92,13 @@ static bool read_entry(struct safetensors *s, const struct json *v, struct safet
         return err_set(e, ERR_INPUT, "its data_offsets are not two ascending integers");
     if ((uint64_t)end > data_len)
         return err_set(e, ERR_INPUT,
-                       "its data ends at byte %" PRId64 " of %zu: the file is cut short or the header is wrong",
+                       "its data ends at byte %" PRId64
+                       " of %zu: the file is cut short or the header is wrong",
                        end, data_len);
     t->n_bytes = (size_t)(end - begin);
     if (t->n_bytes != needed)
-        return err_set(e, ERR_INPUT, "its shape needs %zu bytes, data_offsets give %zu", needed, t->n_bytes);
+        return err_set(e, ERR_INPUT, "its shape needs %zu bytes, data_offsets give %zu", needed,
+                       t->n_bytes);
     t->data = s->bytes.ptr + s->data_start + begin;
     return true;
 }
@@ -112,15 +123,16 @@ static bool check_places(struct safetensors *s, struct err *e)
         const struct safetensors_entry *t = &s->entries[i];
 
         if (t->data < at)
-            return err_set(e, ERR_INPUT, "tensors \"%.80s\" and \"%.80s\" overlap", s->entries[i - 1].name.ptr,
-                           t->name.ptr);
+            return err_set(e, ERR_INPUT, "tensors \"%.80s\" and \"%.80s\" overlap",
+                           s->entries[i - 1].name.ptr, t->name.ptr);
         if (t->data > at)
             return err_set(e, ERR_INPUT, "%zu bytes before tensor \"%.80s\" belong to no tensor",
                            (size_t)(t->data - at), t->name.ptr);
         at = t->data + t->n_bytes;
     }
     if (at != end)
-        return err_set(e, ERR_INPUT, "%zu bytes after the last tensor belong to no tensor", (size_t)(end - at));
+        return err_set(e, ERR_INPUT, "%zu bytes after the last tensor belong to no tensor",
+                       (size_t)(end - at));
     return true;
 }
 
@@ -163,14 +175,15 @@ static bool read_bytes(struct safetensors *s, struct err *e)
     uint64_t n_header;
 
     if (s->bytes.len < 8)
-        return err_set(e, ERR_INPUT, "%zu bytes are too few for a safetensors header", s->bytes.len);
+        return err_set(e, ERR_INPUT, "%zu bytes are too few for a safetensors header",
+                       s->bytes.len);
     n_header = load_le64(s->bytes.ptr);
     if (n_header > s->bytes.len - 8) /* not n_header + 8 > len: that sum may wrap */
-        return err_set(e, ERR_INPUT, "the header claims %" PRIu64 " bytes, the file has %zu", n_header,
-                       s->bytes.len - 8);
+        return err_set(e, ERR_INPUT, "the header claims %" PRIu64 " bytes, the file has %zu",
+                       n_header, s->bytes.len - 8);
     if (n_header > SAFETENSORS_MAX_HEADER)
-        return err_set(e, ERR_INPUT, "the header claims %" PRIu64 " bytes; the format allows %d", n_header,
-                       SAFETENSORS_MAX_HEADER);
+        return err_set(e, ERR_INPUT, "the header claims %" PRIu64 " bytes; the format allows %d",
+                       n_header, SAFETENSORS_MAX_HEADER);
     s->data_start = 8 + (size_t)n_header;
     return read_header(s, (struct str){s->bytes.ptr + 8, (size_t)n_header}, e);
 }
@@ -232,8 +245,10 @@ const char *safetensors_path(const struct safetensors *s)
 void safetensors_forget(const struct safetensors *s, const char *data, size_t n_bytes)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)data + page - 1) / page * page, to = ((uintptr_t)data + n_bytes) / page * page;
+    uintptr_t from = ((uintptr_t)data + page - 1) / page * page,
+              to = ((uintptr_t)data + n_bytes) / page * page;
 
     if (s->file.len > 0 && from < to)
-        (void)madvise((void *)from, to - from, MADV_DONTNEED); /* advice: clean pages of a file, read again if asked */
+        (void)madvise((void *)from, to - from,
+                      MADV_DONTNEED); /* advice: clean pages of a file, read again if asked */
 }

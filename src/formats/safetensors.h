@@ -1,8 +1,8 @@
 /* safetensors.h - tensors in a file: 8 bytes of header length, a JSON header, then the data.
  *
- * Everything the header claims is checked before a byte of data is trusted: its length, names, types,
- * shapes, that each tensor's bytes fit its shape, lie within the file, do not overlap and leave no gap.
- * The file is mapped, not read. Read-only after open, from any thread. */
+ * Everything the header claims is checked before a byte of data is trusted: its length, names,
+ * types, shapes, that each tensor's bytes fit its shape, lie within the file, do not overlap and
+ * leave no gap. The file is mapped, not read. Read-only after open, from any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -39,7 +39,8 @@ struct safetensors *safetensors_parse(struct str bytes, const char *name, struct
 void safetensors_close(struct safetensors *s); /* NULL is fine */
 
 int safetensors_count(const struct safetensors *s);
-const struct safetensors_entry *safetensors_at(const struct safetensors *s, int i); /* in file order */
+const struct safetensors_entry *safetensors_at(const struct safetensors *s,
+                                               int i); /* in file order */
 const char *safetensors_path(const struct safetensors *s);
 
 /* Tells the system that the pages of this data will not be read again soon. */

@@ -1,5 +1,5 @@
-/* yaml.c - libyaml composes the document (nodes by number, aliases resolved to the same number); this file copies
- * nodes into a JSON tree. */
+/* yaml.c - libyaml composes the document (nodes by number, aliases resolved to the same number);
+ * this file copies nodes into a JSON tree. */
 #include "formats/yaml.h"
 
 #include <yaml.h>
@@ -25,7 +25,8 @@ static struct json *scalar(const yaml_node_t *n)
 
     if (n->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
         return json_new_str(s);
-    if (s.len == 0 || str_eqz(s, "~") || str_eqz(s, "null") || str_eqz(s, "Null") || str_eqz(s, "NULL"))
+    if (s.len == 0 || str_eqz(s, "~") || str_eqz(s, "null") || str_eqz(s, "Null") ||
+        str_eqz(s, "NULL"))
         return json_new_null();
     if (str_eqz(s, "true") || str_eqz(s, "True") || str_eqz(s, "TRUE"))
         return json_new_bool(true);
@@ -47,10 +48,11 @@ static bool copy_pairs(struct copier *c, const yaml_node_t *n, struct json *out,
         struct json *value;
 
         if (key->type != YAML_SCALAR_NODE)
-            return err_set(c->e, ERR_INPUT, "line %zu: a key must be a plain word", key->start_mark.line + 1);
+            return err_set(c->e, ERR_INPUT, "line %zu: a key must be a plain word",
+                           key->start_mark.line + 1);
         if (json_get(out, (const char *)key->data.scalar.value))
-            return err_set(c->e, ERR_INPUT, "line %zu: the key \"%s\" stands twice", key->start_mark.line + 1,
-                           (const char *)key->data.scalar.value);
+            return err_set(c->e, ERR_INPUT, "line %zu: the key \"%s\" stands twice",
+                           key->start_mark.line + 1, (const char *)key->data.scalar.value);
         value = copy_node(c, p->value, depth + 1);
         if (!value)
             return false;
@@ -65,7 +67,8 @@ static struct json *copy_node(struct copier *c, int index, int depth)
     struct json *out, *item;
 
     if (depth > MAX_DEPTH || ++c->n_nodes > MAX_NODES) {
-        err_set(c->e, ERR_INPUT, "line %zu: nested too deeply, or too large with its aliases", n->start_mark.line + 1);
+        err_set(c->e, ERR_INPUT, "line %zu: nested too deeply, or too large with its aliases",
+                n->start_mark.line + 1);
         return NULL;
     }
     if (n->type == YAML_SCALAR_NODE)
@@ -108,10 +111,12 @@ struct json *yaml_parse(struct str text, struct err *e)
         err_set(e, ERR_MEMORY, "no memory for a YAML parser");
         return NULL;
     }
-    yaml_parser_set_input_string(&parser, (const unsigned char *)(text.ptr ? text.ptr : ""), text.len);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)(text.ptr ? text.ptr : ""),
+                                 text.len);
     if (!yaml_parser_load(&parser, &doc)) {
-        err_set(e, ERR_INPUT, "line %zu, column %zu: not valid YAML: %s", parser.problem_mark.line + 1,
-                parser.problem_mark.column + 1, parser.problem ? parser.problem : "unreadable");
+        err_set(e, ERR_INPUT, "line %zu, column %zu: not valid YAML: %s",
+                parser.problem_mark.line + 1, parser.problem_mark.column + 1,
+                parser.problem ? parser.problem : "unreadable");
         yaml_parser_delete(&parser);
         return NULL;
     }
@@ -120,7 +125,9 @@ struct json *yaml_parse(struct str text, struct err *e)
         bool is_sound = yaml_parser_load(&parser, &further);
 
         if (!is_sound || yaml_document_get_root_node(&further)) {
-            err_set(e, ERR_INPUT, is_sound ? "more than one YAML document" : "not valid YAML after the first document");
+            err_set(e, ERR_INPUT,
+                    is_sound ? "more than one YAML document"
+                             : "not valid YAML after the first document");
             json_close(out);
             out = NULL;
         }

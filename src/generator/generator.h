@@ -1,9 +1,9 @@
 /* generator.h - the waist: requests in, events out.
  *
  * Everything that needs a model speaks to a generator, and nothing above this line knows which one:
- * remote (an OpenAI-compatible server), local (the engine of this program) or scripted (replies from
- * a file or made by rule). Events are pulled. A generator belongs to one thread; generator_wake is
- * the one call for others. What an event points to lives until the next poll.
+ * remote (an OpenAI-compatible server), local (the engine of this program) or scripted (replies
+ * from a file or made by rule). Events are pulled. A generator belongs to one thread;
+ * generator_wake is the one call for others. What an event points to lives until the next poll.
  *
  * Every id that submit took ends in exactly one GEN_DONE or GEN_FAILED, also after a cancel. */
 #pragma once
@@ -34,7 +34,8 @@ struct chat_msg {
     struct str role; /* "system", "user", "assistant", "tool", "developer" */
     const struct chat_part *parts;
     int n_parts;
-    const struct json *raw; /* the message as it came over HTTP, for templates that read more; may be NULL */
+    const struct json
+        *raw; /* the message as it came over HTTP, for templates that read more; may be NULL */
 };
 
 /* How tokens are drawn. The order of the steps and their meaning are vLLM's. */
@@ -55,11 +56,13 @@ struct sampling {
     const int32_t *stop_token_ids;
     int n_stop_token_ids;
     bool include_stop_str, ignore_eos, keep_special_tokens;
-    int n_logprobs;        /* alternatives for each generated token; -1: no logprobs, 0: the chosen one only */
+    int n_logprobs; /* alternatives for each generated token; -1: no logprobs, 0: the chosen one
+                       only */
     int n_prompt_logprobs; /* the same for prompt tokens; -1: none */
     int logprobs_start;    /* first prompt position whose logprob is wanted */
-    const int32_t *logprob_token_ids; /* with n_logprobs >= 0: the alternatives of generated tokens are */
-    int n_logprob_token_ids;          /* these, in this order, not the likeliest; 0: the likeliest */
+    const int32_t
+        *logprob_token_ids;  /* with n_logprobs >= 0: the alternatives of generated tokens are */
+    int n_logprob_token_ids; /* these, in this order, not the likeliest; 0: the likeliest */
     const int32_t *bias_ids; /* logit_bias */
     const float *bias;
     int n_bias;
@@ -94,7 +97,7 @@ struct constraint {
     enum constraint_lead lead;
     struct str regex;
     const struct json *json;
-    const char *field; /* of the API, as the request spelled it, */
+    const char *field;        /* of the API, as the request spelled it, */
     const struct json *value; /* and what it held: for servers further on */
 };
 
@@ -121,15 +124,15 @@ struct gen_request {
     enum truncation_side truncation_side;
     bool add_special_tokens; /* GEN_COMPLETE and GEN_SCORE with text: BOS and the like */
     bool no_generation_prompt, continue_final_message; /* GEN_CHAT */
-    const struct json *template_kwargs; /* chat_template_kwargs; may be NULL */
-    const struct json *tools;           /* may be NULL */
-    const struct json *documents;       /* may be NULL */
-    struct str chat_template;           /* instead of the model's own; "" : the model's */
-    const struct json *extra_body;      /* further fields for a remote server; may be NULL */
+    const struct json *template_kwargs;                /* chat_template_kwargs; may be NULL */
+    const struct json *tools;                          /* may be NULL */
+    const struct json *documents;                      /* may be NULL */
+    struct str chat_template;      /* instead of the model's own; "" : the model's */
+    const struct json *extra_body; /* further fields for a remote server; may be NULL */
     struct sampling sampling;
     struct constraint constraint; /* not of GEN_SCORE */
     enum overlong overlong;
-    bool stream; /* report text as it appears */
+    bool stream;  /* report text as it appears */
     int priority; /* lower first; then round, then order of submission */
     int round;    /* sample index: round 0 of every problem goes before round 1 */
 };
@@ -141,7 +144,8 @@ enum finish_reason {
     FINISH_STOP,   /* end of sequence, stop string or stop token */
     FINISH_LENGTH, /* max_tokens or the context */
     FINISH_ABORT,  /* cancelled */
-    FINISH_OTHER,  /* content_filter, tool_calls, kv_exhausted, ...: finish_reason_text has the words */
+    FINISH_OTHER, /* content_filter, tool_calls, kv_exhausted, ...: finish_reason_text has the words
+                   */
 };
 
 struct top_logprob {
@@ -153,8 +157,8 @@ struct top_logprob {
 
 struct token_logprob {
     struct top_logprob chosen;
-    const struct top_logprob *top; /* n_top alternatives, likeliest first; those asked for by id in their
-                                      order, without rank */
+    const struct top_logprob *top; /* n_top alternatives, likeliest first; those asked for by id in
+                                      their order, without rank */
     int n_top;
 };
 
@@ -185,7 +189,7 @@ struct gen_event {
     int32_t stop_token_id;         /* stop token that ended it; -1: none */
     int n_prompt_tokens, n_completion_tokens, n_cached_tokens; /* -1: not reported */
     int n_reasoning_tokens;                                    /* -1: not reported */
-    int n_truncated_tokens; /* DONE: prompt tokens that were cut off as asked; -1: not reported */
+    int n_truncated_tokens;   /* DONE: prompt tokens that were cut off as asked; -1: not reported */
     const int32_t *token_ids; /* DONE, and DELTA for the new ones; NULL: unknown (remote) */
     int n_token_ids;
     const int32_t *prompt_ids; /* DONE; NULL: unknown (remote) */
@@ -194,19 +198,20 @@ struct gen_event {
     int n_logprobs;
     const struct token_logprob *prompt_logprobs; /* [n_prompt_logprobs], from logprobs_start on */
     int n_prompt_logprobs;
-    double score;       /* GEN_SCORE: sum of log p over n_completion_tokens */
-    bool is_greedy;     /* GEN_SCORE: each token was the likeliest */
-    int max_tokens;     /* DONE: the effective limit, after clamping */
+    double score;   /* GEN_SCORE: sum of log p over n_completion_tokens */
+    bool is_greedy; /* GEN_SCORE: each token was the likeliest */
+    int max_tokens; /* DONE: the effective limit, after clamping */
     bool is_clamped;
-    int n_forced_tokens; /* DONE: ends of thoughts that thinking_budget brought about; -1: unknown */
-    uint64_t seed;      /* DONE: the seed that was used */
-    int n_attempts;     /* DONE, FAILED: 1 without retries */
-    struct str server;  /* remote: which base URL answered; "" otherwise */
-    struct str model;   /* as the server names it */
+    int n_forced_tokens; /* DONE: ends of thoughts that thinking_budget brought about; -1: unknown
+                          */
+    uint64_t seed;       /* DONE: the seed that was used */
+    int n_attempts;      /* DONE, FAILED: 1 without retries */
+    struct str server;   /* remote: which base URL answered; "" otherwise */
+    struct str model;    /* as the server names it */
     int64_t first_token_us, latency_us; /* from the attempt's start; -1: unknown */
-    enum fail_class fail_class; /* FAILED */
-    int http_status;            /* remote: 0 if there was none */
-    const struct err *err;      /* FAILED */
+    enum fail_class fail_class;         /* FAILED */
+    int http_status;                    /* remote: 0 if there was none */
+    const struct err *err;              /* FAILED */
 };
 
 /* What happened since open; for progress lines, summaries and /metrics. */
@@ -215,18 +220,20 @@ struct gen_stats {
     uint64_t n_done, n_failed;
     uint64_t n_prompt_tokens, n_completion_tokens, n_cached_tokens;
     uint64_t n_retries[N_FAIL_CLASSES]; /* remote: attempts that failed and were tried again */
-    uint64_t n_preemptions, n_prefix_queries, n_prefix_hits; /* local; in tokens for the prefix cache */
-    double kv_usage; /* local: share of KV blocks in use, 0 to 1 */
-    int concurrency; /* remote: the present window */
+    uint64_t n_preemptions, n_prefix_queries,
+        n_prefix_hits; /* local; in tokens for the prefix cache */
+    double kv_usage;   /* local: share of KV blocks in use, 0 to 1 */
+    int concurrency;   /* remote: the present window */
 };
 
 struct generator;
 
 struct generator_ops {
-    const char *name; /* "remote", "local", "scripted" */
+    const char *name;                       /* "remote", "local", "scripted" */
     int (*room)(const struct generator *g); /* how many more requests it takes now */
     bool (*submit)(struct generator *g, const struct gen_request *r, struct err *e); /* copies r */
-    bool (*poll)(struct generator *g, int timeout_ms, struct gen_event *ev, int cap, int *n, struct err *e);
+    bool (*poll)(struct generator *g, int timeout_ms, struct gen_event *ev, int cap, int *n,
+                 struct err *e);
     void (*cancel)(struct generator *g, uint64_t id);
     void (*wake)(struct generator *g); /* ends a poll early; from any thread or signal handler */
     void (*stats)(const struct generator *g, struct gen_stats *out);
@@ -237,8 +244,8 @@ struct generator_ops {
  * struct generator. Read-only and safe from any thread. Results live in the arena. */
 struct arena;
 struct generator_text_ops {
-    bool (*encode)(const struct generator *g, struct str text, bool add_special_tokens, struct arena *a,
-                   int32_t **ids, int *n, struct err *e);
+    bool (*encode)(const struct generator *g, struct str text, bool add_special_tokens,
+                   struct arena *a, int32_t **ids, int *n, struct err *e);
     bool (*encode_chat)(const struct generator *g, const struct gen_request *chat, struct arena *a,
                         int32_t **ids, int *n, struct str *rendered, struct err *e);
     bool (*decode)(const struct generator *g, const int32_t *ids, int n, bool skip_special_tokens,
@@ -249,9 +256,9 @@ struct generator_text_ops {
 struct generator {
     const struct generator_ops *ops;
     const struct generator_text_ops *text; /* NULL: not available */
-    const char *model_name; /* served name */
-    int max_model_len;      /* tokens; 0: unknown */
-    int max_running;        /* requests that are computed at once, the others wait; 0: unknown */
+    const char *model_name;                /* served name */
+    int max_model_len;                     /* tokens; 0: unknown */
+    int max_running; /* requests that are computed at once, the others wait; 0: unknown */
     bool can_score, accepts_images;
     unsigned constraints; /* bit 1 << CONSTRAINT_x: constraints of this kind are obeyed */
 };
@@ -266,9 +273,10 @@ static inline bool generator_submit(struct generator *g, const struct gen_reques
     return g->ops->submit(g, r, e);
 }
 
-/* Waits up to timeout_ms for at least one event; *n may be 0. False: the generator itself is broken. */
-static inline bool generator_poll(struct generator *g, int timeout_ms, struct gen_event *ev, int cap,
-                                  int *n, struct err *e)
+/* Waits up to timeout_ms for at least one event; *n may be 0. False: the generator itself is
+ * broken. */
+static inline bool generator_poll(struct generator *g, int timeout_ms, struct gen_event *ev,
+                                  int cap, int *n, struct err *e)
 {
     return g->ops->poll(g, timeout_ms, ev, cap, n, e);
 }

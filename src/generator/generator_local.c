@@ -142,8 +142,7 @@ static struct local *of(const struct generator *g)
     return CONTAINER_OF((struct generator *)(uintptr_t)g, struct local, base);
 }
 
-/* --- the engine's thread: text -----------------------------------------------------------------
- */
+/* --- the engine's thread: text ---------------------------------------------------------------- */
 
 static void emit(struct local *g, struct local_event *ev)
 {
@@ -225,8 +224,7 @@ static void take_output(struct local *g, struct local_task *t)
         end_task(g, t);
 }
 
-/* --- the engine's thread: loop -----------------------------------------------------------------
- */
+/* --- the engine's thread: loop ---------------------------------------------------------------- */
 
 static void take_task(struct local *g, struct local_task *t)
 {
@@ -342,8 +340,7 @@ static void serve(struct local *g)
     }
 }
 
-/* --- open --------------------------------------------------------------------------------------
- */
+/* --- open ------------------------------------------------------------------------------------- */
 
 static int default_int(int value, int otherwise)
 {
@@ -530,8 +527,8 @@ struct generator *generator_local_open(const struct engine_opts *o, struct err *
     g->has_thread = true;
     if (!wait_for_model(g, e))
         goto fail;
-    g->grammars = grammar_cache_open(model_config(g->model)->vocab_size, allowed_piece,
-                                     g->source.tokenizer);
+    g->grammars =
+        grammar_cache_open(model_config(g->model)->vocab_size, allowed_piece, g->source.tokenizer);
     return &g->base;
 
 fail:
@@ -579,8 +576,7 @@ bool generator_local_follow(const struct engine_opts *o, bool *followed, struct 
     return ok;
 }
 
-/* --- the waist ---------------------------------------------------------------------------------
- */
+/* --- the waist -------------------------------------------------------------------------------- */
 
 static int local_room(const struct generator *g)
 {
@@ -741,8 +737,7 @@ static void local_close(struct generator *base)
     free(g);
 }
 
-/* --- text --------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static bool hand_over(struct token_buf *buf, struct arena *a, int32_t **ids, int *n)
 {

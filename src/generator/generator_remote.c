@@ -25,8 +25,7 @@ static struct remote *remote_of(const struct generator *g)
     return (struct remote *)(uintptr_t)g;
 }
 
-/* --- words --------------------------------------------------------------------------------------
- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 void remote_hide_key(const struct remote *r, char *text)
 {
@@ -51,8 +50,7 @@ void remote_words(const struct remote *r, struct str body, char *out, size_t siz
     buf_clear(&text);
 }
 
-/* --- ends ---------------------------------------------------------------------------------------
- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 static void end_call(struct remote *r, struct remote_call *c)
 {
@@ -154,8 +152,7 @@ static void finish_call(struct remote *r, struct remote_call *c, const struct ht
     end_call(r, c);
 }
 
-/* --- trying again -------------------------------------------------------------------------------
- */
+/* --- trying again ----------------------------------------------------------------------------- */
 
 static void wait_call(struct remote *r, struct remote_call *c)
 {
@@ -361,8 +358,7 @@ void remote_take_probe(struct remote_server *s, const struct http_done *d)
             clock_ms());
 }
 
-/* --- attempts -----------------------------------------------------------------------------------
- */
+/* --- attempts --------------------------------------------------------------------------------- */
 
 static void add_news(struct remote *r, struct remote_call *c)
 {
@@ -465,8 +461,7 @@ static bool check_outage(const struct remote *r, int64_t now, struct err *e)
                    (long long)(r->max_outage_ms / 1000), last->name, last->detail);
 }
 
-/* --- events -------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void unlink_call(struct remote *r, struct remote_call *c)
 {
@@ -554,8 +549,7 @@ static int hand_out(struct remote *r, struct gen_event *ev, int cap)
     return n;
 }
 
-/* --- the interface ------------------------------------------------------------------------------
- */
+/* --- the interface ---------------------------------------------------------------------------- */
 
 static int remote_room(const struct generator *g)
 {

@@ -79,8 +79,7 @@ static void add_ids(struct writer *w, const char *key, const int32_t *ids, int n
     buf_addc(w->out, ']');
 }
 
-/* --- messages -----------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void add_base64(struct buf *out, struct str bytes)
 {
@@ -178,8 +177,7 @@ static void add_prompt(struct writer *w, const struct gen_request *r)
     }
 }
 
-/* --- sampling -----------------------------------------------------------------------------------
- */
+/* --- sampling --------------------------------------------------------------------------------- */
 
 static void add_bias(struct writer *w, const struct sampling *s)
 {

@@ -81,8 +81,7 @@ void remote_error_text(struct str body, struct buf *out)
         buf_addc(out, (unsigned char)body.ptr[i] < 0x20 ? ' ' : body.ptr[i]);
 }
 
-/* --- pieces of the JSON -------------------------------------------------------------------------
- */
+/* --- pieces of the JSON ----------------------------------------------------------------------- */
 
 static int small_int(struct str raw)
 {
@@ -217,8 +216,7 @@ static bool read_object(struct remote_reply *r, struct str text, bool *has_choic
     return true;
 }
 
-/* --- the two forms ------------------------------------------------------------------------------
- */
+/* --- the two forms ---------------------------------------------------------------------------- */
 
 static bool take_events(struct remote_reply *r, struct str bytes)
 {

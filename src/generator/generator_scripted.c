@@ -116,8 +116,7 @@ static void free_list(struct seq **list)
     }
 }
 
-/* --- Submitting. ---------------------------------------------------------------------------------
- */
+/* --- Submitting. ------------------------------------------------------------------------------ */
 
 /* The last user message, or the prompt: what scripts match and rules answer. */
 static struct str question_of(const struct gen_request *r, struct str prompt, struct arena *a)
@@ -406,8 +405,7 @@ static bool scripted_submit(struct generator *g, const struct gen_request *r, st
     return true;
 }
 
-/* --- Events. -------------------------------------------------------------------------------------
- */
+/* --- Events. ---------------------------------------------------------------------------------- */
 
 static int64_t token_us(const struct scripted *s, int n)
 {
@@ -692,8 +690,7 @@ static void scripted_close(struct generator *g)
     free(s);
 }
 
-/* --- Text to tokens and back. --------------------------------------------------------------------
- */
+/* --- Text to tokens and back. ----------------------------------------------------------------- */
 
 static bool text_encode(const struct generator *g, struct str text, bool add_special_tokens,
                         struct arena *a, int32_t **ids, int *n, struct err *e)

@@ -166,12 +166,13 @@ static const char *why_no_token(const struct engine_seq *s)
         return "the constraint leaves too many ways open at once to follow them all: make its "
                "alternatives differ earlier";
     default:
-        return s->grammar ? "no token could be drawn: the constraint and other fields "
-                            "(min_tokens, logit_bias, "
-                            "bad_words, allowed_token_ids) forbid all together, or the model's logits "
-                            "are not numbers"
-                          : "no token could be drawn: all were forbidden, or the model's logits are "
-                            "not numbers";
+        return s->grammar
+                   ? "no token could be drawn: the constraint and other fields "
+                     "(min_tokens, logit_bias, "
+                     "bad_words, allowed_token_ids) forbid all together, or the model's logits "
+                     "are not numbers"
+                   : "no token could be drawn: all were forbidden, or the model's logits are "
+                     "not numbers";
     }
 }
 

@@ -101,8 +101,7 @@ const struct tokenizer *local_prompt_tokenizer(const struct local_prompt *p)
     return p->tokenizer;
 }
 
-/* --- chat --------------------------------------------------------------------------------------
- */
+/* --- chat ------------------------------------------------------------------------------------- */
 
 /* One message as templates read it: as it came where it did, else role and text. Parts of a content
  * become one string, a line for each, for a template that reads no parts. */
@@ -181,8 +180,7 @@ static bool encode_chat(const struct local_prompt *p, const struct gen_request *
     return ok;
 }
 
-/* --- plain prompts and scores ------------------------------------------------------------------
- */
+/* --- plain prompts and scores ----------------------------------------------------------------- */
 
 static void add_ids(struct token_buf *out, const int32_t *ids, int n)
 {

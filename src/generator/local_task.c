@@ -196,8 +196,7 @@ static bool set_grammar(struct local_task *t, const struct gen_request *r)
         [CONSTRAINT_THINKS] = LEAD_THINKS,
     };
     const struct constraint *c = &r->constraint;
-    struct grammar_source s = {
-        .lead = leads[c->lead], .regex = c->regex, .json = c->json};
+    struct grammar_source s = {.lead = leads[c->lead], .regex = c->regex, .json = c->json};
 
     if (c->kind == CONSTRAINT_NONE)
         return true;

@@ -18,10 +18,10 @@ struct local_task {
     struct engine_request request; /* everything it points to lives in memory */
     struct local_text text;
     struct grammar_cache *grammars; /* request.grammar goes back to it */
-    struct engine_seq *seq; /* NULL before the engine took it */
-    int n_context;          /* score: prompt tokens that are context */
-    int max_tokens;         /* effective */
-    int n_truncated;        /* prompt tokens cut off, as truncate_prompt_tokens asks */
+    struct engine_seq *seq;         /* NULL before the engine took it */
+    int n_context;                  /* score: prompt tokens that are context */
+    int max_tokens;                 /* effective */
+    int n_truncated;                /* prompt tokens cut off, as truncate_prompt_tokens asks */
     bool is_clamped, streams, include_stop;
     int n_emitted; /* tokens that deltas have brought */
     int64_t submitted_us, first_us;

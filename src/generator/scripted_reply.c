@@ -37,8 +37,7 @@ struct reply_book {
     struct map whole_prompts; /* prompt -> index in answers */
 };
 
-/* --- Reading. ------------------------------------------------------------------------------------
- */
+/* --- Reading. --------------------------------------------------------------------------------- */
 
 static void close_tree(void *tree)
 {
@@ -189,8 +188,7 @@ void reply_book_close(struct reply_book *b)
     free(b);
 }
 
-/* --- Answering. ----------------------------------------------------------------------------------
- */
+/* --- Answering. ------------------------------------------------------------------------------- */
 
 /* A number in [0, 1) for one of the choices that a reply is made of. */
 static double draw(struct str prompt, uint64_t seed, uint64_t choice)

@@ -184,8 +184,7 @@ bool scripted_prompt(const struct gen_request *r, bool has_bos, struct arena *a,
     return true;
 }
 
-/* --- Log probabilities. --------------------------------------------------------------------------
- */
+/* --- Log probabilities. ----------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t x) /* the finaliser of splitmix64 */
 {

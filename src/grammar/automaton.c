@@ -15,8 +15,7 @@ static uint64_t hash_item(struct automaton_item it)
     return mix(mix(0x51, (uint32_t)it.node), (uint32_t)it.frame);
 }
 
-/* --- frames ------------------------------------------------------------------------------------
- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 static void add_frame_slot(struct automaton *a, int32_t frame)
 {
@@ -58,8 +57,7 @@ static int32_t push_frame(struct automaton *a, int32_t node, int32_t below)
     return a->n_frames++;
 }
 
-/* --- closures ----------------------------------------------------------------------------------
- */
+/* --- closures --------------------------------------------------------------------------------- */
 
 static void grow_seen(struct automaton *a)
 {
@@ -149,8 +147,7 @@ static bool close_items(struct automaton *a)
     return accepts;
 }
 
-/* --- states ------------------------------------------------------------------------------------
- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 static int by_place(const void *x, const void *y)
 {
@@ -173,8 +170,8 @@ static uint64_t hash_items(const struct automaton_item *items, size_t n, bool ac
 static void add_state_slot(struct automaton *a, int32_t state)
 {
     const struct automaton_state *s = &a->states[state];
-    size_t at = hash_items(a->items + s->first, (size_t)s->n_items, s->accepts) &
-                (a->n_state_slots - 1);
+    size_t at =
+        hash_items(a->items + s->first, (size_t)s->n_items, s->accepts) & (a->n_state_slots - 1);
 
     while (a->state_slots[at] >= 0)
         at = (at + 1) & (a->n_state_slots - 1);
@@ -185,8 +182,7 @@ static void grow_states(struct automaton *a)
 {
     a->cap_states = MAX(2 * a->cap_states, 64);
     a->states = xrealloc(a->states, (size_t)a->cap_states * sizeof(*a->states));
-    a->next = xrealloc(a->next,
-                       (size_t)a->cap_states * (size_t)a->n_classes * sizeof(*a->next));
+    a->next = xrealloc(a->next, (size_t)a->cap_states * (size_t)a->n_classes * sizeof(*a->next));
     a->n_state_slots = 2 * (size_t)a->cap_states;
     a->state_slots = xrealloc(a->state_slots, a->n_state_slots * sizeof(*a->state_slots));
     memset(a->state_slots, 0xFF, a->n_state_slots * sizeof(*a->state_slots));
@@ -263,12 +259,12 @@ int32_t automaton_compute(struct automaton *a, int32_t state, int class)
     }
     to = settle(a);
     if (!a->is_overrun) /* else whoever asks next must hear of it too */
-        a->next[(size_t)state * (size_t)a->n_classes + (size_t)class] = to;
+        a->next[(size_t)state * (size_t)a->n_classes + (size_t) class] = to;
     return to;
 }
 
-/* Whether n continuation bytes, the first of [lo, hi], always lead from `at` to `home`. Neighbours of
- * one class are looked at once. */
+/* Whether n continuation bytes, the first of [lo, hi], always lead from `at` to `home`. Neighbours
+ * of one class are looked at once. */
 static bool tails_lead_home(struct automaton *a, int32_t at, int n, int lo, int hi, int32_t home)
 {
     for (int byte = lo; byte <= hi; byte++) {
@@ -339,8 +335,7 @@ void automaton_find_flow(struct automaton *a, int32_t state)
     memcpy(s->flows, flows, sizeof(flows));
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void find_classes(struct automaton *a)
 {
@@ -388,8 +383,8 @@ void automaton_reset(struct automaton *a)
 
 size_t automaton_bytes(const struct automaton *a)
 {
-    size_t per_state = sizeof(*a->states) + (size_t)a->n_classes * sizeof(*a->next) +
-                       2 * sizeof(*a->state_slots);
+    size_t per_state =
+        sizeof(*a->states) + (size_t)a->n_classes * sizeof(*a->next) + 2 * sizeof(*a->state_slots);
 
     return (size_t)a->cap_states * per_state + a->cap_items * sizeof(*a->items) +
            (size_t)a->cap_frames * (sizeof(*a->frames) + 2 * sizeof(*a->frame_slots)) +

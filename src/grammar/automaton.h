@@ -17,8 +17,8 @@ struct automaton_state {
     size_t first; /* of its items */
     int n_items;
     bool accepts;      /* the text may end here */
-    bool has_flow;    /* the three below are known */
-    bool flows_chars; /* every character from U+0080 up leads to `flow` */
+    bool has_flow;     /* the three below are known */
+    bool flows_chars;  /* every character from U+0080 up leads to `flow` */
     uint64_t flows[2]; /* the bytes below 0x80 that do */
     int32_t flow; /* where ordinary text leads: the state itself, or the next of a counted chain */
 };
@@ -28,7 +28,7 @@ struct automaton_item {
 };
 
 struct automaton {
-    const struct program *program; /* borrowed */
+    const struct program *program;         /* borrowed */
     uint8_t class_of[256], sample_of[256]; /* byte to class, class to one of its bytes */
     int n_classes;
     int32_t start;
@@ -63,7 +63,7 @@ void automaton_find_flow(struct automaton *a, int32_t state);
 static inline int32_t automaton_next(struct automaton *a, int32_t state, uint8_t byte)
 {
     int class = a->class_of[byte];
-    int32_t to = a->next[(size_t)state * (size_t)a->n_classes + (size_t)class];
+    int32_t to = a->next[(size_t)state * (size_t)a->n_classes + (size_t) class];
 
     return to == STATE_UNKNOWN ? automaton_compute(a, state, class) : to;
 }

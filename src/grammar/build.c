@@ -76,12 +76,11 @@ static struct term *thoughts_term(struct terms *t, int answer)
         struct term *again =
             i == 0 ? term_alt(t, NULL, 0) : TERM_SEQ(t, term_text(t, "<"), term_call(t, rules[1]));
 
-        terms_define(
-            t, rules[i],
-            TERM_ALT(t, term_text(t, ""), again,
-                     TERM_SEQ(t, term_chars(t, &(struct char_range){next, next}, 1),
-                              term_call(t, rules[i + 1])),
-                     TERM_SEQ(t, but(t, next, '<'), term_call(t, rules[0]))));
+        terms_define(t, rules[i],
+                     TERM_ALT(t, term_text(t, ""), again,
+                              TERM_SEQ(t, term_chars(t, &(struct char_range){next, next}, 1),
+                                       term_call(t, rules[i + 1])),
+                              TERM_SEQ(t, but(t, next, '<'), term_call(t, rules[0]))));
     }
     return term_call(t, rules[0]);
 }

@@ -15,7 +15,7 @@ enum {
     MAX_BYTES = 16 << 20,
     MIN_MASKS = 16,
     MAX_MASKS = 4096,
-    MAX_CHAIN = 24,    /* states that are looked at ahead */
+    MAX_CHAIN = 24,     /* states that are looked at ahead */
     SMALL_SUBTREE = 16, /* nodes that are walked as quickly as judged */
 };
 
@@ -42,7 +42,7 @@ struct grammar {
     int n_slots, cap_slots, hand; /* the slot that is given up next, once all are taken */
     int32_t *slot_of;             /* [cap_states] -1: no mask */
     int cap_states;
-    int32_t *path; /* [max_len + 1] states along the walk */
+    int32_t *path;             /* [max_len + 1] states along the walk */
     struct stretch *stretches; /* what the walk allows */
     size_t n_stretches, cap_stretches, n_allowed;
     uint64_t n_made, n_found, n_resets;
@@ -103,8 +103,7 @@ void grammar_limit(struct grammar *g, size_t max_bytes)
     pthread_mutex_unlock(&g->lock);
 }
 
-/* --- masks -------------------------------------------------------------------------------------
- */
+/* --- masks ------------------------------------------------------------------------------------ */
 
 /* Stretches of tokens by order, which grow towards each other. */
 static void allow(struct grammar *g, uint32_t from, uint32_t to)
@@ -220,8 +219,7 @@ static const uint64_t *mask_of(struct grammar *g, int32_t state)
         g->hand = 0;
     }
     if (g->n_slots < g->cap_slots) {
-        g->slots[g->n_slots] =
-            (struct mask_slot){-1, xmalloc((g->n_words + 1) * sizeof(uint64_t))};
+        g->slots[g->n_slots] = (struct mask_slot){-1, xmalloc((g->n_words + 1) * sizeof(uint64_t))};
         g->hand = g->n_slots++;
     }
     slot = &g->slots[g->hand];
@@ -248,8 +246,7 @@ static const uint64_t *mask_of(struct grammar *g, int32_t state)
     return slot->words;
 }
 
-/* --- cursors -----------------------------------------------------------------------------------
- */
+/* --- cursors ---------------------------------------------------------------------------------- */
 
 static int32_t follow(struct automaton *a, int32_t state, struct str bytes)
 {
@@ -284,8 +281,7 @@ static void advance(struct grammar *g, struct grammar_cursor *c, const int32_t *
         if (c->has_ended || has_id(end_ids, n_end_ids, id)) {
             c->has_ended = true;
         } else if (c->state != STATE_DEAD) {
-            struct str piece =
-                id >= 0 && id < g->trie->vocab_size ? g->trie->pieces[id] : STR("");
+            struct str piece = id >= 0 && id < g->trie->vocab_size ? g->trie->pieces[id] : STR("");
 
             c->state = piece.len > 0 ? follow(&g->automaton, c->state, piece) : STATE_DEAD;
         }

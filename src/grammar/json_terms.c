@@ -56,7 +56,8 @@ struct term *json_term_gap(struct json_terms *j)
 
 struct term *json_term_colon(struct json_terms *j)
 {
-    return TERM_SEQ(j->terms, term_text(j->terms, ":"), optional(j->terms, term_text(j->terms, " ")));
+    return TERM_SEQ(j->terms, term_text(j->terms, ":"),
+                    optional(j->terms, term_text(j->terms, " ")));
 }
 
 struct term *json_term_comma(struct json_terms *j)
@@ -64,8 +65,7 @@ struct term *json_term_comma(struct json_terms *j)
     return TERM_SEQ(j->terms, term_text(j->terms, ","), json_term_gap(j));
 }
 
-/* --- strings -----------------------------------------------------------------------------------
- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 struct term *json_term_char(struct json_terms *j)
 {
@@ -81,12 +81,12 @@ struct term *json_term_char(struct json_terms *j)
                         TERM_SEQ(t, one_of(t, "dD"), range(t, '0', '7'), hex, hex));
         pair = TERM_SEQ(t, one_of(t, "dD"), one_of(t, "89abAB"), hex, hex, term_text(t, "\\u"),
                         one_of(t, "dD"), one_of(t, "cdefCDEF"), hex, hex);
-        terms_define(t, j->chars,
-                     TERM_ALT(t, term_chars(t, plain, LEN(plain)),
-                              TERM_SEQ(t, term_text(t, "\\"),
-                                       TERM_ALT(t, one_of(t, "\"\\/bfnrt"),
-                                                TERM_SEQ(t, term_text(t, "u"),
-                                                         TERM_ALT(t, unit, pair))))));
+        terms_define(
+            t, j->chars,
+            TERM_ALT(t, term_chars(t, plain, LEN(plain)),
+                     TERM_SEQ(t, term_text(t, "\\"),
+                              TERM_ALT(t, one_of(t, "\"\\/bfnrt"),
+                                       TERM_SEQ(t, term_text(t, "u"), TERM_ALT(t, unit, pair))))));
     }
     return term_call(t, j->chars);
 }
@@ -146,16 +146,15 @@ struct term *json_term_string_chars(struct terms *t, const struct char_set *s)
     return term_alt(t, parts, n);
 }
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 struct term *json_term_integer(struct json_terms *j)
 {
     struct terms *t = j->terms;
 
-    return TERM_ALT(t, term_text(t, "0"),
-                    TERM_SEQ(t, optional(t, term_text(t, "-")), range(t, '1', '9'),
-                             digits(t, 0, -1)));
+    return TERM_ALT(
+        t, term_text(t, "0"),
+        TERM_SEQ(t, optional(t, term_text(t, "-")), range(t, '1', '9'), digits(t, 0, -1)));
 }
 
 /* Exponents have at most two digits: larger ones overflow in most readers. */
@@ -164,8 +163,7 @@ struct term *json_term_positive(struct json_terms *j)
     struct terms *t = j->terms;
 
     return TERM_SEQ(
-        t,
-        TERM_ALT(t, term_text(t, "0"), TERM_SEQ(t, range(t, '1', '9'), digits(t, 0, -1))),
+        t, TERM_ALT(t, term_text(t, "0"), TERM_SEQ(t, range(t, '1', '9'), digits(t, 0, -1))),
         optional(t, TERM_SEQ(t, term_text(t, "."), digits(t, 1, -1))),
         optional(t, TERM_SEQ(t, one_of(t, "eE"), optional(t, one_of(t, "+-")), digits(t, 1, 2))));
 }
@@ -251,7 +249,7 @@ static struct term *magnitudes(struct terms *t, uint64_t lo, bool has_hi, uint64
 }
 
 struct term *json_term_integer_range(struct json_terms *j, bool has_lo, int64_t lo, bool has_hi,
-                                int64_t hi)
+                                     int64_t hi)
 {
     struct terms *t = j->terms;
     struct term *parts[3];
@@ -272,8 +270,7 @@ struct term *json_term_integer_range(struct json_terms *j, bool has_lo, int64_t 
     return term_alt(t, parts, n);
 }
 
-/* --- values ------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 struct term *json_term_any_object(struct json_terms *j)
 {
@@ -283,13 +280,14 @@ struct term *json_term_any_object(struct json_terms *j)
     if (j->object < 0) {
         j->object = terms_declare(t);
         pair = TERM_SEQ(t, json_term_string(j), json_term_colon(j), json_term_any(j));
-        terms_define(t, j->object,
-                     TERM_SEQ(t, term_text(t, "{"), json_term_gap(j),
-                              optional(t, TERM_SEQ(t, pair,
-                                                   term_repeat(t, TERM_SEQ(t, json_term_comma(j), pair),
-                                                               0, -1),
-                                                   json_term_gap(j))),
-                              term_text(t, "}")));
+        terms_define(
+            t, j->object,
+            TERM_SEQ(
+                t, term_text(t, "{"), json_term_gap(j),
+                optional(t, TERM_SEQ(t, pair,
+                                     term_repeat(t, TERM_SEQ(t, json_term_comma(j), pair), 0, -1),
+                                     json_term_gap(j))),
+                term_text(t, "}")));
     }
     return term_call(t, j->object);
 }
@@ -300,15 +298,15 @@ struct term *json_term_any_array(struct json_terms *j)
 
     if (j->array < 0) {
         j->array = terms_declare(t);
-        terms_define(t, j->array,
-                     TERM_SEQ(t, term_text(t, "["), json_term_gap(j),
-                              optional(t, TERM_SEQ(t, json_term_any(j),
-                                                   term_repeat(t,
-                                                               TERM_SEQ(t, json_term_comma(j),
-                                                                        json_term_any(j)),
-                                                               0, -1),
-                                                   json_term_gap(j))),
-                              term_text(t, "]")));
+        terms_define(
+            t, j->array,
+            TERM_SEQ(t, term_text(t, "["), json_term_gap(j),
+                     optional(t, TERM_SEQ(t, json_term_any(j),
+                                          term_repeat(
+                                              t, TERM_SEQ(t, json_term_comma(j), json_term_any(j)),
+                                              0, -1),
+                                          json_term_gap(j))),
+                     term_text(t, "]")));
     }
     return term_call(t, j->array);
 }
@@ -320,9 +318,9 @@ struct term *json_term_any(struct json_terms *j)
     if (j->value < 0) {
         j->value = terms_declare(t);
         terms_define(t, j->value,
-                     TERM_ALT(t, json_term_any_object(j), json_term_any_array(j), json_term_string(j),
-                              json_term_number(j), term_text(t, "true"), term_text(t, "false"),
-                              term_text(t, "null")));
+                     TERM_ALT(t, json_term_any_object(j), json_term_any_array(j),
+                              json_term_string(j), json_term_number(j), term_text(t, "true"),
+                              term_text(t, "false"), term_text(t, "null")));
     }
     return term_call(t, j->value);
 }

@@ -17,10 +17,11 @@ struct json_terms {
 
 void json_terms_init(struct json_terms *j, struct terms *t);
 
-struct term *json_term_gap(struct json_terms *j);    /* blanks where a text may be broken */
-struct term *json_term_colon(struct json_terms *j);  /* ':' and what may follow it */
-struct term *json_term_comma(struct json_terms *j);  /* ',' and a gap */
-struct term *json_term_char(struct json_terms *j);   /* one character of a string, however it is escaped */
+struct term *json_term_gap(struct json_terms *j);   /* blanks where a text may be broken */
+struct term *json_term_colon(struct json_terms *j); /* ':' and what may follow it */
+struct term *json_term_comma(struct json_terms *j); /* ',' and a gap */
+struct term *json_term_char(
+    struct json_terms *j); /* one character of a string, however it is escaped */
 struct term *json_term_string(struct json_terms *j); /* any string */
 struct term *json_term_number(struct json_terms *j);
 struct term *json_term_positive(struct json_terms *j); /* a number of 0 or more */
@@ -32,7 +33,7 @@ struct term *json_term_literal(struct json_terms *j, const struct json *v); /* t
 
 /* Integers of [lo, hi]; has_lo or has_hi false: no such bound. NULL: there are none. */
 struct term *json_term_integer_range(struct json_terms *j, bool has_lo, int64_t lo, bool has_hi,
-                                int64_t hi);
+                                     int64_t hi);
 
 /* One character of the set within a JSON string: quotes, backslashes and control characters as
  * their shortest escape, the others as they are. */

@@ -39,8 +39,7 @@ static struct term *chars_of(struct parser *p, const struct char_set *s)
                                     : term_chars(p->terms, s->ranges, s->n);
 }
 
-/* --- characters and classes --------------------------------------------------------------------
- */
+/* --- characters and classes ------------------------------------------------------------------- */
 
 static void add_class(struct char_set *s, int letter)
 {
@@ -169,8 +168,7 @@ static bool read_class(struct parser *p, struct char_set *set)
     return true;
 }
 
-/* --- terms -------------------------------------------------------------------------------------
- */
+/* --- terms ------------------------------------------------------------------------------------ */
 
 static struct term *parse_alternatives(struct parser *p);
 
@@ -301,8 +299,7 @@ static struct term *parse_repeated(struct parser *p)
         return refuse_named(p, p->at - 1, 2);
     p->at += peek(p, 0) == '?';
     c = peek(p, 0);
-    if (c == '*' || c == '+' || c == '?' ||
-        (c == '{' && peek(p, 1) >= '0' && peek(p, 1) <= '9'))
+    if (c == '*' || c == '+' || c == '?' || (c == '{' && peek(p, 1) >= '0' && peek(p, 1) <= '9'))
         return refuse(p, p->at, "a repetition of a repetition; put the first one in a group");
     return term_repeat(p->terms, out, min, max);
 }
@@ -331,8 +328,7 @@ static void list_add(struct part_list *l, struct term *t)
 
 static struct term *parse_sequence(struct parser *p)
 {
-    bool is_outer = p->depth == 0, searches = is_outer && p->use == PATTERN_STRING,
-         has_end = false;
+    bool is_outer = p->depth == 0, searches = is_outer && p->use == PATTERN_STRING, has_end = false;
     struct part_list list = {0};
     struct term *out = NULL;
 

@@ -2,8 +2,9 @@
  *
  * The subset: literals, `.` (all but a newline), classes with ranges and negation, the escapes
  * \d \D \w \W \s \S (of ASCII), \n \r \t \f \v \0 \xHH \uHHHH and of punctuation, groups ( ) and
- * (?: ), alternation, * + ? {m} {m,} {m,n} (a `?` after them changes nothing here), ^ at the beginning
- * and $ at the end of an alternative outside of groups. Anything else is an error that names it. */
+ * (?: ), alternation, * + ? {m} {m,} {m,n} (a `?` after them changes nothing here), ^ at the
+ * beginning and $ at the end of an alternative outside of groups. Anything else is an error that
+ * names it. */
 #pragma once
 
 #include "grammar/term.h"

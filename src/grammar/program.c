@@ -26,8 +26,7 @@ static int32_t either(struct program *p, int32_t a, int32_t b)
     return add_node(p, NODE_SPLIT, 0, 0, a, b);
 }
 
-/* --- characters --------------------------------------------------------------------------------
- */
+/* --- characters ------------------------------------------------------------------------------- */
 
 /* tails[n]: any n continuation bytes, then what follows; made when first asked for. */
 struct tails {
@@ -44,7 +43,8 @@ static int32_t any_tail(struct program *p, struct tails *tails, int n)
     return tails->next[n];
 }
 
-/* The numbers [lo, hi] as n bytes of 6 bits each, but the first, which has `prefix` above its bits. */
+/* The numbers [lo, hi] as n bytes of 6 bits each, but the first, which has `prefix` above its bits.
+ */
 static int32_t emit_digits(struct program *p, uint32_t lo, uint32_t hi, int n, uint32_t prefix,
                            struct tails *tails)
 {
@@ -84,7 +84,7 @@ static int32_t emit_range(struct program *p, struct char_range r, struct tails *
         int n_bytes;
         uint32_t prefix;
     } lengths[] = {
-        {0, 0x7F, 1, 0},           {0x80, 0x7FF, 2, 0xC0},         {0x800, 0xD7FF, 3, 0xE0},
+        {0, 0x7F, 1, 0},           {0x80, 0x7FF, 2, 0xC0},       {0x800, 0xD7FF, 3, 0xE0},
         {0xE000, 0xFFFF, 3, 0xE0}, {0x10000, 0x10FFFF, 4, 0xF0},
     };
     int32_t out = -1;
@@ -99,8 +99,7 @@ static int32_t emit_range(struct program *p, struct char_range r, struct tails *
     return out;
 }
 
-/* --- terms -------------------------------------------------------------------------------------
- */
+/* --- terms ------------------------------------------------------------------------------------ */
 
 static int32_t emit(struct program *p, const struct term *t, int32_t next);
 
@@ -165,8 +164,7 @@ static int32_t emit(struct program *p, const struct term *t, int32_t next)
     return next;
 }
 
-/* --- checks ------------------------------------------------------------------------------------
- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 static bool is_live(const struct program *p, int32_t at)
 {

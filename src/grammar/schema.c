@@ -4,8 +4,7 @@
 
 #include "grammar/schema_reader.h"
 
-/* --- keywords ----------------------------------------------------------------------------------
- */
+/* --- keywords --------------------------------------------------------------------------------- */
 
 enum keyword_kind { KEYWORD_NOTE, KEYWORD_WHOLE, KEYWORD_TYPED };
 
@@ -100,8 +99,7 @@ static bool take_census(struct schema_reader *r, const struct json *node, struct
     return true;
 }
 
-/* --- types -------------------------------------------------------------------------------------
- */
+/* --- types ------------------------------------------------------------------------------------ */
 
 unsigned schema_type_bit(struct str name)
 {
@@ -109,7 +107,7 @@ unsigned schema_type_bit(struct str name)
         const char *name;
         unsigned bit;
     } types[] = {
-        {"null", TYPE_NULL},     {"boolean", TYPE_BOOL}, {"number", TYPE_NUMBER},
+        {"null", TYPE_NULL},      {"boolean", TYPE_BOOL},  {"number", TYPE_NUMBER},
         {"integer", TYPE_NUMBER}, {"string", TYPE_STRING}, {"array", TYPE_ARRAY},
         {"object", TYPE_OBJECT},
     };
@@ -181,14 +179,13 @@ static struct term *types_term(struct schema_reader *r, const struct json *node,
     return term_alt(r->t, parts, n);
 }
 
-/* --- whole values ------------------------------------------------------------------------------
- */
+/* --- whole values ----------------------------------------------------------------------------- */
 
 static bool has_type(const struct json *type, const struct json *v)
 {
     static const char *const names[] = {
-        [JSON_NULL] = "null",      [JSON_BOOL] = "boolean", [JSON_INT] = "integer",
-        [JSON_REAL] = "number",    [JSON_STRING] = "string", [JSON_ARRAY] = "array",
+        [JSON_NULL] = "null",     [JSON_BOOL] = "boolean",  [JSON_INT] = "integer",
+        [JSON_REAL] = "number",   [JSON_STRING] = "string", [JSON_ARRAY] = "array",
         [JSON_OBJECT] = "object", [JSON_ABSENT] = ""};
     const char *name = names[json_type(v)];
 
@@ -235,11 +232,12 @@ static struct term *alternatives(struct schema_reader *r, const struct json *nod
     for (size_t i = 0; strcmp(key, "oneOf") == 0 && i < n; i++)
         for (size_t k = 0; k < i; k++)
             if (!schema_are_disjoint(r, json_at(list, k), json_at(list, i)))
-                return schema_refuse(r,
-                                     "\"oneOf\": one value may match both number %zu and number %zu; "
-                                     "give them different types or a required property whose "
-                                     "constants differ, or write \"anyOf\"",
-                                     k, i);
+                return schema_refuse(
+                    r,
+                    "\"oneOf\": one value may match both number %zu and number %zu; "
+                    "give them different types or a required property whose "
+                    "constants differ, or write \"anyOf\"",
+                    k, i);
     parts = arena_array(&r->t->memory, n, sizeof(struct term *));
     for (size_t i = 0; i < n; i++)
         if (!(parts[i] = schema_below(r, json_at(list, i), key, (int)i)))
@@ -273,8 +271,7 @@ static struct term *body_of(struct schema_reader *r, const struct json *node)
     return alternatives(r, node, c.whole);
 }
 
-/* --- rules -------------------------------------------------------------------------------------
- */
+/* --- rules ------------------------------------------------------------------------------------ */
 
 static struct term *rule_of(struct schema_reader *r, const struct json *node)
 {

@@ -32,8 +32,7 @@ bool schema_count(struct schema_reader *r, const struct json *node, const char *
     return true;
 }
 
-/* --- objects -----------------------------------------------------------------------------------
- */
+/* --- objects ---------------------------------------------------------------------------------- */
 
 struct field {
     struct str key;
@@ -67,8 +66,8 @@ static bool collect_fields(struct schema_reader *r, const struct json *node, str
         return schema_refuse(r, "\"properties\" must be an object") != NULL;
     if (json_type(required) != JSON_ABSENT && json_type(required) != JSON_ARRAY)
         return schema_refuse(r, "\"required\" must be a list of names") != NULL;
-    f->list = arena_array(&r->t->memory, json_len(properties) + json_len(required) + 1,
-                          sizeof(*f->list));
+    f->list =
+        arena_array(&r->t->memory, json_len(properties) + json_len(required) + 1, sizeof(*f->list));
     for (struct json_iter it = json_iter(properties); json_next(&it);)
         f->list[f->n++] = (struct field){it.key, it.value, false, NULL};
     f->rest = rest;
@@ -94,12 +93,14 @@ static bool collect_fields(struct schema_reader *r, const struct json *node, str
 static struct term *pair_of(struct schema_reader *r, const struct field *f)
 {
     struct buf key = {0};
-    struct term *value = f->schema ? schema_below(r, f->schema, f->key.ptr, -1) : json_term_any(r->j);
+    struct term *value =
+        f->schema ? schema_below(r, f->schema, f->key.ptr, -1) : json_term_any(r->j);
     struct term *out = NULL;
 
     json_write_str(&key, f->key);
     if (value)
-        out = rule_for(r->t, TERM_SEQ(r->t, term_bytes(r->t, buf_str(&key)), json_term_colon(r->j), value));
+        out = rule_for(
+            r->t, TERM_SEQ(r->t, term_bytes(r->t, buf_str(&key)), json_term_colon(r->j), value));
     buf_clear(&key);
     return out;
 }
@@ -147,12 +148,13 @@ static struct term *other_key(struct terms *t, const struct str *names, int n, s
         }
         c = utf8_next(names[i], &next);
         for (int k = 0; k < i && is_new; k++)
-            is_new = names[k].len < next ||
-                     memcmp(names[k].ptr + at, names[i].ptr + at, next - at) != 0;
+            is_new =
+                names[k].len < next || memcmp(names[k].ptr + at, names[i].ptr + at, next - at) != 0;
         if (!is_new)
             continue;
         for (int k = i; k < n; k++)
-            if (names[k].len >= next && memcmp(names[k].ptr + at, names[i].ptr + at, next - at) == 0)
+            if (names[k].len >= next &&
+                memcmp(names[k].ptr + at, names[i].ptr + at, next - at) == 0)
                 same[n_same++] = names[k];
         char_set_add(&others, c, c);
         parts[n_parts++] = TERM_SEQ(t, term_bytes(t, str_slice(names[i], at, next)),
@@ -198,8 +200,9 @@ static struct term *fields_term(struct schema_reader *r, const struct fields *f)
         return NULL;
     more = json_term_gap(r->j);
     if (other) {
-        more = rule_for(t, TERM_SEQ(t, term_repeat(t, TERM_SEQ(t, json_term_comma(r->j), other), 0, -1),
-                                    json_term_gap(r->j)));
+        more = rule_for(
+            t, TERM_SEQ(t, term_repeat(t, TERM_SEQ(t, json_term_comma(r->j), other), 0, -1),
+                        json_term_gap(r->j)));
         first = optional(t, TERM_SEQ(t, other, more));
     }
     for (int i = f->n; i > 0; i--) {
@@ -228,12 +231,12 @@ struct term *schema_object(struct schema_reader *r, const struct json *node)
         if (!(f.list[i].pair = pair_of(r, &f.list[i])))
             return NULL;
     inner = fields_term(r, &f);
-    return inner ? TERM_SEQ(r->t, term_text(r->t, "{"), json_term_gap(r->j), inner, term_text(r->t, "}"))
+    return inner ? TERM_SEQ(r->t, term_text(r->t, "{"), json_term_gap(r->j), inner,
+                            term_text(r->t, "}"))
                  : NULL;
 }
 
-/* --- arrays ------------------------------------------------------------------------------------
- */
+/* --- arrays ----------------------------------------------------------------------------------- */
 
 struct tuple {
     const struct json *prefix, *items; /* items NULL: any value */
@@ -306,8 +309,7 @@ struct term *schema_array(struct schema_reader *r, const struct json *node)
     return TERM_SEQ(t, term_text(t, "["), json_term_gap(r->j), rest, term_text(t, "]"));
 }
 
-/* --- strings -----------------------------------------------------------------------------------
- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 /* Narrower than the RFCs where they ask for a calendar: no 29 February, no leap second. */
 #define DATE \
@@ -366,8 +368,7 @@ struct term *schema_string(struct schema_reader *r, const struct json *node)
                     term_text(r->t, "\""));
 }
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 /* The tighter of an inclusive and an exclusive bound as an integer; sign 1: a lower bound. */
 static bool read_bound(struct schema_reader *r, const struct json *node, const char *key,

@@ -117,8 +117,7 @@ struct term *term_call(struct terms *t, int rule)
     return out;
 }
 
-/* --- sets of characters ------------------------------------------------------------------------
- */
+/* --- sets of characters ----------------------------------------------------------------------- */
 
 void char_set_add(struct char_set *s, uint32_t lo, uint32_t hi)
 {

@@ -33,8 +33,8 @@ struct term {
     int n_ranges;
     struct term **parts;
     int n_parts;
-    int min, max; /* REPEAT; max -1: no end */
-    int rule;     /* CALL */
+    int min, max;  /* REPEAT; max -1: no end */
+    int rule;      /* CALL */
     double weight; /* about how many nodes of a program it takes */
 };
 

@@ -85,9 +85,8 @@ static void lay_out(struct token_trie *t, const struct entry *all)
         for (; depth > same; depth--)
             t->nodes[open[depth]].end = n;
         for (; depth < piece.len; depth++) {
-            t->nodes[n] = (struct trie_node){.first = i,
-                                             .depth = (uint16_t)(depth + 1),
-                                             .byte = (uint8_t)piece.ptr[depth]};
+            t->nodes[n] = (struct trie_node){
+                .first = i, .depth = (uint16_t)(depth + 1), .byte = (uint8_t)piece.ptr[depth]};
             open[depth + 1] = n++;
         }
     }
@@ -132,7 +131,10 @@ static bool expect_next(struct expected *x, int byte)
         *x = (struct expected){x->n_tails - 1, 0x80, 0xBF};
         return fits;
     }
-    *x = (struct expected){byte < 0x80 ? 0 : byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3,
+    *x = (struct expected){byte < 0x80   ? 0
+                           : byte < 0xE0 ? 1
+                           : byte < 0xF0 ? 2
+                                         : 3,
                            byte == 0xE0   ? 0xA0
                            : byte == 0xF0 ? 0x90
                                           : 0x80,

@@ -11,20 +11,20 @@
 
 /* Tokens in the order of their bytes; a node's subtree is a stretch of nodes and of tokens. */
 struct trie_node {
-    uint64_t below[2];  /* bytes below 0x80 on the edges under this node */
-    uint32_t end;       /* the first node after the subtree */
-    uint32_t first;     /* its first token by order; those that end at the node come first */
-    uint16_t depth;     /* of the edge that leads here, 1 for the first byte */
+    uint64_t below[2]; /* bytes below 0x80 on the edges under this node */
+    uint32_t end;      /* the first node after the subtree */
+    uint32_t first;    /* its first token by order; those that end at the node come first */
+    uint16_t depth;    /* of the edge that leads here, 1 for the first byte */
     uint8_t byte;
     uint8_t n_chars; /* of the longest token from this byte on, up to 255 */
-    bool is_text;  /* every token from this byte on is UTF-8, or the beginning of such */
-    bool has_high; /* bytes from 0x80 up are among those under this node */
+    bool is_text;    /* every token from this byte on is UTF-8, or the beginning of such */
+    bool has_high;   /* bytes from 0x80 up are among those under this node */
 };
 
 struct token_trie {
     int vocab_size;
-    struct str *pieces;      /* [vocab_size] copied; "" : never allowed */
-    int32_t *ids;            /* [n_tokens] by order */
+    struct str *pieces; /* [vocab_size] copied; "" : never allowed */
+    int32_t *ids;       /* [n_tokens] by order */
     uint32_t n_tokens;
     struct trie_node *nodes; /* [n_nodes], and one more whose first is n_tokens */
     uint32_t n_nodes;

@@ -3,7 +3,7 @@
 
 #include "math/answer_internal.h"
 
-/* --- candidates ------------------------------------------------------------------------------ */
+/* --- candidates ------------------------------------------------------------------------------- */
 
 bool answer_is_code(struct str text)
 {
@@ -39,7 +39,7 @@ bool answer_add(struct answer_list *l, struct str text, const char *rule, int ra
     return answer_add_bare(l, answer_bare(text, l->a), rule, rank);
 }
 
-/* --- the whole text -------------------------------------------------------------------------- */
+/* --- the whole text --------------------------------------------------------------------------- */
 
 static bool is_single_line(struct str s)
 {
@@ -118,7 +118,7 @@ int answer_find(struct str response, struct arena *a, struct answer_candidate *o
     return l.n;
 }
 
-/* --- gold ------------------------------------------------------------------------------------ */
+/* --- gold ------------------------------------------------------------------------------------- */
 
 static struct str without_delimiters(struct str s)
 {

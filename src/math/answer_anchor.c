@@ -8,7 +8,7 @@
 
 enum { MAX_HITS = 16 };
 
-/* --- finding --------------------------------------------------------------------------------- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 struct hit {
     size_t word, after; /* of the anchor word */
@@ -197,7 +197,7 @@ static bool takes_back(struct str s)
     return false;
 }
 
-/* --- the answer text ------------------------------------------------------------------------- */
+/* --- the answer text -------------------------------------------------------------------------- */
 
 static struct str after_fillers(struct str s)
 {
@@ -302,15 +302,16 @@ static struct str without_remark(struct str s, const struct span *spans, int n)
     }
     for (size_t i = 1; i + 3 < s.len; i++) {
         if (s.ptr[i] == '(' && s.ptr[i - 1] == ' ' && span_at(spans, n, i) == NULL &&
-            ((is_word(s.ptr[i + 1]) && is_word(s.ptr[i + 2])) || s.ptr[i + 1] == '$' || is_counted_remark(s, i)) &&
+            ((is_word(s.ptr[i + 1]) && is_word(s.ptr[i + 2])) || s.ptr[i + 1] == '$' ||
+             is_counted_remark(s, i)) &&
             !at_nocase(s, i, "(mod"))
             return str_slice(s, 0, i);
     }
     return s;
 }
 
-/* What follows `from`, where the first item of a list on a line of its own begins with a dash that is
- * no sign. */
+/* What follows `from`, where the first item of a list on a line of its own begins with a dash that
+ * is no sign. */
 static struct str without_bullet(struct str s, size_t from)
 {
     size_t before = from;
@@ -391,7 +392,7 @@ static bool add_readings(struct str s, const char *rule, struct answer_list *l)
     return l->n > before;
 }
 
-/* --- "17 is the answer" ---------------------------------------------------------------------- */
+/* --- "17 is the answer" ----------------------------------------------------------------------- */
 
 /* What is said to be the answer: the formula or emphasis that head ends with, else its value. */
 static void add_subject(struct str head, struct answer_list *l)
@@ -450,7 +451,7 @@ static bool inverted(struct str s, struct answer_list *l)
     return false;
 }
 
-/* --- "#### 18" ------------------------------------------------------------------------------- */
+/* --- "#### 18" -------------------------------------------------------------------------------- */
 
 static bool hashes(struct str s, struct answer_list *l)
 {
@@ -470,7 +471,7 @@ static bool hashes(struct str s, struct answer_list *l)
     return answer_add(l, line, "after ####", RANK_HASHES);
 }
 
-/* --- together -------------------------------------------------------------------------------- */
+/* --- together --------------------------------------------------------------------------------- */
 
 static const struct hit *nth_last(const struct hits *h, enum anchor_kind kind, int back)
 {

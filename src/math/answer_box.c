@@ -14,7 +14,7 @@ struct box {
     bool is_closed;
 };
 
-/* --- one box --------------------------------------------------------------------------------- */
+/* --- one box ---------------------------------------------------------------------------------- */
 
 /* Whether the word that ends before `end` is a box command; *from is where the command begins. */
 static bool box_word(struct str s, size_t end, size_t *from)
@@ -178,7 +178,7 @@ static bool box_before(struct str s, size_t *limit, struct box *b)
     return false;
 }
 
-/* --- what a box holds ------------------------------------------------------------------------ */
+/* --- what a box holds ------------------------------------------------------------------------- */
 
 /* The letters of s without commands, blanks and punctuation, lower case, at most cap - 1. */
 static size_t plain_letters(struct str s, char *out, size_t cap)
@@ -226,7 +226,7 @@ bool answer_is_placeholder(struct str content)
     return false;
 }
 
-/* --- boxes that belong together -------------------------------------------------------------- */
+/* --- boxes that belong together --------------------------------------------------------------- */
 
 static bool word_is_one_of(struct str word, const char *const *words, size_t n)
 {
@@ -345,7 +345,7 @@ static bool boxes_join(struct str s, const struct box *left, const struct box *r
     return b == BETWEEN_NOTHING || b == BETWEEN_JOINS;
 }
 
-/* --- text after the box ---------------------------------------------------------------------- */
+/* --- text after the box ----------------------------------------------------------------------- */
 
 /* The unit written directly behind the last box, "" if none: "\boxed{7} cm", "$\boxed{28}$
  * percent". */
@@ -409,7 +409,7 @@ static bool ends_in_value(struct str s)
     return is_digit(c) || c == '}' || c == ')';
 }
 
-/* --- together -------------------------------------------------------------------------------- */
+/* --- together --------------------------------------------------------------------------------- */
 
 /* The content without inner box commands: their braces stay, as a group. */
 static struct str unwrapped(struct str content, struct arena *a)

@@ -5,7 +5,7 @@
  * it rejects. */
 #include "math/answer_internal.h"
 
-/* --- a bare answer --------------------------------------------------------------------------- */
+/* --- a bare answer ---------------------------------------------------------------------------- */
 
 /* Markup removed: commands go, their braces become blanks. Returns the length. */
 static size_t plain(struct str s, char *out, size_t cap)
@@ -206,7 +206,8 @@ static uint32_t small_letter(struct str s, int n_labels)
     s = str_trim(s);
     if (s.len == 2 && strchr(").", s.ptr[1]))
         s.len--;
-    return s.len == 1 && is_lower(s.ptr[0]) && s.ptr[0] - 'a' < n_labels ? 1u << (s.ptr[0] - 'a') : 0;
+    return s.len == 1 && is_lower(s.ptr[0]) && s.ptr[0] - 'a' < n_labels ? 1u << (s.ptr[0] - 'a')
+                                                                         : 0;
 }
 
 uint32_t answer_candidate_choice(const struct answer_candidate *c, int n_labels)
@@ -224,7 +225,7 @@ uint32_t answer_candidate_choice(const struct answer_candidate *c, int n_labels)
     return bits ? bits : joined_letters(str_trim(c->text), n_labels);
 }
 
-/* --- prose ----------------------------------------------------------------------------------- */
+/* --- prose ------------------------------------------------------------------------------------ */
 
 static bool ends_with_word(struct str s, const char *word)
 {

@@ -4,7 +4,7 @@
  * before a letter was "\b" (as in \boxed), a form feed "\f" (\frac), a tab in "\text". */
 #include "math/answer_internal.h"
 
-/* --- characters ------------------------------------------------------------------------------ */
+/* --- characters ------------------------------------------------------------------------------- */
 
 static bool is_plain(unsigned char c)
 {
@@ -127,7 +127,7 @@ struct str answer_clean(struct str raw, struct arena *a)
     return (struct str){out, n};
 }
 
-/* --- wrappers -------------------------------------------------------------------------------- */
+/* --- wrappers --------------------------------------------------------------------------------- */
 
 static bool is_empty(struct str s)
 {
@@ -314,8 +314,10 @@ struct str answer_without_calculations(struct str s, struct arena *a)
     while (i < s.len) {
         size_t end = i + 2;
 
-        if (at_text(s, i, "<<") && end < s.len && (is_digit(s.ptr[end]) || strchr("(-.$", s.ptr[end]))) {
-            while (end < s.len && end < i + MAX_CALCULATION && s.ptr[end] != '>' && s.ptr[end] != '\n')
+        if (at_text(s, i, "<<") && end < s.len &&
+            (is_digit(s.ptr[end]) || strchr("(-.$", s.ptr[end]))) {
+            while (end < s.len && end < i + MAX_CALCULATION && s.ptr[end] != '>' &&
+                   s.ptr[end] != '\n')
                 end++;
             if (at_text(s, end, ">>")) {
                 i = end + 2;
@@ -339,7 +341,7 @@ struct str answer_unwrap(struct str clean, bool *is_tagged)
     return *is_tagged ? content : without_end_tokens(s);
 }
 
-/* --- bare text ------------------------------------------------------------------------------- */
+/* --- bare text -------------------------------------------------------------------------------- */
 
 /* What sentences of other languages put after a value. */
 static struct str without_copula(struct str s)

@@ -24,7 +24,7 @@ bool answer_add(struct answer_list *l, struct str text, const char *rule, int ra
 /* Adds text as it stands, under the same conditions. */
 bool answer_add_bare(struct answer_list *l, struct str bare, const char *rule, int rank);
 
-/* --- answer_clean.c -------------------------------------------------------------------------- */
+/* --- answer_clean.c --------------------------------------------------------------------------- */
 
 /* The last ANSWER_MAX_SCAN bytes with ill-formed and invisible characters mended, blanks of every
  * kind as spaces, full-width forms and digits of other scripts as ASCII. May be the same memory. */
@@ -39,7 +39,7 @@ struct str answer_without_calculations(struct str s, struct arena *a);
 /* Text without emphasis, math delimiters, code marks and final punctuation. */
 struct str answer_bare(struct str text, struct arena *a);
 
-/* --- answer_box.c ---------------------------------------------------------------------------- */
+/* --- answer_box.c ----------------------------------------------------------------------------- */
 
 /* The last box, or the list of boxes that belong together; "": none. *after is where it ends. */
 struct str answer_boxes(struct str text, struct arena *a, size_t *after);
@@ -47,7 +47,7 @@ struct str answer_boxes(struct str text, struct arena *a, size_t *after);
 /* Whether a text is no answer: nothing, dots, or an echo of "put your answer here". */
 bool answer_is_placeholder(struct str content);
 
-/* --- answer_span.c --------------------------------------------------------------------------- */
+/* --- answer_span.c ---------------------------------------------------------------------------- */
 
 enum span_kind { SPAN_MATH, SPAN_DISPLAY, SPAN_BOLD, SPAN_CODE, SPAN_FENCE, SPAN_RUN };
 
@@ -74,7 +74,7 @@ bool span_has_words(struct str s);
 /* Whether there are two plain words beside each other, as mathematics does not have. */
 bool span_is_prose(struct str s);
 
-/* --- answer_anchor.c, answer_sentence.c ------------------------------------------------------ */
+/* --- answer_anchor.c, answer_sentence.c ------------------------------------------------------- */
 
 void answer_anchored(struct str text, struct answer_list *l);
 /* A "final answer" announced behind offset `after`, where a box ended, takes the box's place. */
@@ -88,7 +88,7 @@ void answer_last_sentence(struct str text, struct answer_list *l);
 /* Where the sentence that begins at `from` ends; spans are of the same text. */
 size_t answer_sentence_end(struct str text, size_t from, const struct span *spans, int n);
 
-/* --- small readers --------------------------------------------------------------------------- */
+/* --- small readers ---------------------------------------------------------------------------- */
 
 static inline bool is_digit(char c)
 {

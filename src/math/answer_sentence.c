@@ -7,7 +7,7 @@
  * the right side of the last line counts. */
 #include "math/answer_internal.h"
 
-/* --- sentences ------------------------------------------------------------------------------- */
+/* --- sentences -------------------------------------------------------------------------------- */
 
 static bool ends_cjk(struct str s, size_t i)
 {
@@ -73,7 +73,7 @@ size_t answer_sentence_end(struct str text, size_t from, const struct span *span
     return i;
 }
 
-/* --- which values count ---------------------------------------------------------------------- */
+/* --- which values count ----------------------------------------------------------------------- */
 
 static bool has_latex_value(struct str s)
 {
@@ -105,11 +105,12 @@ static size_t word_before(struct str s, size_t i, struct str *word)
     return i;
 }
 
-/* "by working 8 hours", "having sold 9 eggs": the value belongs to how it came about. Looks back over
- * a few words, to a number or a mark at most. */
+/* "by working 8 hours", "having sold 9 eggs": the value belongs to how it came about. Looks back
+ * over a few words, to a number or a mark at most. */
 static bool is_in_gerund(struct str s, size_t from)
 {
-    static const char *const words[] = {"by", "for", "after", "before", "from", "without", "when", "while", "upon"};
+    static const char *const words[] = {"by",      "for",  "after", "before", "from",
+                                        "without", "when", "while", "upon"};
     struct str word;
     bool was_gerund = false;
 
@@ -134,17 +135,18 @@ static bool is_in_gerund(struct str s, size_t from)
 static bool is_subordinate(struct str s, size_t from)
 {
     static const char *const words[] = {
-        "at",      "when",  "for",      "if",      "not",      "than",    "where",  "since",
-        "because", "using", "step",     "case",    "equation", "eq",      "figure", "theorem",
-        "lemma",   "page",  "question", "problem", "unlike",   "without", "while",  "modulo",
-        "mod",     "part",  "chapter",  "all",     "every",    "each",    "any",   "from",    "during",
-        "reach",   "original"};
+        "at",      "when",    "for",    "if",   "not",      "than",     "where",
+        "since",   "because", "using",  "step", "case",     "equation", "eq",
+        "figure",  "theorem", "lemma",  "page", "question", "problem",  "unlike",
+        "without", "while",   "modulo", "mod",  "part",     "chapter",  "all",
+        "every",   "each",    "any",    "from", "during",   "reach",    "original"};
     struct str word;
     size_t at = word_before(s, from, &word);
 
     if (str_eq_nocase(word, STR("the")) && at > 0) { /* "for the 9 eggs" */
         word_before(s, at, &word);
-        return str_eq_nocase(word, STR("for")) || str_eq_nocase(word, STR("from")) || str_eq_nocase(word, STR("during"));
+        return str_eq_nocase(word, STR("for")) || str_eq_nocase(word, STR("from")) ||
+               str_eq_nocase(word, STR("during"));
     }
 
     for (size_t i = 0; i < LEN(words); i++) {
@@ -153,7 +155,8 @@ static bool is_subordinate(struct str s, size_t from)
     }
     if (str_eq_nocase(word, STR("of")) && at > 0) {
         word_before(s, at, &word);
-        return str_eq_nocase(word, STR("instead")) || str_eq_nocase(word, STR("out")) || str_eq_nocase(word, STR("rate"));
+        return str_eq_nocase(word, STR("instead")) || str_eq_nocase(word, STR("out")) ||
+               str_eq_nocase(word, STR("rate"));
     }
     return is_in_gerund(s, from);
 }
@@ -185,13 +188,13 @@ static bool is_one_of(struct str word, const char *const *words, size_t n)
 /* Whether the value at `from` is denied or only a bound: "cannot be 6", "is less than 6". */
 static bool is_denied(struct str s, size_t from)
 {
-    static const char *const fillers[] = {"be", "been",    "equal", "equals", "to",
-                                          "a",  "exactly", "an",    "the",    "value",
-                                          "number", "possibly"};
-    static const char *const denials[] = {"not",   "never",  "cannot", "isn't",    "can't",   "doesn't",
-                                          "won't", "aren't", "wasn't", "couldn't", "mustn't", "between",
-                                          "below", "above",  "exceeds", "exceed"};
-    static const char *const bounds[] = {"less",   "greater", "more", "fewer", "larger",
+    static const char *const fillers[] = {"be",  "been",  "equal",   "equals",
+                                          "to",  "a",     "exactly", "an",
+                                          "the", "value", "number",  "possibly"};
+    static const char *const denials[] = {
+        "not",    "never",    "cannot",  "isn't",   "can't", "doesn't", "won't",   "aren't",
+        "wasn't", "couldn't", "mustn't", "between", "below", "above",   "exceeds", "exceed"};
+    static const char *const bounds[] = {"less",   "greater", "more",   "fewer", "larger",
                                          "bigger", "smaller", "higher", "lower"};
     static const char *const extremes[] = {"least", "most"};
     struct str word = last_word(s, &from);
@@ -213,9 +216,9 @@ static bool is_denied(struct str s, size_t from)
 /* "42 of the 50 students": the second number is the whole of the first. */
 static bool is_whole_of(struct str gap)
 {
-    static const char *const words[] = {"of",       "out of",       "of the",    "out of the", "of all", "of his",
-                                        "of her",   "of their",     "of its",    "of these",   "of those",
-                                        "out of his", "out of her", "out of their"};
+    static const char *const words[] = {
+        "of",       "out of", "of the",   "out of the", "of all",     "of his",     "of her",
+        "of their", "of its", "of these", "of those",   "out of his", "out of her", "out of their"};
 
     gap = str_trim(gap);
     for (size_t k = 0; k < LEN(words); k++)
@@ -227,8 +230,9 @@ static bool is_whole_of(struct str gap)
 /* "which is 5 more than last year", "3 years older than Ann": a comparison with the value. */
 static bool is_difference(struct str s, size_t i)
 {
-    static const char *const words[] = {"more than",  "less than",     "fewer than",   "greater than", "years older than",
-                                        "times more", "times as many", "times as much", "years younger than"};
+    static const char *const words[] = {"more than",     "less than",        "fewer than",
+                                        "greater than",  "years older than", "times more",
+                                        "times as many", "times as much",    "years younger than"};
 
     while (i < s.len && strchr(" $*", s.ptr[i]))
         i++;
@@ -244,8 +248,7 @@ static bool begins_condition(struct str s)
 {
     static const char *const words[] = {" when ",       " if ",       " where ",    " because ",
                                         " since ",      " whenever ", " provided ", " assuming ",
-                                        " given that ", " while ",    " for all ",
-                                        " after round"};
+                                        " given that ", " while ",    " for all ",  " after round"};
     ptrdiff_t last = -1;
 
     for (size_t k = 0; k < LEN(words); k++)
@@ -317,7 +320,7 @@ static bool is_list_number(struct str s, const struct span *v)
            s.ptr[i + 1] == ' ' && v->to <= i + 1;
 }
 
-/* --- the text of a value --------------------------------------------------------------------- */
+/* --- the text of a value ---------------------------------------------------------------------- */
 
 /* " per hour" behind a unit; i when there is none. */
 static size_t rate_end(struct str s, size_t i)
@@ -336,16 +339,19 @@ static size_t unit_end(struct str s, size_t i)
 {
     static const char *const powers[] = {"square ", "cubic ", "sq. ", "sq "};
     static const char *const units[] = {
-        "cm",      "mm",      "km",      "m",       "kg",      "g",         "mg",     "lb",
-        "lbs",     "ft",      "inches",  "inch",    "feet",    "foot",      "yards",  "miles",
-        "meters",  "metres",  "meter",   "metre",   "grams",   "kilograms", "pounds", "ounces",
-        "liters",  "litres",  "seconds", "second",  "minutes", "minute",    "hours",  "hour",
-        "days",    "day",     "weeks",   "months",  "years",   "dollars",   "cents",  "euros",
-        "mile",    "yard",    "ounce",   "gallons", "gallon",  "liter",     "litre",  "kilometers",
-        "kilometres",  "centimeters", "centimetres", "millimeters", "millimetres", "kilometer",
-        "centimeter",  "kilogram",    "milliliters", "units",
-        "percent", "degrees", "pct",     "million", "billion", "thousand",  "dozen",  "千克",
-        "公斤",    "米",      "厘米",    "元",      "分钟",    "小时",      "秒"};
+        "cm",         "mm",          "km",          "m",           "kg",          "g",
+        "mg",         "lb",          "lbs",         "ft",          "inches",      "inch",
+        "feet",       "foot",        "yards",       "miles",       "meters",      "metres",
+        "meter",      "metre",       "grams",       "kilograms",   "pounds",      "ounces",
+        "liters",     "litres",      "seconds",     "second",      "minutes",     "minute",
+        "hours",      "hour",        "days",        "day",         "weeks",       "months",
+        "years",      "dollars",     "cents",       "euros",       "mile",        "yard",
+        "ounce",      "gallons",     "gallon",      "liter",       "litre",       "kilometers",
+        "kilometres", "centimeters", "centimetres", "millimeters", "millimetres", "kilometer",
+        "centimeter", "kilogram",    "milliliters", "units",       "percent",     "degrees",
+        "pct",        "million",     "billion",     "thousand",    "dozen",       "千克",
+        "公斤",       "米",          "厘米",        "元",          "分钟",        "小时",
+        "秒"};
     size_t at = i;
 
     while (at < s.len && s.ptr[at] == ' ')
@@ -514,8 +520,8 @@ static bool is_connector(struct str s, bool *is_last)
     return s.len == 0 || *is_last;
 }
 
-/* The best value among spans [0, n): see the head of this file. -1: none; *has_denied: but there are
- * values that the sentence denies. */
+/* The best value among spans [0, n): see the head of this file. -1: none; *has_denied: but there
+ * are values that the sentence denies. */
 static int best_value(struct str s, const struct span *v, int n, bool *has_denied)
 {
     int last = -1, fallback = -1, best = -1, bold = -1;
@@ -542,8 +548,8 @@ static int best_value(struct str s, const struct span *v, int n, bool *has_denie
         if (was_denied)
             continue;
         fallback = i;
-        subordinate = in_condition || is_whole || is_difference(s, v[i].to) || is_subordinate(s, v[i].from) || in_remark(s, &v[i]) ||
-                      is_when(s, &v[i]);
+        subordinate = in_condition || is_whole || is_difference(s, v[i].to) ||
+                      is_subordinate(s, v[i].from) || in_remark(s, &v[i]) || is_when(s, &v[i]);
         if (!subordinate)
             best = i;
         if (!subordinate && (v[i].kind == SPAN_BOLD || v[i].kind == SPAN_CODE))
@@ -631,7 +637,7 @@ bool answer_sentence(struct str sentence, const char *rule, struct answer_list *
     return has_denied || l->n > before;
 }
 
-/* --- the end of a text ----------------------------------------------------------------------- */
+/* --- the end of a text ------------------------------------------------------------------------ */
 
 /* A line that begins what comes after the answer: checks, notes, references, courtesies. */
 static bool is_afterword(struct str line)

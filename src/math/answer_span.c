@@ -8,7 +8,7 @@
 
 enum { MAX_RUN = 4096 };
 
-/* --- prose or mathematics -------------------------------------------------------------------- */
+/* --- prose or mathematics --------------------------------------------------------------------- */
 
 bool span_has_digit(struct str s)
 {
@@ -82,7 +82,8 @@ bool span_is_prose(struct str s)
         }
         while (i < s.len && is_alpha(s.ptr[i]))
             i++;
-        if (i - from >= 3 && !is_math_word(str_slice(s, from, i)) && !is_call(s, from, i) && ++n_words == 2)
+        if (i - from >= 3 && !is_math_word(str_slice(s, from, i)) && !is_call(s, from, i) &&
+            ++n_words == 2)
             return true;
     }
     return false;
@@ -106,7 +107,8 @@ static size_t symbol_end(struct str s, size_t i)
 /* "is" between blanks: the one word of two letters that no formula has. */
 static bool is_verb(struct str s, size_t from, size_t to)
 {
-    return str_eqz(str_slice(s, from, to), "is") && from > 0 && s.ptr[from - 1] == ' ' && to < s.len && s.ptr[to] == ' ';
+    return str_eqz(str_slice(s, from, to), "is") && from > 0 && s.ptr[from - 1] == ' ' &&
+           to < s.len && s.ptr[to] == ' ';
 }
 
 bool span_has_words(struct str s)
@@ -121,7 +123,8 @@ bool span_has_words(struct str s)
         } else if (is_alpha(s.ptr[i])) {
             while (i < s.len && is_alpha(s.ptr[i]))
                 i++;
-            if ((i - from >= 3 && !is_math_word(str_slice(s, from, i)) && !is_call(s, from, i)) || is_verb(s, from, i))
+            if ((i - from >= 3 && !is_math_word(str_slice(s, from, i)) && !is_call(s, from, i)) ||
+                is_verb(s, from, i))
                 return true;
         } else if ((unsigned char)s.ptr[i] >= 0xC3 && symbol_end(s, i) == i) {
             return true; /* a letter beyond ASCII */
@@ -132,7 +135,7 @@ bool span_has_words(struct str s)
     return false;
 }
 
-/* --- formulas -------------------------------------------------------------------------------- */
+/* --- formulas --------------------------------------------------------------------------------- */
 
 static bool has_blank_line(struct str s)
 {
@@ -230,7 +233,7 @@ bool span_formula(struct str text, size_t i, struct span *out)
     return false;
 }
 
-/* --- emphasis and code ----------------------------------------------------------------------- */
+/* --- emphasis and code ------------------------------------------------------------------------ */
 
 static bool emphasis(struct str s, size_t i, struct span *out)
 {
@@ -268,7 +271,7 @@ static bool code(struct str s, size_t i, struct span *out)
     return true;
 }
 
-/* --- runs of plain mathematics --------------------------------------------------------------- */
+/* --- runs of plain mathematics ---------------------------------------------------------------- */
 
 static size_t command_end(struct str s, size_t i)
 {
@@ -302,8 +305,9 @@ static size_t token_end(struct str s, size_t i)
     size_t at = i;
 
     if (is_digit(c)) {
-        while (at < s.len && (is_digit(s.ptr[at]) || ((s.ptr[at] == '.' || s.ptr[at] == ',') &&
-                                                      at + 1 < s.len && is_digit(s.ptr[at + 1])) ||
+        while (at < s.len && (is_digit(s.ptr[at]) ||
+                              ((s.ptr[at] == '.' || s.ptr[at] == ',') && at + 1 < s.len &&
+                               is_digit(s.ptr[at + 1])) ||
                               (at_text(s, at, "{,}") && at + 3 < s.len && is_digit(s.ptr[at + 3]))))
             at += s.ptr[at] == '{' ? 3 : 1;
         return at;
@@ -313,8 +317,8 @@ static size_t token_end(struct str s, size_t i)
             at++;
         if (at < s.len && (unsigned char)s.ptr[at] >= 0x80 && symbol_end(s, at) == at)
             return i; /* a word such as "Möglichkeiten" */
-        if (at - i == 1 || is_math_word(str_slice(s, i, at)) || is_call(s, i, at) || at_text(s, i, "pi") ||
-            (at_text(s, i, "ln") && at - i == 2))
+        if (at - i == 1 || is_math_word(str_slice(s, i, at)) || is_call(s, i, at) ||
+            at_text(s, i, "pi") || (at_text(s, i, "ln") && at - i == 2))
             return at;
         return i;
     }
@@ -403,7 +407,8 @@ static bool run(struct str s, size_t i, struct span *out, size_t *end)
         next = to;
         while (next < s.len && s.ptr[next] == ' ')
             next++;
-        if (is_word_letter(s, at, to, next) || is_reference(s, i, at) || str_eqz(str_slice(s, at, to), "for"))
+        if (is_word_letter(s, at, to, next) || is_reference(s, i, at) ||
+            str_eqz(str_slice(s, at, to), "for"))
             break;
         has_value |= is_digit(s.ptr[at]) || s.ptr[at] == '\\' || (unsigned char)s.ptr[at] >= 0x80;
         *end = to;

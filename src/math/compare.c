@@ -1,8 +1,8 @@
 /* compare.c - from two texts to a verdict: readings, kinds, and which rule has the say.
  *
- * Each side is parsed in the plainest reading first. Where a text has another one - a decimal comma,
- * digits that a comma may group or separate, a capital I for the imaginary unit - that one is tried
- * for one side at a time, so that no verdict rests on two leniencies. */
+ * Each side is parsed in the plainest reading first. Where a text has another one - a decimal
+ * comma, digits that a comma may group or separate, a capital I for the imaginary unit - that one
+ * is tried for one side at a time, so that no verdict rests on two leniencies. */
 #include "math/compare_internal.h"
 
 #include "base/hash.h"
@@ -53,7 +53,7 @@ static void begin(struct math_ctx *c, const struct math_opts *opts)
     c->seed = 0;
 }
 
-/* --- any two answers --------------------------------------------------------------------------- */
+/* --- any two answers -------------------------------------------------------------------------- */
 
 static bool is_set_like(const struct expr *e)
 {
@@ -111,10 +111,10 @@ static const struct expr *finite_set(struct math_ctx *c, const struct expr *e)
 /* A bare R for \mathbb{R}, and likewise Z, Q and N. */
 static bool is_letter_of(const struct expr *set, const struct expr *letter)
 {
-    return set->op == EX_CONST && set->id >= CONST_REALS && set->id <= CONST_NATURALS && letter->op == EX_SYM &&
-           letter->name.len == 1 &&
-           letter->name.ptr[0] == (set->id == CONST_REALS     ? 'R'
-                                   : set->id == CONST_INTEGERS ? 'Z'
+    return set->op == EX_CONST && set->id >= CONST_REALS && set->id <= CONST_NATURALS &&
+           letter->op == EX_SYM && letter->name.len == 1 &&
+           letter->name.ptr[0] == (set->id == CONST_REALS       ? 'R'
+                                   : set->id == CONST_INTEGERS  ? 'Z'
                                    : set->id == CONST_RATIONALS ? 'Q'
                                                                 : 'N');
 }
@@ -160,7 +160,8 @@ static enum tri ratio_equal(struct math_ctx *c, const struct expr *g, const stru
     if (g->n != p->n)
         return decide(c, TRI_NO, "ratios of another length");
     for (int i = 1; i < g->n && t == TRI_YES; i++) {
-        if (!expr_is_arith(g->kid[0]) || !expr_is_arith(g->kid[i]) || !expr_is_arith(p->kid[0]) || !expr_is_arith(p->kid[i])) {
+        if (!expr_is_arith(g->kid[0]) || !expr_is_arith(g->kid[i]) || !expr_is_arith(p->kid[0]) ||
+            !expr_is_arith(p->kid[i])) {
             t = answer_equal(c, g->kid[0], p->kid[0]);
             return t == TRI_YES ? answer_equal(c, g->kid[i], p->kid[i]) : t;
         }
@@ -238,13 +239,24 @@ enum tri answer_equal(struct math_ctx *c, const struct expr *g, const struct exp
     if (has_quantity(g) || has_quantity(p))
         return quantity_equal(c, g, p);
     if (!expr_is_arith(g) || !expr_is_arith(p))
-        return decide(c, str_eq(expr_form(&c->arena, g), expr_form(&c->arena, p)) ? TRI_YES : TRI_NO, "same form");
+        return decide(c,
+                      str_eq(expr_form(&c->arena, g), expr_form(&c->arena, p)) ? TRI_YES : TRI_NO,
+                      "same form");
     return number_match(c, g, p);
 }
 
-/* --- readings ---------------------------------------------------------------------------------- */
+/* --- readings --------------------------------------------------------------------------------- */
 
-enum reading_kind { READ_PLAIN, READ_LIST, READ_DECIMAL, READ_IMAGINARY, READ_LETTER_UNIT, READ_SELECTION, READ_FACTOR, N_READINGS };
+enum reading_kind {
+    READ_PLAIN,
+    READ_LIST,
+    READ_DECIMAL,
+    READ_IMAGINARY,
+    READ_LETTER_UNIT,
+    READ_SELECTION,
+    READ_FACTOR,
+    N_READINGS
+};
 
 struct side {
     struct str text, plain;
@@ -256,7 +268,8 @@ struct side {
 static bool has_digit_comma(struct str s)
 {
     for (size_t i = 1; i + 1 < s.len; i++)
-        if (s.ptr[i] == ',' && s.ptr[i - 1] >= '0' && s.ptr[i - 1] <= '9' && s.ptr[i + 1] >= '0' && s.ptr[i + 1] <= '9')
+        if (s.ptr[i] == ',' && s.ptr[i - 1] >= '0' && s.ptr[i - 1] <= '9' && s.ptr[i + 1] >= '0' &&
+            s.ptr[i + 1] <= '9')
             return true;
     return str_find(s, STR("{,}"), 0) >= 0;
 }
@@ -346,7 +359,8 @@ static bool is_grouped(const struct side *s)
     return s->tree[READ_PLAIN] && !is_collection(s->tree[READ_PLAIN]) && has_digit_comma(s->text);
 }
 
-static enum tri try_readings(struct math_ctx *c, struct side *g, struct side *p, enum reading_kind kg, enum reading_kind kp)
+static enum tri try_readings(struct math_ctx *c, struct side *g, struct side *p,
+                             enum reading_kind kg, enum reading_kind kp)
 {
     const struct expr *a = parse_side(c, g, kg), *b = parse_side(c, p, kp);
 
@@ -357,7 +371,9 @@ static enum tri try_readings(struct math_ctx *c, struct side *g, struct side *p,
 static bool may_select(struct str s)
 {
     return s.len < 1000 && (str_find(s, STR("P("), 0) >= 0 ||
-                            (has_letter(s, '^') && (has_letter(s, 'C') || has_letter(s, 'A') || has_letter(s, 'P')) && has_letter(s, '_')));
+                            (has_letter(s, '^') &&
+                             (has_letter(s, 'C') || has_letter(s, 'A') || has_letter(s, 'P')) &&
+                             has_letter(s, '_')));
 }
 
 static bool has_selecting_name(const struct expr *e)
@@ -390,8 +406,10 @@ static enum tri other_readings(struct math_ctx *c, struct side *g, struct side *
     if (t != TRI_YES && has_one_comma(g->text) && !gold_is_grouped && (!b || !is_collection(b)) &&
         (!a || a->op == EX_LIST))
         t = try_readings(c, g, p, READ_DECIMAL, READ_PLAIN);
-    bool g_imag = (has_letter(g->text, 'I') || has_letter(g->text, 'j')) && a && !expr_has_const(a, CONST_I);
-    bool p_imag = (has_letter(p->text, 'I') || has_letter(p->text, 'j')) && b && !expr_has_const(b, CONST_I);
+    bool g_imag =
+        (has_letter(g->text, 'I') || has_letter(g->text, 'j')) && a && !expr_has_const(a, CONST_I);
+    bool p_imag =
+        (has_letter(p->text, 'I') || has_letter(p->text, 'j')) && b && !expr_has_const(b, CONST_I);
     if (t != TRI_YES && p_imag)
         t = try_readings(c, g, p, READ_PLAIN, READ_IMAGINARY);
     if (t != TRI_YES && g_imag)
@@ -400,9 +418,11 @@ static enum tri other_readings(struct math_ctx *c, struct side *g, struct side *
         t = try_readings(c, g, p, READ_PLAIN, READ_SELECTION);
     if (t != TRI_YES && may_select(g->text) && b && !has_selecting_name(b))
         t = try_readings(c, g, p, READ_SELECTION, READ_PLAIN);
-    if (t != TRI_YES && a && b && has_letter(p->text, '(') && expr_has_op(b, EX_FUNC) && expr_has_symbols(b))
+    if (t != TRI_YES && a && b && has_letter(p->text, '(') && expr_has_op(b, EX_FUNC) &&
+        expr_has_symbols(b))
         t = try_readings(c, g, p, READ_PLAIN, READ_FACTOR);
-    if (t != TRI_YES && a && b && has_letter(g->text, '(') && expr_has_op(a, EX_FUNC) && expr_has_symbols(a))
+    if (t != TRI_YES && a && b && has_letter(g->text, '(') && expr_has_op(a, EX_FUNC) &&
+        expr_has_symbols(a))
         t = try_readings(c, g, p, READ_FACTOR, READ_PLAIN);
     /* "79 g" for 79 */
     if (t != TRI_YES && a && b && !expr_has_symbols(a) && expr_has_symbols(b))
@@ -420,7 +440,7 @@ static bool has_bare_log(const struct expr *e)
     return false;
 }
 
-/* --- renaming ---------------------------------------------------------------------------------- */
+/* --- renaming --------------------------------------------------------------------------------- */
 
 static const struct expr *renamed(struct math_ctx *c, const struct expr *e, const struct vars *from,
                                   const struct vars *to, const int *perm)
@@ -488,7 +508,7 @@ static enum tri equal_up_to_names(struct math_ctx *c, const struct expr *g, cons
     return t == TRI_YES ? decide(c, t, "variables renamed") : t;
 }
 
-/* --- the verdict ------------------------------------------------------------------------------- */
+/* --- the verdict ------------------------------------------------------------------------------ */
 
 /* AB \parallel CD: a sign that only its name tells from others. */
 static bool is_other_relation(const struct expr *e)
@@ -510,7 +530,8 @@ static enum tri judge_trees(struct math_ctx *c, struct side *g, struct side *p)
 
     a = parse_side(c, g, READ_PLAIN);
     b = parse_side(c, p, READ_PLAIN);
-    if ((!a && str_eqz(STR(g->why), "limit reached")) || (!b && str_eqz(STR(p->why), "limit reached")))
+    if ((!a && str_eqz(STR(g->why), "limit reached")) ||
+        (!b && str_eqz(STR(p->why), "limit reached")))
         return undecided(c, "limit reached");
     t = a && b ? answer_equal(c, a, b) : TRI_NO;
     if (t == TRI_YES)
@@ -528,7 +549,8 @@ static enum tri judge_trees(struct math_ctx *c, struct side *g, struct side *p)
     }
     if (other_readings(c, g, p) == TRI_YES)
         return TRI_YES;
-    if (!has_fraction(a) && !has_fraction(b) && (!a || !b || (is_other_relation(a) && is_other_relation(b)))) {
+    if (!has_fraction(a) && !has_fraction(b) &&
+        (!a || !b || (is_other_relation(a) && is_other_relation(b)))) {
         u = text_equal(c, g->text, p->text);
         if (u == TRI_YES)
             return u;
@@ -554,7 +576,8 @@ static bool number_word(struct math_ctx *c, struct side *s, const struct expr **
     if (!blank)
         return false;
     unit = str_slice(words, (size_t)(blank - words.ptr) + 1, words.len); /* "two hours" */
-    if (unit.len < 2 || !unit_is_known(unit) || !text_number(str_slice(words, 0, (size_t)(blank - words.ptr)), &v))
+    if (unit.len < 2 || !unit_is_known(unit) ||
+        !text_number(str_slice(words, 0, (size_t)(blank - words.ptr)), &v))
         return false;
     e = expr_un(&c->pool, EX_UNIT, 0, expr_num_si(&c->pool, v, 1));
     e->name = unit_canonical(&c->arena, unit);
@@ -615,19 +638,22 @@ static void describe(struct math_ctx *c, const struct side *s, struct str *form,
 {
     const struct expr *e = s->tree[READ_PLAIN];
 
-    *form = e ? expr_form(&c->arena, e) : s->text.len > 2000 ? str_slice(s->text, 0, 2000) : s->text;
+    *form = e                    ? expr_form(&c->arena, e)
+            : s->text.len > 2000 ? str_slice(s->text, 0, 2000)
+                                 : s->text;
     *kind = e ? expr_kind(e) : "text";
 }
 
-void math_compare(struct math_ctx *c, struct str gold, struct str pred, const struct math_opts *opts,
-                  struct math_verdict *out)
+void math_compare(struct math_ctx *c, struct str gold, struct str pred,
+                  const struct math_opts *opts, struct math_verdict *out)
 {
     struct side g, p;
     int64_t x, y;
     enum tri t;
 
     begin(c, opts);
-    *out = (struct math_verdict){.reason = "", .gold_kind = "number", .pred_kind = "number", .proof = {"", 0}};
+    *out = (struct math_verdict){
+        .reason = "", .gold_kind = "number", .pred_kind = "number", .proof = {"", 0}};
     if (small_integer(gold, &x) && small_integer(pred, &y)) {
         out->result = x == y ? MATH_EQUAL : MATH_DIFFERENT;
         out->reason = "rational";
@@ -635,8 +661,9 @@ void math_compare(struct math_ctx *c, struct str gold, struct str pred, const st
         out->pred_form = pred;
         return;
     }
-    c->seed = siphash64(0x6d617468, 0x636f6d70, gold.ptr, MIN(gold.len, (size_t)LATEX_MAX_TEXT)) ^
-              (siphash64(0x707265, 0x64696374, pred.ptr, MIN(pred.len, (size_t)LATEX_MAX_TEXT)) * 3);
+    c->seed =
+        siphash64(0x6d617468, 0x636f6d70, gold.ptr, MIN(gold.len, (size_t)LATEX_MAX_TEXT)) ^
+        (siphash64(0x707265, 0x64696374, pred.ptr, MIN(pred.len, (size_t)LATEX_MAX_TEXT)) * 3);
     open_side(c, &g, gold);
     open_side(c, &p, pred);
     if (g.text.len == 0) {

@@ -35,8 +35,8 @@ static enum tri ordered_equal(struct math_ctx *c, const struct expr *a, const st
     return all == TRI_YES ? decide(c, TRI_YES, "elements in order") : all;
 }
 
-/* Every element of a has an equal one in b; repeated elements count once. Equality is an equivalence
- * but for the decimal rule, so that a greedy match is one whenever there is one. */
+/* Every element of a has an equal one in b; repeated elements count once. Equality is an
+ * equivalence but for the decimal rule, so that a greedy match is one whenever there is one. */
 static enum tri covers(struct math_ctx *c, const struct expr *a, const struct expr *b, bool swap)
 {
     bool unknown = false;
@@ -45,14 +45,16 @@ static enum tri covers(struct math_ctx *c, const struct expr *a, const struct ex
         enum tri found = TRI_NO;
         for (int k = 0; k < b->n && found != TRI_YES; k++) {
             int j = (i + k) % b->n; /* mostly in the same order */
-            enum tri t = swap ? answer_equal(c, b->kid[j], a->kid[i]) : answer_equal(c, a->kid[i], b->kid[j]);
+            enum tri t = swap ? answer_equal(c, b->kid[j], a->kid[i])
+                              : answer_equal(c, a->kid[i], b->kid[j]);
             if (t != TRI_NO)
                 found = t;
             if (c->steps <= 0)
                 return undecided(c, "limit reached");
         }
         if (found == TRI_NO) {
-            c->proof = str_fmt(&c->arena, "no match for " STR_FMT, STR_ARG(expr_form(&c->arena, a->kid[i])));
+            c->proof = str_fmt(&c->arena, "no match for " STR_FMT,
+                               STR_ARG(expr_form(&c->arena, a->kid[i])));
             return decide(c, TRI_NO, "sets");
         }
         unknown |= found == TRI_UNKNOWN;
@@ -160,7 +162,8 @@ enum tri collection_equal(struct math_ctx *c, const struct expr *g, const struct
         if (t == TRI_YES)
             return decide(c, TRI_YES, "one value, repeated");
     }
-    if (pu && p->n > 1 && g->op != EX_SEQ && ((p->op == EX_LIST && p->id == CONN_OR) || p->op == EX_SET)) {
+    if (pu && p->n > 1 && g->op != EX_SEQ &&
+        ((p->op == EX_LIST && p->id == CONN_OR) || p->op == EX_SET)) {
         /* "17/2, or 8.5" names one value twice */
         enum tri t = TRI_YES;
         for (int i = 0; i < p->n && t == TRI_YES; i++)

@@ -1,10 +1,10 @@
-/* compare_identity.c - functions that are not rational: equal when their enclosures overlap at fixed
- * points of every variable, in general position, and shrink below 2^-100. Disjoint enclosures at one
- * accepted point prove them different.
+/* compare_identity.c - functions that are not rational: equal when their enclosures overlap at
+ * fixed points of every variable, in general position, and shrink below 2^-100. Disjoint enclosures
+ * at one accepted point prove them different.
  *
  * Where roots, logarithms or variable exponents occur, points with negative coordinates count only
- * when both sides are real there: \sqrt{x^2} is not x, but \sqrt{x}\sqrt{x} is. A letter that stands
- * as a factor under an even root is never negative, as in \sqrt{l/g}. */
+ * when both sides are real there: \sqrt{x^2} is not x, but \sqrt{x}\sqrt{x} is. A letter that
+ * stands as a factor under an even root is never negative, as in \sqrt{l/g}. */
 #include "math/compare_internal.h"
 
 #include <arb.h>
@@ -15,7 +15,8 @@ struct sampling {
     struct vars vars;
     bool is_natural[MAX_VARS];
     bool is_positive[MAX_VARS]; /* forced by a root of a product */
-    const struct expr *bound[8]; /* where conditions of cases change: asked too, with one variable */
+    const struct expr
+        *bound[8]; /* where conditions of cases change: asked too, with one variable */
     int n_bounds;
     bool is_delicate; /* roots, logarithms, variable exponents: negative points are asked apart */
     int n_free;       /* variables that may be negative */
@@ -25,8 +26,8 @@ struct sampling {
 static const struct {
     long num;
     unsigned long den;
-} values[] = {{37, 29}, {23, 41}, {71, 19}, {53, 31}, {17, 47}, {89, 61}, {43, 13}, {59, 67}, {29, 101}, {83, 23},
-              {31, 73}, {97, 37}, {61, 43}, {19, 59}, {47, 83}, {73, 17}};
+} values[] = {{37, 29},  {23, 41}, {71, 19}, {53, 31}, {17, 47}, {89, 61}, {43, 13}, {59, 67},
+              {29, 101}, {83, 23}, {31, 73}, {97, 37}, {61, 43}, {19, 59}, {47, 83}, {73, 17}};
 
 static bool is_index_name(struct str s)
 {
@@ -69,7 +70,8 @@ static void mark_positive(struct sampling *s, const struct expr *e)
     } else if (e->op == EX_MUL || e->op == EX_DIV) {
         for (int i = 0; i < e->n; i++)
             mark_positive(s, e->kid[i]);
-    } else if (e->op == EX_POW && e->kid[1]->op == EX_NUM && fmpz_is_odd(fmpq_numref(e->kid[1]->q))) {
+    } else if (e->op == EX_POW && e->kid[1]->op == EX_NUM &&
+               fmpz_is_odd(fmpq_numref(e->kid[1]->q))) {
         mark_positive(s, e->kid[0]);
     }
 }
@@ -98,10 +100,12 @@ static bool is_root(const struct expr *e)
     return e->op == EX_POW || expr_is_func(e, FN_SQRT) || expr_is_func(e, FN_ROOT);
 }
 
-/* Which variables only make sense as natural numbers, and whether negative values are to be asked. */
+/* Which variables only make sense as natural numbers, and whether negative values are to be asked.
+ */
 static void classify(struct sampling *s, struct math_ctx *c, const struct expr *e)
 {
-    if (e->op == EX_FUNC && (e->id == FN_FACT || e->id == FN_BINOM || e->id == FN_FACT2) && expr_has_symbols(e))
+    if (e->op == EX_FUNC && (e->id == FN_FACT || e->id == FN_BINOM || e->id == FN_FACT2) &&
+        expr_has_symbols(e))
         for (int i = 0; i < e->n; i++)
             mark(s, c, e->kid[i]);
     if (e->op == EX_POW && expr_has_symbols(e->kid[1])) {
@@ -113,7 +117,8 @@ static void classify(struct sampling *s, struct math_ctx *c, const struct expr *
         s->is_delicate = true;
     if (e->op == EX_POW && e->kid[1]->op == EX_NUM && !fmpz_is_one(fmpq_denref(e->kid[1]->q)))
         s->is_delicate = true;
-    if (e->op == EX_FUNC && (e->id == FN_SQRT || e->id == FN_ROOT || e->id == FN_LN || e->id == FN_LOG) &&
+    if (e->op == EX_FUNC &&
+        (e->id == FN_SQRT || e->id == FN_ROOT || e->id == FN_LN || e->id == FN_LOG) &&
         expr_has_symbols(e))
         s->is_delicate = true;
     if (is_root(e) && expr_has_symbols(e->kid[0]) && is_monomial(e->kid[0])) {
@@ -137,14 +142,16 @@ static void collect_bounds(struct sampling *s, const struct expr *e)
         collect_bounds(s, e->kid[i]);
 }
 
-static void set_point(struct math_ctx *c, const struct sampling *s, int point, acb_ptr out, long prec)
+static void set_point(struct math_ctx *c, const struct sampling *s, int point, acb_ptr out,
+                      long prec)
 {
     if (point >= N_POINTS && point < N_POINTS + s->n_bounds) {
         if (eval_ball(c, s->bound[point - N_POINTS], NULL, prec, out) != EVAL_OK)
             acb_zero(out);
         return;
     }
-    int n_free = 0, signs = point - N_POINTS - s->n_bounds + 1; /* bit k: the k-th free variable is negative */
+    int n_free = 0,
+        signs = point - N_POINTS - s->n_bounds + 1; /* bit k: the k-th free variable is negative */
     for (int i = 0; i < s->vars.n; i++) {
         fmpq_t q;
         size_t k = (size_t)(point * 5 + i * 3) % LEN(values);
@@ -165,12 +172,14 @@ static void set_point(struct math_ctx *c, const struct sampling *s, int point, a
 
 static bool is_tight(const acb_t x)
 {
-    return acb_rel_accuracy_bits(x) > 90 || (mag_cmp_2exp_si(arb_radref(acb_realref(x)), -100) < 0 &&
-                                             mag_cmp_2exp_si(arb_radref(acb_imagref(x)), -100) < 0);
+    return acb_rel_accuracy_bits(x) > 90 ||
+           (mag_cmp_2exp_si(arb_radref(acb_realref(x)), -100) < 0 &&
+            mag_cmp_2exp_si(arb_radref(acb_imagref(x)), -100) < 0);
 }
 
 /* A value of e at a point, with enough bits; false: none there. */
-static bool value_at(struct math_ctx *c, const struct expr *e, const struct sampling *s, int point, acb_t out)
+static bool value_at(struct math_ctx *c, const struct expr *e, const struct sampling *s, int point,
+                     acb_t out)
 {
     acb_ptr v = _acb_vec_init(MAX_VARS);
     struct env env = {&s->vars, v};
@@ -188,7 +197,8 @@ static bool value_at(struct math_ctx *c, const struct expr *e, const struct samp
     return ok;
 }
 
-/* Whether x, or its power y, is real by the rules of real functions; q: y as a fraction, or NULL. */
+/* Whether x, or its power y, is real by the rules of real functions; q: y as a fraction, or NULL.
+ */
 static bool is_real_power(const acb_t x, const acb_t y, const fmpq *q)
 {
     if (!arb_is_zero(acb_imagref(x)))
@@ -196,7 +206,8 @@ static bool is_real_power(const acb_t x, const acb_t y, const fmpq *q)
     if (arb_is_positive(acb_realref(x)))
         return true;
     return arb_is_negative(acb_realref(x)) &&
-           (q ? fmpz_is_odd(fmpq_denref(q)) : arb_is_zero(acb_imagref(y)) && arb_is_int(acb_realref(y)));
+           (q ? fmpz_is_odd(fmpq_denref(q))
+              : arb_is_zero(acb_imagref(y)) && arb_is_int(acb_realref(y)));
 }
 
 /* Whether every root, power and logarithm in e is real at the point env. */
@@ -229,7 +240,8 @@ static bool is_real_at(struct math_ctx *c, const struct expr *e, const struct en
 }
 
 /* Whether the point counts for both sides. */
-static bool is_common(struct math_ctx *c, const struct sampling *s, int point, const struct expr *a, const struct expr *b)
+static bool is_common(struct math_ctx *c, const struct sampling *s, int point, const struct expr *a,
+                      const struct expr *b)
 {
     acb_ptr v;
     struct env env = {&s->vars, NULL};
@@ -245,7 +257,8 @@ static bool is_common(struct math_ctx *c, const struct sampling *s, int point, c
     return ok;
 }
 
-static bool prepare(struct math_ctx *c, struct sampling *s, const struct expr *a, const struct expr *b)
+static bool prepare(struct math_ctx *c, struct sampling *s, const struct expr *a,
+                    const struct expr *b)
 {
     *s = (struct sampling){0};
     vars_collect(c, a, &s->vars);
@@ -267,17 +280,19 @@ static bool prepare(struct math_ctx *c, struct sampling *s, const struct expr *a
     return true;
 }
 
-static void note_counter_example(struct math_ctx *c, const struct sampling *s, int point, const acb_t x, const acb_t y)
+static void note_counter_example(struct math_ctx *c, const struct sampling *s, int point,
+                                 const acb_t x, const acb_t y)
 {
-    char *p = arb_get_str(acb_realref(x), 10, ARB_STR_NO_RADIUS), *q = arb_get_str(acb_realref(y), 10, ARB_STR_NO_RADIUS);
+    char *p = arb_get_str(acb_realref(x), 10, ARB_STR_NO_RADIUS),
+         *q = arb_get_str(acb_realref(y), 10, ARB_STR_NO_RADIUS);
     acb_ptr v = _acb_vec_init(MAX_VARS);
     char *at;
 
     set_point(c, s, point, v, 64);
     at = arb_get_str(acb_realref(v), 6, ARB_STR_NO_RADIUS);
     if (s->vars.n > 0)
-        c->proof = str_fmt(&c->arena, "at " STR_FMT " = %s%s: %s and %s", STR_ARG(s->vars.name[0]), at,
-                           s->vars.n > 1 ? ", ..." : "", p, q);
+        c->proof = str_fmt(&c->arena, "at " STR_FMT " = %s%s: %s and %s", STR_ARG(s->vars.name[0]),
+                           at, s->vars.n > 1 ? ", ..." : "", p, q);
     flint_free(p);
     flint_free(q);
     flint_free(at);
@@ -308,7 +323,8 @@ enum tri identity_equal(struct math_ctx *c, const struct expr *a, const struct e
     acb_init(x);
     acb_init(y);
     for (int point = 0; point < N_POINTS + s.n_bounds + s.n_signed && t == TRI_UNKNOWN; point++) {
-        if (!is_common(c, &s, point, a, b) || !value_at(c, a, &s, point, x) || !value_at(c, b, &s, point, y))
+        if (!is_common(c, &s, point, a, b) || !value_at(c, a, &s, point, x) ||
+            !value_at(c, b, &s, point, y))
             continue;
         if (!acb_overlaps(x, y)) {
             note_counter_example(c, &s, point, x, y);
@@ -330,7 +346,8 @@ enum tri identity_equal(struct math_ctx *c, const struct expr *a, const struct e
     return undecided(c, "no common domain to compare on");
 }
 
-enum tri identity_proportional(struct math_ctx *c, const struct expr *a, const struct expr *b, int *sign)
+enum tri identity_proportional(struct math_ctx *c, const struct expr *a, const struct expr *b,
+                               int *sign)
 {
     struct sampling s;
     acb_t x, y, first, ratio;
@@ -345,7 +362,8 @@ enum tri identity_proportional(struct math_ctx *c, const struct expr *a, const s
     acb_init(first);
     acb_init(ratio);
     for (int point = 0; point < N_POINTS + s.n_bounds + s.n_signed && t == TRI_UNKNOWN; point++) {
-        if (!is_common(c, &s, point, a, b) || !value_at(c, a, &s, point, x) || !value_at(c, b, &s, point, y))
+        if (!is_common(c, &s, point, a, b) || !value_at(c, a, &s, point, x) ||
+            !value_at(c, b, &s, point, y))
             continue;
         if (acb_contains_zero(y)) {
             if (!acb_contains_zero(x))
@@ -366,7 +384,9 @@ enum tri identity_proportional(struct math_ctx *c, const struct expr *a, const s
     if (n_agree >= MIN_POINTS && t == TRI_UNKNOWN) {
         t = TRI_YES;
         if (arb_contains_zero(acb_imagref(first)))
-            *sign = arb_is_positive(acb_realref(first)) ? 1 : arb_is_negative(acb_realref(first)) ? -1 : 0;
+            *sign = arb_is_positive(acb_realref(first))   ? 1
+                    : arb_is_negative(acb_realref(first)) ? -1
+                                                          : 0;
     }
     acb_clear(x);
     acb_clear(y);

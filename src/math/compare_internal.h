@@ -11,30 +11,30 @@
 enum {
     MAX_EXACT_BITS = 1 << 20, /* of an integer that is computed */
     MAX_VARS = 24,
-    STEP_BUDGET = 300000,     /* about 50 ms of ball arithmetic */
+    STEP_BUDGET = 300000, /* about 50 ms of ball arithmetic */
 };
 
-/* What an evaluation came to. Undefined is proven, WIDE asks for more bits, BIG and UNSUPPORTED are for
- * another method. */
+/* What an evaluation came to. Undefined is proven, WIDE asks for more bits, BIG and UNSUPPORTED are
+ * for another method. */
 enum eval_status { EVAL_OK, EVAL_UNDEFINED, EVAL_UNSUPPORTED, EVAL_BIG, EVAL_WIDE };
 
 enum tri { TRI_NO, TRI_YES, TRI_UNKNOWN };
 
 struct math_ctx {
-    struct arena arena;     /* of the pair at hand */
+    struct arena arena; /* of the pair at hand */
     struct expr_pool pool;
     struct math_opts opts;
-    long steps;             /* left of the budget */
-    ca_ctx_struct ca;       /* open only while a pair needs it, so that no pair sees another's fields */
+    long steps;       /* left of the budget */
+    ca_ctx_struct ca; /* open only while a pair needs it, so that no pair sees another's fields */
     bool has_ca;
-    bool is_principal;      /* the imaginary unit occurs: roots take principal values */
-    bool log_is_ten;        /* this attempt reads a bare log as the decimal one */
-    uint64_t seed;          /* of the points of identity tests: a hash of both texts */
+    bool is_principal; /* the imaginary unit occurs: roots take principal values */
+    bool log_is_ten;   /* this attempt reads a bare log as the decimal one */
+    uint64_t seed;     /* of the points of identity tests: a hash of both texts */
     const char *reason;
     struct str proof;
 };
 
-/* --- values ------------------------------------------------------------------------------------ */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* Variables of one or two expressions, by name; calls of unknown functions and sums without a value
  * count as variables under their canonical form. */
@@ -50,7 +50,8 @@ struct env {
 };
 
 enum eval_status eval_rational(struct math_ctx *c, const struct expr *e, fmpq_t out);
-enum eval_status eval_ball(struct math_ctx *c, const struct expr *e, const struct env *env, long prec, acb_t out);
+enum eval_status eval_ball(struct math_ctx *c, const struct expr *e, const struct env *env,
+                           long prec, acb_t out);
 enum eval_status eval_exact(struct math_ctx *c, const struct expr *e, ca_t out);
 
 void vars_collect(struct math_ctx *c, const struct expr *e, struct vars *v);
@@ -59,14 +60,15 @@ bool spend(struct math_ctx *c, long steps);           /* false: the budget is us
 
 /* Polynomials and rational functions over kernels (eval_poly.c). */
 enum tri poly_equal(struct math_ctx *c, const struct expr *a, const struct expr *b);
-/* Whether a = 0 and b = 0 are the same equation: proportional numerators; *factor_sign gets the sign
- * of the constant (for inequalities). UNKNOWN when not rational in its variables. */
-enum tri poly_proportional(struct math_ctx *c, const struct expr *a, const struct expr *b, int *factor_sign);
+/* Whether a = 0 and b = 0 are the same equation: proportional numerators; *factor_sign gets the
+ * sign of the constant (for inequalities). UNKNOWN when not rational in its variables. */
+enum tri poly_proportional(struct math_ctx *c, const struct expr *a, const struct expr *b,
+                           int *factor_sign);
 
 /* Products of powers and factorials too large to compute (magnitude.c). */
 enum tri magnitude_equal(struct math_ctx *c, const struct expr *a, const struct expr *b);
 
-/* --- comparisons ------------------------------------------------------------------------------- */
+/* --- comparisons ------------------------------------------------------------------------------ */
 
 enum tri decide(struct math_ctx *c, enum tri t, const char *reason);
 enum tri undecided(struct math_ctx *c, const char *reason);
@@ -77,10 +79,12 @@ enum tri value_equal(struct math_ctx *c, const struct expr *a, const struct expr
 enum tri number_match(struct math_ctx *c, const struct expr *gold, const struct expr *pred);
 /* -1, 0, 1 in *out; false: not two real constants, or undecided. */
 bool value_order(struct math_ctx *c, const struct expr *a, const struct expr *b, int *out);
-int infinity_sign(struct math_ctx *c, const struct expr *e); /* 0: finite or not a number; 2: undefined */
+int infinity_sign(struct math_ctx *c,
+                  const struct expr *e); /* 0: finite or not a number; 2: undefined */
 bool is_undefined(struct math_ctx *c, const struct expr *e);
 enum tri identity_equal(struct math_ctx *c, const struct expr *a, const struct expr *b);
-enum tri identity_proportional(struct math_ctx *c, const struct expr *a, const struct expr *b, int *sign);
+enum tri identity_proportional(struct math_ctx *c, const struct expr *a, const struct expr *b,
+                               int *sign);
 
 /* Any two answers. */
 enum tri answer_equal(struct math_ctx *c, const struct expr *gold, const struct expr *pred);
@@ -95,7 +99,8 @@ bool has_quantity(const struct expr *e); /* a unit, percent or degree at its top
 /* Subsets of the reals (compare_set.c). TRI_UNKNOWN also when one side is none. */
 bool is_real_set(struct math_ctx *c, const struct expr *e);
 enum tri real_set_equal(struct math_ctx *c, const struct expr *gold, const struct expr *pred);
-bool are_line_sets(struct math_ctx *c, const struct expr *a, const struct expr *b); /* else it says UNKNOWN */
+bool are_line_sets(struct math_ctx *c, const struct expr *a,
+                   const struct expr *b); /* else it says UNKNOWN */
 
 /* Text (compare_text.c). Both are cleaned texts. */
 enum tri text_equal(struct math_ctx *c, struct str gold, struct str pred);

@@ -36,7 +36,8 @@ static const struct expr *drop_degrees(struct math_ctx *c, const struct expr *e)
     if (e->op == EX_DEGREE) {
         if (e->id == 0)
             return e->kid[0];
-        return expr_bin(&c->pool, EX_DIV, 0, e->kid[0], expr_num_si(&c->pool, e->id == 1 ? 60 : 3600, 1));
+        return expr_bin(&c->pool, EX_DIV, 0, e->kid[0],
+                        expr_num_si(&c->pool, e->id == 1 ? 60 : 3600, 1));
     }
     if (e->op == EX_FUNC || e->n == 0)
         return e;
@@ -85,15 +86,19 @@ static enum tri units_match(struct math_ctx *c, const struct quantity *g, const 
         return answer_equal(c, g->value, p->value); /* one of them is left unsaid */
     fmpq_init(factor);
     if (unit_ratio(g->unit, p->unit, factor)) {
-        t = answer_equal(c, fmpq_is_one(factor) ? g->value
-                                                : expr_bin(&c->pool, EX_MUL, 0, expr_num_q(&c->pool, factor), (struct expr *)g->value),
+        t = answer_equal(c,
+                         fmpq_is_one(factor)
+                             ? g->value
+                             : expr_bin(&c->pool, EX_MUL, 0, expr_num_q(&c->pool, factor),
+                                        (struct expr *)g->value),
                          p->value);
         if (t == TRI_YES && !fmpq_is_one(factor))
             decide(c, t, "units convert");
     } else if (unit_same(g->unit, p->unit)) {
         t = answer_equal(c, g->value, p->value);
     } else {
-        c->proof = str_fmt(&c->arena, "units " STR_FMT " and " STR_FMT, STR_ARG(g->unit), STR_ARG(p->unit));
+        c->proof = str_fmt(&c->arena, "units " STR_FMT " and " STR_FMT, STR_ARG(g->unit),
+                           STR_ARG(p->unit));
         t = decide(c, TRI_NO, "different units");
     }
     fmpq_clear(factor);

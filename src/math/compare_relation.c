@@ -1,7 +1,7 @@
 /* compare_relation.c - assignments, equations, inequalities, residues. */
 #include "math/compare_internal.h"
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 /* What may stand on the left of "= value": a variable, f(x), |AB|, AB, a ratio of such, a word. */
 bool is_name(const struct expr *e)
@@ -17,11 +17,13 @@ bool is_name(const struct expr *e)
         if (e->name.len > 0)
             return true;
         for (int i = 0; i < e->n; i++)
-            if (e->kid[i]->op != EX_SYM || e->kid[i]->name.ptr[0] < 'A' || e->kid[i]->name.ptr[0] > 'Z')
+            if (e->kid[i]->op != EX_SYM || e->kid[i]->name.ptr[0] < 'A' ||
+                e->kid[i]->name.ptr[0] > 'Z')
                 return false;
         return true;
     case EX_FUNC:
-        return (e->id == FN_ABS || e->id == FN_GCD || e->id == FN_MAX || e->id == FN_MIN) && e->n >= 1 && is_name(e->kid[0]);
+        return (e->id == FN_ABS || e->id == FN_GCD || e->id == FN_MAX || e->id == FN_MIN) &&
+               e->n >= 1 && is_name(e->kid[0]);
     case EX_DIV:
     case EX_RATIO:
         for (int i = 0; i < e->n; i++)
@@ -106,7 +108,8 @@ static void read_chain(const struct expr *e, struct named *out)
         out->name = e->kid[0];
         out->is_weak = true;
         first = 1;
-    } else if (e->n == 2 && is_name(e->kid[1]) && e->kid[1]->op == EX_SYM && !expr_has_symbols(e->kid[0])) {
+    } else if (e->n == 2 && is_name(e->kid[1]) && e->kid[1]->op == EX_SYM &&
+               !expr_has_symbols(e->kid[0])) {
         out->kind = SINGLE;
         out->name = e->kid[1];
         out->value = e->kid[0];
@@ -150,8 +153,10 @@ static bool are_indexed(const struct expr *const *names, int n)
     return true;
 }
 
-/* A list of single assignments: one name with several values, a map, or several maps one after the other. */
-static void read_assignments(struct math_ctx *c, const struct expr *e, const struct named *part, struct named *out)
+/* A list of single assignments: one name with several values, a map, or several maps one after the
+ * other. */
+static void read_assignments(struct math_ctx *c, const struct expr *e, const struct named *part,
+                             struct named *out)
 {
     struct expr **values = arena_array(&c->arena, (size_t)e->n, sizeof(*values));
     struct expr **names = arena_array(&c->arena, (size_t)e->n, sizeof(*names));
@@ -277,16 +282,18 @@ static bool names_agree(struct math_ctx *c, const struct expr *a, const struct e
         return true;
     if (segment_of(a).len > 0 && str_eq(segment_of(a), segment_of(b)))
         return true;
-    if (a->op == EX_CALL && b->op == EX_CALL && !str_eq(function_marks(a->name), function_marks(b->name)))
+    if (a->op == EX_CALL && b->op == EX_CALL &&
+        !str_eq(function_marks(a->name), function_marks(b->name)))
         return false;
-    if (a->op == EX_TEXT || b->op == EX_TEXT || str_eqz(a->name, "\\angle") || str_eqz(b->name, "\\angle"))
+    if (a->op == EX_TEXT || b->op == EX_TEXT || str_eqz(a->name, "\\angle") ||
+        str_eqz(b->name, "\\angle"))
         return true;
     return is_function_name(a) && is_function_name(b);
 }
 
 /* f(x) = ... against f(t) = ...: the bound variable of the second becomes that of the first. */
-static const struct expr *rename_argument(struct math_ctx *c, const struct expr *e, const struct expr *from,
-                                          const struct expr *to)
+static const struct expr *rename_argument(struct math_ctx *c, const struct expr *e,
+                                          const struct expr *from, const struct expr *to)
 {
     struct expr **kids;
 
@@ -300,7 +307,7 @@ static const struct expr *rename_argument(struct math_ctx *c, const struct expr 
     return expr_with_kids(&c->pool, e, kids);
 }
 
-/* --- equations --------------------------------------------------------------------------------- */
+/* --- equations -------------------------------------------------------------------------------- */
 
 static const struct expr *side_difference(struct math_ctx *c, const struct expr *e)
 {
@@ -324,7 +331,8 @@ static enum tri equation_equal(struct math_ctx *c, const struct expr *g, const s
         t = answer_equal(c, g->kid[0], p->kid[0]);
         for (int i = 1; i < g->n && t == TRI_YES; i++)
             t = g->rel[i - 1] == p->rel[i - 1] ? answer_equal(c, g->kid[i], p->kid[i]) : TRI_NO;
-        return t == TRI_YES ? decide(c, TRI_YES, "equation, side by side") : decide(c, TRI_NO, "equation, side by side");
+        return t == TRI_YES ? decide(c, TRI_YES, "equation, side by side")
+                            : decide(c, TRI_NO, "equation, side by side");
     }
     a = side_difference(c, g);
     b = side_difference(c, p);
@@ -336,7 +344,7 @@ static enum tri equation_equal(struct math_ctx *c, const struct expr *g, const s
     return identity_proportional(c, a, b, &sign);
 }
 
-/* --- inequalities ------------------------------------------------------------------------------ */
+/* --- inequalities ----------------------------------------------------------------------------- */
 
 static bool is_inequality(const struct expr *e)
 {
@@ -360,7 +368,11 @@ static bool has_inequality(const struct expr *e)
 
 static int flip(int rel)
 {
-    return rel == REL_LT ? REL_GT : rel == REL_LE ? REL_GE : rel == REL_GT ? REL_LT : rel == REL_GE ? REL_LE : rel;
+    return rel == REL_LT   ? REL_GT
+           : rel == REL_LE ? REL_GE
+           : rel == REL_GT ? REL_LT
+           : rel == REL_GE ? REL_LE
+                           : rel;
 }
 
 static bool is_upward(const struct expr *e)
@@ -427,7 +439,8 @@ static enum tri inequality_equal(struct math_ctx *c, const struct expr *g, const
         return t == TRI_NO ? decide(c, TRI_NO, "inequalities") : t;
     if (sign == 0)
         return undecided(c, "sign of the factor");
-    return decide(c, g->rel[0] == (sign > 0 ? p->rel[0] : flip(p->rel[0])) ? TRI_YES : TRI_NO, "inequality up to a factor");
+    return decide(c, g->rel[0] == (sign > 0 ? p->rel[0] : flip(p->rel[0])) ? TRI_YES : TRI_NO,
+                  "inequality up to a factor");
 }
 
 /* The variable that an inequality is about; NULL: none named. */
@@ -475,7 +488,7 @@ static const struct expr *comma_as_or(struct math_ctx *c, const struct expr *e)
     return out;
 }
 
-/* --- residues ---------------------------------------------------------------------------------- */
+/* --- residues --------------------------------------------------------------------------------- */
 
 static const struct expr *residue_value(const struct expr *e)
 {
@@ -496,7 +509,8 @@ static enum tri residue_equal(struct math_ctx *c, const struct expr *g, const st
             return answer_equal(c, g, residue_value(p));
         return decide(c, TRI_NO, "a residue and another kind");
     }
-    if (g->kid[0]->op == EX_REL && p->kid[0]->op == EX_REL && !same_form(c, g->kid[0]->kid[0], p->kid[0]->kid[0]))
+    if (g->kid[0]->op == EX_REL && p->kid[0]->op == EX_REL &&
+        !same_form(c, g->kid[0]->kid[0], p->kid[0]->kid[0]))
         return decide(c, TRI_NO, "different variables");
     if (value_equal(c, g->kid[1], p->kid[1]) != TRI_YES)
         return decide(c, TRI_NO, "moduli");
@@ -505,7 +519,8 @@ static enum tri residue_equal(struct math_ctx *c, const struct expr *g, const st
     fmpq_init(a);
     fmpq_init(b);
     fmpq_init(n);
-    if (eval_rational(c, residue_value(g), a) == EVAL_OK && eval_rational(c, residue_value(p), b) == EVAL_OK &&
+    if (eval_rational(c, residue_value(g), a) == EVAL_OK &&
+        eval_rational(c, residue_value(p), b) == EVAL_OK &&
         eval_rational(c, g->kid[1], n) == EVAL_OK && !fmpq_is_zero(n)) {
         fmpq_sub(a, a, b);
         fmpq_div(a, a, n);
@@ -519,7 +534,7 @@ static enum tri residue_equal(struct math_ctx *c, const struct expr *g, const st
     return decide(c, t, "residues");
 }
 
-/* --- assignments ------------------------------------------------------------------------------- */
+/* --- assignments ------------------------------------------------------------------------------ */
 
 static bool has_symbol(const struct expr *e, struct str name)
 {
@@ -531,13 +546,14 @@ static bool has_symbol(const struct expr *e, struct str name)
     return false;
 }
 
-static enum tri single_equal(struct math_ctx *c, const struct expr *g, const struct expr *p, const struct named *a,
-                             const struct named *b)
+static enum tri single_equal(struct math_ctx *c, const struct expr *g, const struct expr *p,
+                             const struct named *a, const struct named *b)
 {
     const struct expr *value = b->value;
 
     if (!names_agree(c, a->name, b->name)) {
-        if ((expr_has_symbols(a->value) || expr_has_symbols(b->value)) && is_single(g) && is_single(p))
+        if ((expr_has_symbols(a->value) || expr_has_symbols(b->value)) && is_single(g) &&
+            is_single(p))
             return equation_equal(c, g, p);
         return decide(c, TRI_NO, "different variables");
     }
@@ -578,7 +594,8 @@ static const struct expr *as_list(struct math_ctx *c, const struct expr *seq)
     return expr_new(&c->pool, EX_LIST, CONN_COMMA, seq->kid, seq->n);
 }
 
-static enum tri map_and_plain(struct math_ctx *c, const struct named *map, const struct expr *plain, bool map_is_gold)
+static enum tri map_and_plain(struct math_ctx *c, const struct named *map, const struct expr *plain,
+                              bool map_is_gold)
 {
     const struct expr *value = map->value;
 
@@ -588,19 +605,21 @@ static enum tri map_and_plain(struct math_ctx *c, const struct named *map, const
 }
 
 /* An equation in one variable against a value: when it is linear and the value solves it. */
-static enum tri linear_and_value(struct math_ctx *c, const struct expr *equation, const struct expr *value)
+static enum tri linear_and_value(struct math_ctx *c, const struct expr *equation,
+                                 const struct expr *value)
 {
     struct vars v = {0};
     const struct expr *solved;
     int sign;
 
-    if (!is_single(equation) || equation->rel[0] != REL_EQ || expr_has_symbols(value) || !expr_is_arith(value) ||
-        has_quantity(value))
+    if (!is_single(equation) || equation->rel[0] != REL_EQ || expr_has_symbols(value) ||
+        !expr_is_arith(value) || has_quantity(value))
         return decide(c, TRI_NO, "an equation is not a value");
     vars_collect(c, equation, &v);
     if (v.n != 1)
         return decide(c, TRI_NO, "an equation is not a value");
-    solved = expr_bin(&c->pool, EX_ADD, 0, expr_sym(&c->pool, v.name[0]), expr_un(&c->pool, EX_NEG, 0, (struct expr *)value));
+    solved = expr_bin(&c->pool, EX_ADD, 0, expr_sym(&c->pool, v.name[0]),
+                      expr_un(&c->pool, EX_NEG, 0, (struct expr *)value));
     if (poly_proportional(c, solved, side_difference(c, equation), &sign) == TRI_YES)
         return decide(c, TRI_YES, "linear equation");
     return decide(c, TRI_NO, "an equation is not a value");
@@ -641,10 +660,12 @@ static enum tri named_equal(struct math_ctx *c, const struct expr *g, const stru
     else
         t = answer_equal(c, a.value, b.value);
     /* behind an approximation sign: only against a decimal on the other side */
-    if (t != TRI_YES && b.approx && a.value->op == EX_NUM && a.value->digits > 0 && b.approx != b.value)
+    if (t != TRI_YES && b.approx && a.value->op == EX_NUM && a.value->digits > 0 &&
+        b.approx != b.value)
         t = answer_equal(c, a.value, b.approx);
-    if (t != TRI_YES && a.approx && a.approx != a.value && b.value->op == EX_NUM && b.value->digits > 0 &&
-        a.approx->op == EX_NUM && value_equal(c, a.approx, b.value) == TRI_YES && a.approx->digits >= 6)
+    if (t != TRI_YES && a.approx && a.approx != a.value && b.value->op == EX_NUM &&
+        b.value->digits > 0 && a.approx->op == EX_NUM &&
+        value_equal(c, a.approx, b.value) == TRI_YES && a.approx->digits >= 6)
         t = decide(c, TRI_YES, "approximation as written");
     return t;
 }

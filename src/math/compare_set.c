@@ -15,7 +15,7 @@ struct line {
 
 /* Cell 2i + 1 is the point end[i], cell 2i the gap below it. */
 
-/* --- inequalities in solved form --------------------------------------------------------------- */
+/* --- inequalities in solved form -------------------------------------------------------------- */
 
 struct atom {
     const struct expr *bound;
@@ -27,16 +27,22 @@ struct atom {
 
 static int mirrored(int rel)
 {
-    return rel == REL_LT ? REL_GT : rel == REL_LE ? REL_GE : rel == REL_GT ? REL_LT : rel == REL_GE ? REL_LE : rel;
+    return rel == REL_LT   ? REL_GT
+           : rel == REL_LE ? REL_GE
+           : rel == REL_GT ? REL_LT
+           : rel == REL_GE ? REL_LE
+                           : rel;
 }
 
 static bool is_bound(struct math_ctx *c, const struct expr *e)
 {
-    return expr_is_arith(e) && !expr_has_symbols(e) && !has_quantity(e) && infinity_sign(c, e) != 2 && !is_undefined(c, e);
+    return expr_is_arith(e) && !expr_has_symbols(e) && !has_quantity(e) &&
+           infinity_sign(c, e) != 2 && !is_undefined(c, e);
 }
 
 /* A variable, or a constant times one; the constant in factor. */
-static const struct expr *scaled_variable(struct math_ctx *c, const struct expr *e, const struct expr **factor)
+static const struct expr *scaled_variable(struct math_ctx *c, const struct expr *e,
+                                          const struct expr **factor)
 {
     const struct expr *v = NULL;
 
@@ -46,7 +52,8 @@ static const struct expr *scaled_variable(struct math_ctx *c, const struct expr 
     if (e->op == EX_NEG) {
         v = scaled_variable(c, e->kid[0], factor);
         if (v)
-            *factor = *factor ? expr_un(&c->pool, EX_NEG, 0, (struct expr *)*factor) : expr_num_si(&c->pool, -1, 1);
+            *factor = *factor ? expr_un(&c->pool, EX_NEG, 0, (struct expr *)*factor)
+                              : expr_num_si(&c->pool, -1, 1);
         return v;
     }
     if ((e->op == EX_MUL && e->n == 2) || e->op == EX_DIV) {
@@ -55,15 +62,17 @@ static const struct expr *scaled_variable(struct math_ctx *c, const struct expr 
             i = 0;
         if ((e->kid[i]->op != EX_SYM && e->kid[i]->op != EX_CALL) || !is_bound(c, e->kid[1 - i]))
             return NULL;
-        *factor = e->op == EX_DIV ? expr_bin(&c->pool, EX_DIV, 0, expr_num_si(&c->pool, 1, 1), e->kid[1])
-                                  : e->kid[1 - i];
+        *factor = e->op == EX_DIV
+                      ? expr_bin(&c->pool, EX_DIV, 0, expr_num_si(&c->pool, 1, 1), e->kid[1])
+                      : e->kid[1 - i];
         return e->kid[i];
     }
     return NULL;
 }
 
 /* |x|, |x - a|: the centre. */
-static const struct expr *absolute_variable(struct math_ctx *c, const struct expr *e, const struct expr **centre)
+static const struct expr *absolute_variable(struct math_ctx *c, const struct expr *e,
+                                            const struct expr **centre)
 {
     const struct expr *in;
 
@@ -80,7 +89,8 @@ static const struct expr *absolute_variable(struct math_ctx *c, const struct exp
     return NULL;
 }
 
-static bool read_atom(struct math_ctx *c, const struct expr *a, int rel, const struct expr *b, struct atom *out)
+static bool read_atom(struct math_ctx *c, const struct expr *a, int rel, const struct expr *b,
+                      struct atom *out)
 {
     const struct expr *factor = NULL, *v;
     int sign;
@@ -116,14 +126,16 @@ static bool read_atom(struct math_ctx *c, const struct expr *a, int rel, const s
     return true;
 }
 
-/* --- which trees are sets ---------------------------------------------------------------------- */
+/* --- which trees are sets --------------------------------------------------------------------- */
 
-/* Ends in ascending order, or equal and both closed: (3, -4) is only a point. An infinite end is open. */
+/* Ends in ascending order, or equal and both closed: (3, -4) is only a point. An infinite end is
+ * open. */
 static bool is_interval(struct math_ctx *c, const struct expr *e)
 {
     int lo, hi, order = -1;
 
-    if (e->op != EX_SEQ || e->n != 2 || e->open == '<' || !is_bound(c, e->kid[0]) || !is_bound(c, e->kid[1]))
+    if (e->op != EX_SEQ || e->n != 2 || e->open == '<' || !is_bound(c, e->kid[0]) ||
+        !is_bound(c, e->kid[1]))
         return false;
     lo = infinity_sign(c, e->kid[0]);
     hi = infinity_sign(c, e->kid[1]);
@@ -152,7 +164,8 @@ static bool is_relation_set(struct math_ctx *c, const struct expr *e)
 
     for (int i = 0; i + 1 < e->n; i++) {
         if (e->rel[i] == REL_IN)
-            return e->n == 2 && (e->kid[0]->op == EX_SYM || e->kid[0]->op == EX_CALL) && is_real_set(c, e->kid[1]);
+            return e->n == 2 && (e->kid[0]->op == EX_SYM || e->kid[0]->op == EX_CALL) &&
+                   is_real_set(c, e->kid[1]);
         if (!read_atom(c, e->kid[i], e->rel[i], e->kid[i + 1], &a))
             return false;
     }
@@ -166,7 +179,8 @@ static int builder_domain(const struct expr *e)
 
     if (v->op == EX_SYM)
         return CONST_REALS;
-    if (v->op == EX_REL && v->n == 2 && v->rel[0] == REL_IN && v->kid[0]->op == EX_SYM && v->kid[1]->op == EX_CONST)
+    if (v->op == EX_REL && v->n == 2 && v->rel[0] == REL_IN && v->kid[0]->op == EX_SYM &&
+        v->kid[1]->op == EX_CONST)
         return v->kid[1]->id;
     return -1;
 }
@@ -192,7 +206,8 @@ bool is_real_set(struct math_ctx *c, const struct expr *e)
     case EX_SETOP:
     case EX_LIST:
         for (int i = 0; i < e->n; i++) {
-            if (e->op == EX_LIST && e->kid[i]->op != EX_REL && !(e->kid[i]->op == EX_SEQ && e->id == CONN_OR))
+            if (e->op == EX_LIST && e->kid[i]->op != EX_REL &&
+                !(e->kid[i]->op == EX_SEQ && e->id == CONN_OR))
                 return false;
             if (!is_real_set(c, e->kid[i]))
                 return false;
@@ -203,7 +218,7 @@ bool is_real_set(struct math_ctx *c, const struct expr *e)
     }
 }
 
-/* --- ends -------------------------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 static int end_index(struct line *l, const struct expr *e)
 {
@@ -247,7 +262,8 @@ static void add_end(struct line *l, const struct expr *e)
 static const struct expr *absolute_end(struct math_ctx *c, const struct atom *a, bool upper)
 {
     return expr_bin(&c->pool, EX_ADD, 0, (struct expr *)a->centre,
-                    upper ? (struct expr *)a->bound : expr_un(&c->pool, EX_NEG, 0, (struct expr *)a->bound));
+                    upper ? (struct expr *)a->bound
+                          : expr_un(&c->pool, EX_NEG, 0, (struct expr *)a->bound));
 }
 
 static void collect_ends(struct line *l, const struct expr *e)
@@ -284,7 +300,7 @@ static void collect_ends(struct line *l, const struct expr *e)
     }
 }
 
-/* --- membership -------------------------------------------------------------------------------- */
+/* --- membership ------------------------------------------------------------------------------- */
 
 /* How a cell lies to an end: -1 below, 0 on it, 1 above. */
 static int side(struct line *l, int cell, const struct expr *end)
@@ -326,7 +342,8 @@ static bool in_atom(struct line *l, int cell, const struct atom *a)
     if (!a->is_absolute)
         return holds(side(l, cell, a->bound), a->rel);
     int sign = 1;
-    if (infinity_sign(l->c, a->bound) || !value_order(l->c, a->bound, expr_num_si(&l->c->pool, 0, 1), &sign)) {
+    if (infinity_sign(l->c, a->bound) ||
+        !value_order(l->c, a->bound, expr_num_si(&l->c->pool, 0, 1), &sign)) {
         l->is_bad = true;
         return false;
     }
@@ -361,7 +378,8 @@ static bool in_relation(struct line *l, int cell, const struct expr *e)
         if (e->rel[i] == REL_IN) {
             if (!is_in(l, cell, e->kid[1]))
                 return false;
-        } else if (!read_atom(l->c, e->kid[i], e->rel[i], e->kid[i + 1], &a) || !in_atom(l, cell, &a)) {
+        } else if (!read_atom(l->c, e->kid[i], e->rel[i], e->kid[i + 1], &a) ||
+                   !in_atom(l, cell, &a)) {
             return false;
         }
     }
@@ -402,7 +420,7 @@ static bool is_in(struct line *l, int cell, const struct expr *e)
     }
 }
 
-/* --- sets of whole numbers --------------------------------------------------------------------- */
+/* --- sets of whole numbers -------------------------------------------------------------------- */
 
 static bool is_whole_builder(struct math_ctx *c, const struct expr *e)
 {
@@ -443,7 +461,8 @@ static bool has_whole(struct line *l, int cell)
     fmpq_init(lo);
     fmpq_init(hi);
     fmpz_init(z);
-    ok = eval_rational(l->c, l->end[cell / 2 - 1], lo) == EVAL_OK && eval_rational(l->c, l->end[cell / 2], hi) == EVAL_OK;
+    ok = eval_rational(l->c, l->end[cell / 2 - 1], lo) == EVAL_OK &&
+         eval_rational(l->c, l->end[cell / 2], hi) == EVAL_OK;
     l->is_bad |= !ok; /* an end that is no fraction */
     fmpz_fdiv_q(z, fmpq_numref(lo), fmpq_denref(lo));
     fmpz_add_ui(z, z, 1);
@@ -464,8 +483,10 @@ static bool are_whole_sets(struct math_ctx *c, const struct expr *a, const struc
     return (is_a && is_whole_points(c, b)) || (is_b && is_whole_points(c, a));
 }
 
-/* {x in Z: -1 <= x <= 2} against {-1, 0, 1, 2} or another such set. Whether 0 is natural is open. */
-static enum tri whole_sets_equal(struct math_ctx *c, const struct expr *gold, const struct expr *pred)
+/* {x in Z: -1 <= x <= 2} against {-1, 0, 1, 2} or another such set. Whether 0 is natural is open.
+ */
+static enum tri whole_sets_equal(struct math_ctx *c, const struct expr *gold,
+                                 const struct expr *pred)
 {
     struct line l = {.c = c};
     bool is_natural = is_builder(c, gold, CONST_NATURALS) || is_builder(c, pred, CONST_NATURALS);
@@ -516,7 +537,8 @@ enum tri real_set_equal(struct math_ctx *c, const struct expr *gold, const struc
         if (is_in(&l, cell, gold) != is_in(&l, cell, pred) && !l.is_bad) {
             struct str at = l.n == 0 ? (struct str){"everywhere", 10}
                                      : expr_form(&c->arena, l.end[MIN(cell / 2, l.n - 1)]);
-            c->proof = str_fmt(&c->arena, "they differ %s " STR_FMT, cell % 2 ? "at" : "beside", STR_ARG(at));
+            c->proof = str_fmt(&c->arena, "they differ %s " STR_FMT, cell % 2 ? "at" : "beside",
+                               STR_ARG(at));
             return decide(c, TRI_NO, "real sets");
         }
     }

@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 
-/* --- words ------------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 enum { MAX_WORDS = 512 };
 
@@ -43,8 +43,9 @@ static void split_words(struct math_ctx *c, struct str text, struct words *out)
         while (w.len > 0 && is_edge(w.ptr[0]))
             w = str_slice(w, 1, w.len);
         /* the mark of a factorial is none of punctuation */
-        while (w.len > 0 && is_edge(w.ptr[w.len - 1]) &&
-               !(w.ptr[w.len - 1] == '!' && (w.len == 1 || !isalpha((unsigned char)w.ptr[w.len - 2]))))
+        while (
+            w.len > 0 && is_edge(w.ptr[w.len - 1]) &&
+            !(w.ptr[w.len - 1] == '!' && (w.len == 1 || !isalpha((unsigned char)w.ptr[w.len - 2]))))
             w.len--;
         if (w.len == 0 || is_article(w))
             continue;
@@ -58,10 +59,12 @@ static void split_words(struct math_ctx *c, struct str text, struct words *out)
 
 bool text_number(struct str word, long *value)
 {
-    static const char *const small[] = {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
-                                        "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen",
-                                        "sixteen", "seventeen", "eighteen", "nineteen"};
-    static const char *const tens[] = {"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"};
+    static const char *const small[] = {"zero",    "one",     "two",       "three",    "four",
+                                        "five",    "six",     "seven",     "eight",    "nine",
+                                        "ten",     "eleven",  "twelve",    "thirteen", "fourteen",
+                                        "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
+    static const char *const tens[] = {"twenty", "thirty",  "forty",  "fifty",
+                                       "sixty",  "seventy", "eighty", "ninety"};
 
     word = str_trim(word);
     for (size_t i = 0; i < LEN(small); i++) {
@@ -94,25 +97,58 @@ static const struct {
     int group;
     const char *text;
 } synonyms[] = {
-    {0, "empty set"}, {0, "no solution"}, {0, "no solutions"}, {0, "none"}, {0, "no real solutions"},
-    {0, "no real solution"}, {0, "null set"}, {0, "no such numbers"}, {0, "no roots"}, {0, "no real roots"},
-    {0, "there is no solution"}, {0, "there are no solutions"}, {0, "there are no real solutions"},
-    {1, "all real numbers"}, {1, "all reals"}, {1, "real numbers"}, {1, "set of all real numbers"},
-    {1, "set of real numbers"}, {1, "reals"}, {1, "all real values"}, {1, "any real number"},
-    {2, "infinity"}, {2, "infinite"}, {2, "positive infinity"}, {3, "negative infinity"}, {3, "minus infinity"},
-    {4, "does not exist"}, {4, "dne"}, {4, "limit does not exist"}, {4, "doesn't exist"}, {4, "no limit"},
-    {5, "undefined"}, {5, "not defined"},
-    {6, "infinitely many"}, {6, "infinitely many solutions"}, {6, "infinite solutions"},
-    {6, "infinite number of solutions"}, {6, "there are infinitely many solutions"},
-    {7, "all integers"}, {7, "set of all integers"}, {7, "set of integers"}, {7, "any integer"},
+    {0, "empty set"},
+    {0, "no solution"},
+    {0, "no solutions"},
+    {0, "none"},
+    {0, "no real solutions"},
+    {0, "no real solution"},
+    {0, "null set"},
+    {0, "no such numbers"},
+    {0, "no roots"},
+    {0, "no real roots"},
+    {0, "there is no solution"},
+    {0, "there are no solutions"},
+    {0, "there are no real solutions"},
+    {1, "all real numbers"},
+    {1, "all reals"},
+    {1, "real numbers"},
+    {1, "set of all real numbers"},
+    {1, "set of real numbers"},
+    {1, "reals"},
+    {1, "all real values"},
+    {1, "any real number"},
+    {2, "infinity"},
+    {2, "infinite"},
+    {2, "positive infinity"},
+    {3, "negative infinity"},
+    {3, "minus infinity"},
+    {4, "does not exist"},
+    {4, "dne"},
+    {4, "limit does not exist"},
+    {4, "doesn't exist"},
+    {4, "no limit"},
+    {5, "undefined"},
+    {5, "not defined"},
+    {6, "infinitely many"},
+    {6, "infinitely many solutions"},
+    {6, "infinite solutions"},
+    {6, "infinite number of solutions"},
+    {6, "there are infinitely many solutions"},
+    {7, "all integers"},
+    {7, "set of all integers"},
+    {7, "set of integers"},
+    {7, "any integer"},
 };
 
 /* "all real numbers except -2 and 2" as a formula; any other text as it stands. */
 struct str text_exclusion(struct arena *a, struct str text)
 {
-    static const char *const wholes[] = {"all real numbers ", "all reals ", "all real values ", "all real x ",
+    static const char *const wholes[] = {"all real numbers ",   "all reals ",
+                                         "all real values ",    "all real x ",
                                          "all real numbers x ", "all x "};
-    static const char *const excepts[] = {"except for ", "except ", "other than ", "excluding ", "except"};
+    static const char *const excepts[] = {"except for ", "except ", "other than ", "excluding ",
+                                          "except"};
     struct str rest = text;
     bool in_text = str_starts(rest, "\\text{");
     size_t n = 0;
@@ -136,7 +172,8 @@ struct str text_exclusion(struct arena *a, struct str text)
         rest = str_slice(rest, 1, rest.len);
         in_text = false;
     }
-    return str_fmt(a, "\\mathbb{R}\\setminus\\{%s" STR_FMT "\\}", in_text ? "\\text{" : "", STR_ARG(rest));
+    return str_fmt(a, "\\mathbb{R}\\setminus\\{%s" STR_FMT "\\}", in_text ? "\\text{" : "",
+                   STR_ARG(rest));
 }
 
 int text_synonym(struct str plain)
@@ -238,13 +275,14 @@ static struct str squeezed(struct math_ctx *c, struct str s)
             i++;
             continue;
         }
-        if (str_starts(str_slice(s, i, s.len), "\\left") || str_starts(str_slice(s, i, s.len), "\\right")) {
+        if (str_starts(str_slice(s, i, s.len), "\\left") ||
+            str_starts(str_slice(s, i, s.len), "\\right")) {
             i += s.ptr[i + 1] == 'l' ? 4 : 5;
             continue;
         }
         /* a blank between digits separates two numbers */
-        bool splits = s.ptr[i] == ' ' && n > 0 && isdigit((unsigned char)z[n - 1]) && i + 1 < s.len &&
-                      isdigit((unsigned char)s.ptr[i + 1]);
+        bool splits = s.ptr[i] == ' ' && n > 0 && isdigit((unsigned char)z[n - 1]) &&
+                      i + 1 < s.len && isdigit((unsigned char)s.ptr[i + 1]);
         if (splits || !strchr(" $~", s.ptr[i]))
             z[n++] = s.ptr[i];
     }
@@ -262,7 +300,7 @@ enum tri text_equal(struct math_ctx *c, struct str gold, struct str pred)
     return decide(c, TRI_NO, "text");
 }
 
-/* --- choices ----------------------------------------------------------------------------------- */
+/* --- choices ---------------------------------------------------------------------------------- */
 
 static bool is_choice_letter(char c)
 {
@@ -406,7 +444,7 @@ enum tri choice_equal(struct math_ctx *c, struct str gold, struct str pred)
     return decide(c, other == letter ? TRI_YES : TRI_NO, "choice letter");
 }
 
-/* --- times and dates --------------------------------------------------------------------------- */
+/* --- times and dates -------------------------------------------------------------------------- */
 
 struct moment {
     int hour, minute, second;
@@ -455,7 +493,8 @@ static bool read_time(struct str s, struct moment *m)
             return false;
         m->half = half == 'a' ? 1 : 2;
     }
-    return m->hour < 24 && m->minute < 60 && m->second < 60 && !(m->half && (m->hour == 0 || m->hour > 12));
+    return m->hour < 24 && m->minute < 60 && m->second < 60 &&
+           !(m->half && (m->hour == 0 || m->hour > 12));
 }
 
 static int seconds_of(const struct moment *m)
@@ -471,8 +510,9 @@ struct date {
 
 static bool read_date(struct math_ctx *c, struct str s, struct date *d)
 {
-    static const char *const months[] = {"january", "february", "march", "april", "may", "june", "july", "august",
-                                         "september", "october", "november", "december"};
+    static const char *const months[] = {"january",   "february", "march",    "april",
+                                         "may",       "june",     "july",     "august",
+                                         "september", "october",  "november", "december"};
     struct words *w = arena_new(&c->arena, struct words);
 
     *d = (struct date){0};
@@ -485,8 +525,9 @@ static bool read_date(struct math_ctx *c, struct str s, struct date *d)
         if (str_eqz(t, "of"))
             continue;
         for (int k = 0; k < 12 && !is_month; k++) {
-            is_month = str_eqz(t, months[k]) || (t.len >= 3 && t.len <= 4 && str_starts(STR(months[k]), "") &&
-                                                 strlen(months[k]) > t.len && memcmp(months[k], t.ptr, t.len) == 0);
+            is_month = str_eqz(t, months[k]) ||
+                       (t.len >= 3 && t.len <= 4 && str_starts(STR(months[k]), "") &&
+                        strlen(months[k]) > t.len && memcmp(months[k], t.ptr, t.len) == 0);
             if (is_month) {
                 if (d->month)
                     return false;
@@ -497,8 +538,9 @@ static bool read_date(struct math_ctx *c, struct str s, struct date *d)
             continue;
         int v;
         struct str rest = t;
-        if (!read_int(&rest, 4, &v) || !(rest.len == 0 || str_eqz(rest, "st") || str_eqz(rest, "nd") ||
-                                         str_eqz(rest, "rd") || str_eqz(rest, "th")))
+        if (!read_int(&rest, 4, &v) ||
+            !(rest.len == 0 || str_eqz(rest, "st") || str_eqz(rest, "nd") || str_eqz(rest, "rd") ||
+              str_eqz(rest, "th")))
             return false;
         if (v > 31 && !d->year)
             d->year = v;
@@ -524,8 +566,9 @@ enum tri time_equal(struct math_ctx *c, struct str gold, struct str pred)
             return a.half ? decide(c, TRI_NO, "clock time") : TRI_UNKNOWN;
         bool is_equal = seconds_of(&a) == seconds_of(&b);
         if (!is_equal && (a.half == 0) != (b.half == 0)) /* a.m. or p.m. left unsaid */
-            is_equal = (a.half ? b.hour : a.hour) <= 12 && (a.half ? b.hour : a.hour) >= 1 && a.hour % 12 == b.hour % 12 &&
-                       a.minute == b.minute && a.second == b.second; /* the hour 0 says it */
+            is_equal = (a.half ? b.hour : a.hour) <= 12 && (a.half ? b.hour : a.hour) >= 1 &&
+                       a.hour % 12 == b.hour % 12 && a.minute == b.minute &&
+                       a.second == b.second; /* the hour 0 says it */
         return decide(c, is_equal ? TRI_YES : TRI_NO, "clock time");
     }
     if (read_date(c, g, &x)) {

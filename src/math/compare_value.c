@@ -1,4 +1,5 @@
-/* compare_value.c - two numbers or functions: exact rationals, enclosures, Calcium, the decimal rule. */
+/* compare_value.c - two numbers or functions: exact rationals, enclosures, Calcium, the decimal
+ * rule. */
 #include "math/compare_internal.h"
 
 #include <arb.h>
@@ -17,7 +18,7 @@ enum tri undecided(struct math_ctx *c, const char *reason)
     return TRI_UNKNOWN;
 }
 
-/* --- infinities -------------------------------------------------------------------------------- */
+/* --- infinities ------------------------------------------------------------------------------- */
 
 int infinity_sign(struct math_ctx *c, const struct expr *e)
 {
@@ -59,7 +60,10 @@ int infinity_sign(struct math_ctx *c, const struct expr *e)
         }
         return has_inf ? sign : 0;
     default:
-        return expr_is_arith(e) && e->op != EX_BIGOP && e->op != EX_CALL && expr_has_const(e, CONST_INF) ? 2 : 0;
+        return expr_is_arith(e) && e->op != EX_BIGOP && e->op != EX_CALL &&
+                       expr_has_const(e, CONST_INF)
+                   ? 2
+                   : 0;
     }
 }
 
@@ -82,11 +86,12 @@ bool is_undefined(struct math_ctx *c, const struct expr *e)
     return bad || infinity_sign(c, e) == 2;
 }
 
-/* --- enclosures -------------------------------------------------------------------------------- */
+/* --- enclosures ------------------------------------------------------------------------------- */
 
 enum enclosure { APART, OVERLAP, NO_VALUE, NOT_FOUND };
 
-static enum enclosure enclose(struct math_ctx *c, const struct expr *a, const struct expr *b, long prec)
+static enum enclosure enclose(struct math_ctx *c, const struct expr *a, const struct expr *b,
+                              long prec)
 {
     acb_t x, y;
     enum eval_status s, t = EVAL_OK;
@@ -106,7 +111,8 @@ static enum enclosure enclose(struct math_ctx *c, const struct expr *a, const st
     else
         r = acb_overlaps(x, y) ? OVERLAP : APART;
     if (r == APART && prec <= 128) {
-        char *p = arb_get_str(acb_realref(x), 12, ARB_STR_NO_RADIUS), *q = arb_get_str(acb_realref(y), 12, ARB_STR_NO_RADIUS);
+        char *p = arb_get_str(acb_realref(x), 12, ARB_STR_NO_RADIUS),
+             *q = arb_get_str(acb_realref(y), 12, ARB_STR_NO_RADIUS);
         c->proof = str_fmt(&c->arena, "%s is not %s", p, q);
         flint_free(p);
         flint_free(q);
@@ -116,11 +122,14 @@ static enum enclosure enclose(struct math_ctx *c, const struct expr *a, const st
     return r;
 }
 
-/* Roots, fractional powers and transcendental functions in a tree: what Calcium makes generators of. */
-static void count_generators(struct math_ctx *c, const struct expr *e, struct vars *seen, int *n_nodes)
+/* Roots, fractional powers and transcendental functions in a tree: what Calcium makes generators
+ * of. */
+static void count_generators(struct math_ctx *c, const struct expr *e, struct vars *seen,
+                             int *n_nodes)
 {
-    bool is_generator = (e->op == EX_FUNC && e->id != FN_ABS && e->id != FN_FACT && e->id != FN_BINOM) ||
-                        (e->op == EX_POW && !(e->kid[1]->op == EX_NUM && fmpz_is_one(fmpq_denref(e->kid[1]->q))));
+    bool is_generator =
+        (e->op == EX_FUNC && e->id != FN_ABS && e->id != FN_FACT && e->id != FN_BINOM) ||
+        (e->op == EX_POW && !(e->kid[1]->op == EX_NUM && fmpz_is_one(fmpq_denref(e->kid[1]->q))));
 
     ++*n_nodes;
     if (is_generator && *n_nodes <= MAX_EXACT_NODES) {
@@ -183,20 +192,24 @@ static bool is_positive(struct math_ctx *c, const struct expr *e)
     bool ok;
 
     acb_init(x);
-    ok = eval_ball(c, e, NULL, 192, x) == EVAL_OK && arb_is_zero(acb_imagref(x)) && arb_is_positive(acb_realref(x));
+    ok = eval_ball(c, e, NULL, 192, x) == EVAL_OK && arb_is_zero(acb_imagref(x)) &&
+         arb_is_positive(acb_realref(x));
     acb_clear(x);
     return ok;
 }
 
-/* A square root against a sum of roots, both positive: their squares, which have a generator less. */
+/* A square root against a sum of roots, both positive: their squares, which have a generator less.
+ */
 static enum tri squares_equal(struct math_ctx *c, const struct expr *a, const struct expr *b)
 {
     const struct expr *root = expr_is_func(a, FN_SQRT) ? a : b, *other = root == a ? b : a;
 
-    if (!expr_is_func(root, FN_SQRT) || root->n != 1 || other->op != EX_ADD || !is_positive(c, a) || !is_positive(c, b))
+    if (!expr_is_func(root, FN_SQRT) || root->n != 1 || other->op != EX_ADD || !is_positive(c, a) ||
+        !is_positive(c, b))
         return TRI_UNKNOWN;
-    return exact_equal(c, root->kid[0],
-                       expr_bin(&c->pool, EX_POW, 0, (struct expr *)other, expr_num_si(&c->pool, 2, 1)));
+    return exact_equal(
+        c, root->kid[0],
+        expr_bin(&c->pool, EX_POW, 0, (struct expr *)other, expr_num_si(&c->pool, 2, 1)));
 }
 
 static bool has_imaginary(const struct expr *e)
@@ -224,7 +237,8 @@ static enum tri constants_equal(struct math_ctx *c, const struct expr *a, const 
     t = poly_equal(c, a, b);
     if (t == TRI_YES)
         return t;
-    /* a difference far behind the point: balls find it in microseconds, Calcium in a tenth of a second */
+    /* a difference far behind the point: balls find it in microseconds, Calcium in a tenth of a
+     * second */
     for (long prec = 512; r == OVERLAP && prec <= LAST_PRECISION / 2; prec *= 2)
         r = enclose(c, a, b, prec);
     if (r == APART)
@@ -308,8 +322,9 @@ bool value_order(struct math_ctx *c, const struct expr *a, const struct expr *b,
     acb_init(p);
     acb_init(q);
     for (long prec = 64; prec <= 4096 && !found; prec *= 4) {
-        if (eval_ball(c, a, NULL, prec, p) != EVAL_OK || eval_ball(c, b, NULL, prec, q) != EVAL_OK ||
-            !arb_contains_zero(acb_imagref(p)) || !arb_contains_zero(acb_imagref(q)))
+        if (eval_ball(c, a, NULL, prec, p) != EVAL_OK ||
+            eval_ball(c, b, NULL, prec, q) != EVAL_OK || !arb_contains_zero(acb_imagref(p)) ||
+            !arb_contains_zero(acb_imagref(q)))
             break;
         if (!arb_overlaps(acb_realref(p), acb_realref(q))) {
             *out = arb_lt(acb_realref(p), acb_realref(q)) ? -1 : 1;
@@ -324,7 +339,7 @@ bool value_order(struct math_ctx *c, const struct expr *a, const struct expr *b,
     return found;
 }
 
-/* --- decimals ---------------------------------------------------------------------------------- */
+/* --- decimals --------------------------------------------------------------------------------- */
 
 /* A decimal literal, with or without a sign; the number of its significant digits, else 0. */
 static int literal_digits(const struct expr *e)
@@ -523,7 +538,8 @@ enum tri number_match(struct math_ctx *c, const struct expr *gold, const struct 
 
     if (t == TRI_YES)
         return t;
-    if (expr_has_symbols(gold) || expr_has_symbols(pred) || is_undefined(c, gold) || is_undefined(c, pred))
+    if (expr_has_symbols(gold) || expr_has_symbols(pred) || is_undefined(c, gold) ||
+        is_undefined(c, pred))
         return t;
     if (c->opts.precision >= 0) {
         d = rounded_match(c, gold, pred);

@@ -39,8 +39,8 @@ static void root(struct math_ctx *c, acb_t out, const acb_t x, unsigned long n, 
     }
 }
 
-static enum eval_status power(struct math_ctx *c, const struct expr *e, const acb_t x, const struct env *env,
-                              long prec, acb_t out)
+static enum eval_status power(struct math_ctx *c, const struct expr *e, const acb_t x,
+                              const struct env *env, long prec, acb_t out)
 {
     fmpq_t q;
     acb_t y;
@@ -67,8 +67,8 @@ static enum eval_status power(struct math_ctx *c, const struct expr *e, const ac
         }
         acb_pow_fmpz(out, x, fmpq_numref(q), prec);
         s = checked(out);
-    } else if (s == EVAL_OK && !fmpz_is_one(fmpq_denref(q)) && fmpz_cmp_ui(fmpq_denref(q), 1000) <= 0 &&
-               fmpz_bits(fmpq_numref(q)) < 30) {
+    } else if (s == EVAL_OK && !fmpz_is_one(fmpq_denref(q)) &&
+               fmpz_cmp_ui(fmpq_denref(q), 1000) <= 0 && fmpz_bits(fmpq_numref(q)) < 30) {
         if (acb_is_zero(x)) {
             acb_zero(out);
             s = fmpq_sgn(q) > 0 ? EVAL_OK : EVAL_UNDEFINED;
@@ -114,8 +114,8 @@ static enum eval_status floor_of(const acb_t x, bool is_ceil, long prec, acb_t o
     return ok ? EVAL_OK : EVAL_WIDE;
 }
 
-static enum eval_status binomial(const struct expr *e, struct math_ctx *c, const acb_t x, const acb_t y, long prec,
-                                 acb_t out)
+static enum eval_status binomial(const struct expr *e, struct math_ctx *c, const acb_t x,
+                                 const acb_t y, long prec, acb_t out)
 {
     fmpq_t k;
     acb_t t;
@@ -123,8 +123,8 @@ static enum eval_status binomial(const struct expr *e, struct math_ctx *c, const
 
     fmpq_init(k);
     acb_init(t);
-    if (eval_rational(c, e->kid[1], k) == EVAL_OK && fmpz_is_one(fmpq_denref(k)) && fmpq_sgn(k) >= 0 &&
-        fmpz_cmp_ui(fmpq_numref(k), 64) <= 0) {
+    if (eval_rational(c, e->kid[1], k) == EVAL_OK && fmpz_is_one(fmpq_denref(k)) &&
+        fmpq_sgn(k) >= 0 && fmpz_cmp_ui(fmpq_numref(k), 64) <= 0) {
         ulong n = fmpz_get_ui(fmpq_numref(k));
         acb_sub_ui(t, x, n, prec);
         acb_add_ui(t, t, 1, prec);
@@ -159,8 +159,8 @@ static enum eval_status reciprocal(acb_t out, const acb_t x, long prec)
     return checked(out);
 }
 
-static enum eval_status log_of(struct math_ctx *c, const struct expr *e, const acb_t x, const acb_t y, long prec,
-                               acb_t out)
+static enum eval_status log_of(struct math_ctx *c, const struct expr *e, const acb_t x,
+                               const acb_t y, long prec, acb_t out)
 {
     acb_t b;
     enum eval_status s;
@@ -187,21 +187,39 @@ static enum eval_status log_of(struct math_ctx *c, const struct expr *e, const a
 }
 
 /* Functions of one argument; y is the second, where there is one. */
-static enum eval_status apply(struct math_ctx *c, const struct expr *e, const acb_t x, const acb_t y, long prec,
-                              acb_t out)
+static enum eval_status apply(struct math_ctx *c, const struct expr *e, const acb_t x,
+                              const acb_t y, long prec, acb_t out)
 {
     enum eval_status s;
 
     switch (e->id) {
-    case FN_SIN: acb_sin(out, x, prec); break;
-    case FN_COS: acb_cos(out, x, prec); break;
-    case FN_TAN: acb_tan(out, x, prec); break;
-    case FN_COT: acb_cot(out, x, prec); break;
-    case FN_SEC: acb_sec(out, x, prec); break;
-    case FN_CSC: acb_csc(out, x, prec); break;
-    case FN_ASIN: acb_asin(out, x, prec); break;
-    case FN_ACOS: acb_acos(out, x, prec); break;
-    case FN_ATAN: acb_atan(out, x, prec); break;
+    case FN_SIN:
+        acb_sin(out, x, prec);
+        break;
+    case FN_COS:
+        acb_cos(out, x, prec);
+        break;
+    case FN_TAN:
+        acb_tan(out, x, prec);
+        break;
+    case FN_COT:
+        acb_cot(out, x, prec);
+        break;
+    case FN_SEC:
+        acb_sec(out, x, prec);
+        break;
+    case FN_CSC:
+        acb_csc(out, x, prec);
+        break;
+    case FN_ASIN:
+        acb_asin(out, x, prec);
+        break;
+    case FN_ACOS:
+        acb_acos(out, x, prec);
+        break;
+    case FN_ATAN:
+        acb_atan(out, x, prec);
+        break;
     case FN_ACOT:
         /* with range (0, pi), as textbooks have it */
         acb_atan(out, x, prec);
@@ -223,20 +241,42 @@ static enum eval_status apply(struct math_ctx *c, const struct expr *e, const ac
         else
             acb_asin(out, out, prec);
         break;
-    case FN_SINH: acb_sinh(out, x, prec); break;
-    case FN_COSH: acb_cosh(out, x, prec); break;
-    case FN_TANH: acb_tanh(out, x, prec); break;
-    case FN_COTH: acb_coth(out, x, prec); break;
-    case FN_SECH: acb_sech(out, x, prec); break;
-    case FN_CSCH: acb_csch(out, x, prec); break;
-    case FN_ASINH: acb_asinh(out, x, prec); break;
-    case FN_ACOSH: acb_acosh(out, x, prec); break;
-    case FN_ATANH: acb_atanh(out, x, prec); break;
-    case FN_EXP: acb_exp(out, x, prec); break;
+    case FN_SINH:
+        acb_sinh(out, x, prec);
+        break;
+    case FN_COSH:
+        acb_cosh(out, x, prec);
+        break;
+    case FN_TANH:
+        acb_tanh(out, x, prec);
+        break;
+    case FN_COTH:
+        acb_coth(out, x, prec);
+        break;
+    case FN_SECH:
+        acb_sech(out, x, prec);
+        break;
+    case FN_CSCH:
+        acb_csch(out, x, prec);
+        break;
+    case FN_ASINH:
+        acb_asinh(out, x, prec);
+        break;
+    case FN_ACOSH:
+        acb_acosh(out, x, prec);
+        break;
+    case FN_ATANH:
+        acb_atanh(out, x, prec);
+        break;
+    case FN_EXP:
+        acb_exp(out, x, prec);
+        break;
     case FN_LN:
     case FN_LOG:
         return log_of(c, e, x, y, prec, out);
-    case FN_SQRT: acb_sqrt(out, x, prec); break;
+    case FN_SQRT:
+        acb_sqrt(out, x, prec);
+        break;
     case FN_ABS:
         acb_abs(acb_realref(out), x, prec);
         arb_zero(acb_imagref(out));
@@ -248,17 +288,27 @@ static enum eval_status apply(struct math_ctx *c, const struct expr *e, const ac
         acb_add_ui(out, x, 1, prec);
         acb_gamma(out, out, prec);
         break;
-    case FN_GAMMA: acb_gamma(out, x, prec); break;
+    case FN_GAMMA:
+        acb_gamma(out, x, prec);
+        break;
     case FN_BINOM:
         return e->n == 2 ? binomial(e, c, x, y, prec, out) : EVAL_UNSUPPORTED;
     case FN_CIS:
         acb_mul_onei(out, x);
         acb_exp(out, out, prec);
         break;
-    case FN_RE: acb_set_arb(out, acb_realref(x)); break;
-    case FN_IM: acb_set_arb(out, acb_imagref(x)); break;
-    case FN_CONJ: acb_conj(out, x); break;
-    case FN_SGN: acb_sgn(out, x, prec); break;
+    case FN_RE:
+        acb_set_arb(out, acb_realref(x));
+        break;
+    case FN_IM:
+        acb_set_arb(out, acb_imagref(x));
+        break;
+    case FN_CONJ:
+        acb_conj(out, x);
+        break;
+    case FN_SGN:
+        acb_sgn(out, x, prec);
+        break;
     case FN_ARG: {
         arb_t t;
         arb_init(t);
@@ -274,7 +324,8 @@ static enum eval_status apply(struct math_ctx *c, const struct expr *e, const ac
 }
 
 /* max and min of reals; the union of two overlapping balls is not needed, so WIDE then. */
-static enum eval_status extreme(struct math_ctx *c, const struct expr *e, const struct env *env, long prec, acb_t out)
+static enum eval_status extreme(struct math_ctx *c, const struct expr *e, const struct env *env,
+                                long prec, acb_t out)
 {
     enum eval_status s = eval_ball(c, e->kid[0], env, prec, out);
     acb_t x;
@@ -295,7 +346,8 @@ static enum eval_status extreme(struct math_ctx *c, const struct expr *e, const 
     return s;
 }
 
-static enum eval_status function(struct math_ctx *c, const struct expr *e, const struct env *env, long prec, acb_t out)
+static enum eval_status function(struct math_ctx *c, const struct expr *e, const struct env *env,
+                                 long prec, acb_t out)
 {
     acb_t x, y;
     fmpq_t n;
@@ -315,7 +367,8 @@ static enum eval_status function(struct math_ctx *c, const struct expr *e, const
         s = e->n == 2 ? eval_rational(c, e->kid[1], n) : EVAL_OK;
         if (e->n == 1)
             fmpq_set_si(n, 3, 1);
-        if (s == EVAL_OK && fmpz_is_one(fmpq_denref(n)) && fmpz_cmp_ui(fmpq_numref(n), 1000) <= 0 && fmpq_sgn(n) > 0) {
+        if (s == EVAL_OK && fmpz_is_one(fmpq_denref(n)) && fmpz_cmp_ui(fmpq_numref(n), 1000) <= 0 &&
+            fmpq_sgn(n) > 0) {
             root(c, out, x, fmpz_get_ui(fmpq_numref(n)), prec);
             s = checked(out);
         } else if (s == EVAL_UNSUPPORTED && !acb_contains_zero(y) && !acb_contains_zero(x)) {
@@ -336,7 +389,8 @@ static enum eval_status function(struct math_ctx *c, const struct expr *e, const
     return s;
 }
 
-static enum eval_status leaf(struct math_ctx *c, const struct expr *e, const struct env *env, long prec, acb_t out)
+static enum eval_status leaf(struct math_ctx *c, const struct expr *e, const struct env *env,
+                             long prec, acb_t out)
 {
     int i;
 
@@ -370,7 +424,8 @@ static enum eval_status leaf(struct math_ctx *c, const struct expr *e, const str
     }
 }
 
-static enum eval_status accumulate(struct math_ctx *c, const struct expr *e, const struct env *env, long prec, acb_t out)
+static enum eval_status accumulate(struct math_ctx *c, const struct expr *e, const struct env *env,
+                                   long prec, acb_t out)
 {
     enum eval_status s = EVAL_OK;
     acb_t x;
@@ -394,7 +449,8 @@ static enum eval_status accumulate(struct math_ctx *c, const struct expr *e, con
 }
 
 /* Whether a condition holds at the point. */
-static enum tri condition_holds(struct math_ctx *c, const struct expr *e, const struct env *env, long prec)
+static enum tri condition_holds(struct math_ctx *c, const struct expr *e, const struct env *env,
+                                long prec)
 {
     enum tri all = TRI_YES;
     acb_t x, y;
@@ -412,8 +468,8 @@ static enum tri condition_holds(struct math_ctx *c, const struct expr *e, const 
     acb_init(y);
     for (int i = 0; i + 1 < e->n && all == TRI_YES; i++) {
         all = TRI_UNKNOWN;
-        if (eval_ball(c, e->kid[i], env, prec, x) != EVAL_OK || eval_ball(c, e->kid[i + 1], env, prec, y) != EVAL_OK ||
-            !is_real(x) || !is_real(y))
+        if (eval_ball(c, e->kid[i], env, prec, x) != EVAL_OK ||
+            eval_ball(c, e->kid[i + 1], env, prec, y) != EVAL_OK || !is_real(x) || !is_real(y))
             break;
         arb_srcptr a = acb_realref(x), b = acb_realref(y);
         switch (e->rel[i]) {
@@ -444,7 +500,8 @@ static enum tri condition_holds(struct math_ctx *c, const struct expr *e, const 
     return all;
 }
 
-static enum eval_status branches(struct math_ctx *c, const struct expr *e, const struct env *env, long prec, acb_t out)
+static enum eval_status branches(struct math_ctx *c, const struct expr *e, const struct env *env,
+                                 long prec, acb_t out)
 {
     for (int i = 0; i + 1 < e->n; i += 2) {
         enum tri t = condition_holds(c, e->kid[i + 1], env, prec);
@@ -456,7 +513,8 @@ static enum eval_status branches(struct math_ctx *c, const struct expr *e, const
     return EVAL_UNDEFINED;
 }
 
-enum eval_status eval_ball(struct math_ctx *c, const struct expr *e, const struct env *env, long prec, acb_t out)
+enum eval_status eval_ball(struct math_ctx *c, const struct expr *e, const struct env *env,
+                           long prec, acb_t out)
 {
     enum eval_status s;
     acb_t x;
@@ -513,7 +571,7 @@ enum eval_status eval_ball(struct math_ctx *c, const struct expr *e, const struc
     }
 }
 
-/* --- variables --------------------------------------------------------------------------------- */
+/* --- variables -------------------------------------------------------------------------------- */
 
 int vars_find(const struct vars *v, struct str name)
 {

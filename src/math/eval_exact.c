@@ -5,8 +5,8 @@
 
 static enum eval_status checked(struct math_ctx *c, const ca_t x)
 {
-    return ca_is_unknown(x, &c->ca) ? EVAL_UNSUPPORTED
-           : ca_check_is_number(x, &c->ca) == T_TRUE ? EVAL_OK
+    return ca_is_unknown(x, &c->ca)                   ? EVAL_UNSUPPORTED
+           : ca_check_is_number(x, &c->ca) == T_TRUE  ? EVAL_OK
            : ca_check_is_number(x, &c->ca) == T_FALSE ? EVAL_UNDEFINED
                                                       : EVAL_UNSUPPORTED;
 }
@@ -206,7 +206,8 @@ static bool pi_multiple(struct math_ctx *c, const struct expr *e, fmpq_t out)
     }
 }
 
-/* The sine of k pi / 12 by square roots, which cost Calcium a hundredth of what roots of unity do. */
+/* The sine of k pi / 12 by square roots, which cost Calcium a hundredth of what roots of unity do.
+ */
 static void sine_of_twelfths(struct math_ctx *c, long k, ca_t out)
 {
     ca_t t;
@@ -253,7 +254,8 @@ static void sine_of_twelfths(struct math_ctx *c, long k, ca_t out)
 }
 
 /* Trigonometric functions at multiples of pi / 12; false: another angle. */
-static bool at_twelfths(struct math_ctx *c, int id, const struct expr *angle, ca_t out, enum eval_status *s)
+static bool at_twelfths(struct math_ctx *c, int id, const struct expr *angle, ca_t out,
+                        enum eval_status *s)
 {
     fmpq_t q;
     ca_t t;
@@ -301,7 +303,8 @@ static double denominators(const struct expr *e)
     return d < 0 ? -d : d;
 }
 
-/* Roots of unity of a high order make number fields of a high degree, which take Calcium seconds. */
+/* Roots of unity of a high order make number fields of a high degree, which take Calcium seconds.
+ */
 static bool is_fine_angle(struct math_ctx *c, const struct expr *angle)
 {
     enum { MAX_ORDER = 30 };
@@ -311,7 +314,8 @@ static bool is_fine_angle(struct math_ctx *c, const struct expr *angle)
     if (!expr_has_const(angle, CONST_PI) && !expr_has_op(angle, EX_DEGREE))
         return false;
     fmpq_init(q);
-    is_fine = pi_multiple(c, angle, q) ? fmpz_cmp_ui(fmpq_denref(q), MAX_ORDER) > 0 : denominators(angle) > MAX_ORDER;
+    is_fine = pi_multiple(c, angle, q) ? fmpz_cmp_ui(fmpq_denref(q), MAX_ORDER) > 0
+                                       : denominators(angle) > MAX_ORDER;
     fmpq_clear(q);
     return is_fine;
 }
@@ -321,10 +325,18 @@ static void trigonometric(struct math_ctx *c, int id, const ca_t x, ca_t out)
     ca_t t;
 
     switch (id) {
-    case FN_SIN: ca_sin(out, x, &c->ca); break;
-    case FN_COS: ca_cos(out, x, &c->ca); break;
-    case FN_TAN: ca_tan(out, x, &c->ca); break;
-    case FN_COT: ca_cot(out, x, &c->ca); break;
+    case FN_SIN:
+        ca_sin(out, x, &c->ca);
+        break;
+    case FN_COS:
+        ca_cos(out, x, &c->ca);
+        break;
+    case FN_TAN:
+        ca_tan(out, x, &c->ca);
+        break;
+    case FN_COT:
+        ca_cot(out, x, &c->ca);
+        break;
     case FN_SEC:
         ca_cos(out, x, &c->ca);
         ca_inv(out, out, &c->ca);
@@ -333,9 +345,15 @@ static void trigonometric(struct math_ctx *c, int id, const ca_t x, ca_t out)
         ca_sin(out, x, &c->ca);
         ca_inv(out, out, &c->ca);
         break;
-    case FN_ASIN: ca_asin(out, x, &c->ca); break;
-    case FN_ACOS: ca_acos(out, x, &c->ca); break;
-    case FN_ATAN: ca_atan(out, x, &c->ca); break;
+    case FN_ASIN:
+        ca_asin(out, x, &c->ca);
+        break;
+    case FN_ACOS:
+        ca_acos(out, x, &c->ca);
+        break;
+    case FN_ATAN:
+        ca_atan(out, x, &c->ca);
+        break;
     case FN_ACOT:
         ca_init(t, &c->ca);
         ca_pi(t, &c->ca);
@@ -385,8 +403,12 @@ static enum eval_status function(struct math_ctx *c, const struct expr *e, ca_t 
         s = logarithm(c, e, x, out);
     } else {
         switch (e->id) {
-        case FN_EXP: ca_exp(out, x, &c->ca); break;
-        case FN_SQRT: ca_sqrt(out, x, &c->ca); break;
+        case FN_EXP:
+            ca_exp(out, x, &c->ca);
+            break;
+        case FN_SQRT:
+            ca_sqrt(out, x, &c->ca);
+            break;
         case FN_ROOT:
             fmpq_init(q);
             s = e->n == 2 ? eval_rational(c, e->kid[1], q) : EVAL_OK;
@@ -400,14 +422,30 @@ static enum eval_status function(struct math_ctx *c, const struct expr *e, ca_t 
             }
             fmpq_clear(q);
             break;
-        case FN_ABS: ca_abs(out, x, &c->ca); break;
-        case FN_FLOOR: ca_floor(out, x, &c->ca); break;
-        case FN_CEIL: ca_ceil(out, x, &c->ca); break;
-        case FN_RE: ca_re(out, x, &c->ca); break;
-        case FN_IM: ca_im(out, x, &c->ca); break;
-        case FN_CONJ: ca_conj(out, x, &c->ca); break;
-        case FN_SGN: ca_sgn(out, x, &c->ca); break;
-        case FN_ARG: ca_arg(out, x, &c->ca); break;
+        case FN_ABS:
+            ca_abs(out, x, &c->ca);
+            break;
+        case FN_FLOOR:
+            ca_floor(out, x, &c->ca);
+            break;
+        case FN_CEIL:
+            ca_ceil(out, x, &c->ca);
+            break;
+        case FN_RE:
+            ca_re(out, x, &c->ca);
+            break;
+        case FN_IM:
+            ca_im(out, x, &c->ca);
+            break;
+        case FN_CONJ:
+            ca_conj(out, x, &c->ca);
+            break;
+        case FN_SGN:
+            ca_sgn(out, x, &c->ca);
+            break;
+        case FN_ARG:
+            ca_arg(out, x, &c->ca);
+            break;
         case FN_CIS: {
             ca_t i;
             ca_init(i, &c->ca);
@@ -417,7 +455,9 @@ static enum eval_status function(struct math_ctx *c, const struct expr *e, ca_t 
             ca_clear(i, &c->ca);
             break;
         }
-        default: s = EVAL_UNSUPPORTED; break;
+        default:
+            s = EVAL_UNSUPPORTED;
+            break;
         }
         if (s == EVAL_OK)
             s = checked(c, out);
@@ -481,7 +521,8 @@ enum eval_status eval_exact(struct math_ctx *c, const struct expr *e, ca_t out)
         s = eval_rational(c, e, q);
         if (s == EVAL_OK)
             ca_set_fmpq(out, q, &c->ca);
-        bool is_huge = s == EVAL_OK && (fmpz_bits(fmpq_numref(q)) > 4096 || fmpz_bits(fmpq_denref(q)) > 4096);
+        bool is_huge =
+            s == EVAL_OK && (fmpz_bits(fmpq_numref(q)) > 4096 || fmpz_bits(fmpq_denref(q)) > 4096);
         fmpq_clear(q);
         if (is_huge)
             return EVAL_BIG;

@@ -1,10 +1,10 @@
 /* eval_poly.c - trees as rational functions in kernels.
  *
- * A kernel is a variable, a constant such as pi, or a function of anything: whatever is not built by
- * the four operations and whole powers. Two trees are first evaluated modulo two primes at points
- * that follow from the texts; a difference settles the matter when all kernels are variables.
- * Agreement is confirmed in fmpz_mpoly_q where the expansion is small, and stands on its own where it
- * is not: the chance of an error is below degree^6 / 2^370. */
+ * A kernel is a variable, a constant such as pi, or a function of anything: whatever is not built
+ * by the four operations and whole powers. Two trees are first evaluated modulo two primes at
+ * points that follow from the texts; a difference settles the matter when all kernels are
+ * variables. Agreement is confirmed in fmpz_mpoly_q where the expansion is small, and stands on its
+ * own where it is not: the chance of an error is below degree^6 / 2^370. */
 #include "math/compare_internal.h"
 
 #include <calcium/fmpz_mpoly_q.h>
@@ -38,7 +38,8 @@ static struct str kernel_form(struct math_ctx *c, const struct expr *e)
         return e->name;
     if (expr_is_func(e, FN_SQRT) && e->n == 1)
         power = expr_bin(&c->pool, EX_POW, 0, e->kid[0], expr_num_si(&c->pool, 1, 2));
-    else if (expr_is_func(e, FN_ROOT) && e->n == 2 && e->kid[1]->op == EX_NUM && fmpz_is_one(fmpq_denref(e->kid[1]->q)) &&
+    else if (expr_is_func(e, FN_ROOT) && e->n == 2 && e->kid[1]->op == EX_NUM &&
+             fmpz_is_one(fmpq_denref(e->kid[1]->q)) &&
              fmpz_cmp_ui(fmpq_numref(e->kid[1]->q), 1000000) < 0 && fmpq_sgn(e->kid[1]->q) > 0)
         power = expr_bin(&c->pool, EX_POW, 0, e->kid[0],
                          expr_num_si(&c->pool, 1, fmpz_get_ui(fmpq_numref(e->kid[1]->q))));
@@ -79,7 +80,8 @@ static bool whole_exponent(struct math_ctx *c, const struct expr *e, long *k)
     if (expr_has_symbols(e))
         return false;
     fmpq_init(q);
-    ok = eval_rational(c, e, q) == EVAL_OK && fmpz_is_one(fmpq_denref(q)) && fmpz_bits(fmpq_numref(q)) <= 40;
+    ok = eval_rational(c, e, q) == EVAL_OK && fmpz_is_one(fmpq_denref(q)) &&
+         fmpz_bits(fmpq_numref(q)) <= 40;
     *k = ok ? fmpz_get_si(fmpq_numref(q)) : 0;
     fmpq_clear(q);
     return ok;
@@ -112,7 +114,7 @@ static void collect(struct math_ctx *c, const struct expr *e, struct kernels *k)
     kernel_of(c, k, e, true);
 }
 
-/* --- modulo primes ----------------------------------------------------------------------------- */
+/* --- modulo primes ---------------------------------------------------------------------------- */
 
 static const ulong primes[2] = {4611686018427387847ul, 4611686018427387817ul}; /* below 2^62 */
 
@@ -194,7 +196,8 @@ static uint64_t next_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-static enum tri modular_equal(struct math_ctx *c, const struct expr *a, const struct expr *b, struct kernels *k)
+static enum tri modular_equal(struct math_ctx *c, const struct expr *a, const struct expr *b,
+                              struct kernels *k)
 {
     uint64_t state = c->seed;
     int n_agree = 0;
@@ -209,8 +212,8 @@ static enum tri modular_equal(struct math_ctx *c, const struct expr *a, const st
             continue;
         if (x != y) {
             if (!k->has_other && k->n > 0)
-                c->proof = str_fmt(&c->arena, "modulo %lu at " STR_FMT " = %lu ...: %lu and %lu", m.mod.n,
-                                   STR_ARG(k->form[0]), m.point[0], x, y);
+                c->proof = str_fmt(&c->arena, "modulo %lu at " STR_FMT " = %lu ...: %lu and %lu",
+                                   m.mod.n, STR_ARG(k->form[0]), m.point[0], x, y);
             return TRI_NO;
         }
         n_agree++;
@@ -218,7 +221,7 @@ static enum tri modular_equal(struct math_ctx *c, const struct expr *a, const st
     return n_agree >= 4 ? TRI_YES : TRI_UNKNOWN;
 }
 
-/* --- expansion --------------------------------------------------------------------------------- */
+/* --- expansion -------------------------------------------------------------------------------- */
 
 struct size {
     double terms, degree, bits;
@@ -333,8 +336,10 @@ static bool expand(struct math_ctx *c, const struct expr *e, struct mpoly *p, fm
                     fmpz_mpoly_q_inv(out, out, p->ring);
             }
             if (ok) {
-                ok = fmpz_mpoly_pow_ui(fmpz_mpoly_q_numref(out), fmpz_mpoly_q_numref(out), (ulong)labs(n), p->ring) &&
-                     fmpz_mpoly_pow_ui(fmpz_mpoly_q_denref(out), fmpz_mpoly_q_denref(out), (ulong)labs(n), p->ring);
+                ok = fmpz_mpoly_pow_ui(fmpz_mpoly_q_numref(out), fmpz_mpoly_q_numref(out),
+                                       (ulong)labs(n), p->ring) &&
+                     fmpz_mpoly_pow_ui(fmpz_mpoly_q_denref(out), fmpz_mpoly_q_denref(out),
+                                       (ulong)labs(n), p->ring);
             }
             return ok;
         }
@@ -419,7 +424,8 @@ static int primitive(fmpz_mpoly_t x, const fmpz_mpoly_ctx_t ring)
     return sign;
 }
 
-enum tri poly_proportional(struct math_ctx *c, const struct expr *a, const struct expr *b, int *factor_sign)
+enum tri poly_proportional(struct math_ctx *c, const struct expr *a, const struct expr *b,
+                           int *factor_sign)
 {
     struct kernels k = {0};
     struct mpoly p = {.k = &k};
@@ -435,12 +441,15 @@ enum tri poly_proportional(struct math_ctx *c, const struct expr *a, const struc
     fmpz_mpoly_q_init(x, p.ring);
     fmpz_mpoly_q_init(y, p.ring);
     if (expand(c, a, &p, x) && expand(c, b, &p, y)) {
-        int sx = primitive(fmpz_mpoly_q_numref(x), p.ring), sy = primitive(fmpz_mpoly_q_numref(y), p.ring);
+        int sx = primitive(fmpz_mpoly_q_numref(x), p.ring),
+            sy = primitive(fmpz_mpoly_q_numref(y), p.ring);
         bool is_equal = fmpz_mpoly_equal(fmpz_mpoly_q_numref(x), fmpz_mpoly_q_numref(y), p.ring);
         bool has_denominator = !fmpz_mpoly_is_fmpz(fmpz_mpoly_q_denref(x), p.ring) ||
                                !fmpz_mpoly_is_fmpz(fmpz_mpoly_q_denref(y), p.ring);
-        *factor_sign = has_denominator && !fmpz_mpoly_equal(fmpz_mpoly_q_denref(x), fmpz_mpoly_q_denref(y), p.ring)
-                           ? 0 : sx * sy;
+        *factor_sign = has_denominator && !fmpz_mpoly_equal(fmpz_mpoly_q_denref(x),
+                                                            fmpz_mpoly_q_denref(y), p.ring)
+                           ? 0
+                           : sx * sy;
         if (is_equal && sx != 0)
             t = TRI_YES;
         else if (!k.has_other || sx == 0 || sy == 0)

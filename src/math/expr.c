@@ -1,14 +1,54 @@
 /* expr.c - making and printing trees. */
 #include "math/expr.h"
 
-static const char *const func_names[FN_N] = {
-    "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "arccot", "arcsec",
-    "arccsc", "sinh", "cosh", "tanh", "coth", "sech", "csch", "arsinh", "arcosh", "artanh", "exp",
-    "ln", "log", "sqrt", "root", "abs", "floor", "ceil", "factorial", "doublefactorial", "binomial",
-    "gcd", "lcm", "max", "min", "mod", "cis", "re", "im", "arg", "conj", "sign", "gamma", "det"};
-static const char *const const_names[] = {"pi", "e", "i", "infinity", "emptyset", "Reals", "Integers", "Rationals",
-                                          "Naturals", "Complex",
-                                          "undefined", "..."};
+static const char *const func_names[FN_N] = {"sin",
+                                             "cos",
+                                             "tan",
+                                             "cot",
+                                             "sec",
+                                             "csc",
+                                             "arcsin",
+                                             "arccos",
+                                             "arctan",
+                                             "arccot",
+                                             "arcsec",
+                                             "arccsc",
+                                             "sinh",
+                                             "cosh",
+                                             "tanh",
+                                             "coth",
+                                             "sech",
+                                             "csch",
+                                             "arsinh",
+                                             "arcosh",
+                                             "artanh",
+                                             "exp",
+                                             "ln",
+                                             "log",
+                                             "sqrt",
+                                             "root",
+                                             "abs",
+                                             "floor",
+                                             "ceil",
+                                             "factorial",
+                                             "doublefactorial",
+                                             "binomial",
+                                             "gcd",
+                                             "lcm",
+                                             "max",
+                                             "min",
+                                             "mod",
+                                             "cis",
+                                             "re",
+                                             "im",
+                                             "arg",
+                                             "conj",
+                                             "sign",
+                                             "gamma",
+                                             "det"};
+static const char *const const_names[] = {"pi",       "e",       "i",         "infinity",
+                                          "emptyset", "Reals",   "Integers",  "Rationals",
+                                          "Naturals", "Complex", "undefined", "..."};
 static const char *const rel_names[] = {"=", "!=", "<", "<=", ">", ">=", "~", "in", "==", "~~"};
 
 const char *expr_func_name(enum expr_func id)
@@ -160,7 +200,8 @@ bool expr_is_func(const struct expr *e, enum expr_func id)
 
 bool expr_is_int(const struct expr *e, long value)
 {
-    return e->op == EX_NUM && fmpz_is_one(fmpq_denref(e->q)) && fmpz_equal_si(fmpq_numref(e->q), value);
+    return e->op == EX_NUM && fmpz_is_one(fmpq_denref(e->q)) &&
+           fmpz_equal_si(fmpq_numref(e->q), value);
 }
 
 bool expr_has_op(const struct expr *e, enum expr_op op)
@@ -228,7 +269,7 @@ bool expr_is_arith(const struct expr *e)
     return true;
 }
 
-/* --- printing ---------------------------------------------------------------------------------- */
+/* --- printing --------------------------------------------------------------------------------- */
 
 static int by_text(const void *a, const void *b)
 {
@@ -384,10 +425,15 @@ void expr_write(struct buf *out, const struct expr *e)
         write_wrapped(out, e, "(", "", " percent)", false);
         break;
     case EX_DEGREE:
-        write_wrapped(out, e, "(", "", e->id == 0 ? " deg)" : e->id == 1 ? " arcmin)" : " arcsec)", false);
+        write_wrapped(out, e, "(", "",
+                      e->id == 0   ? " deg)"
+                      : e->id == 1 ? " arcmin)"
+                                   : " arcsec)",
+                      false);
         break;
     case EX_LIST:
-        write_wrapped(out, e, e->id == CONN_OR && joins_conditions(e) ? "any{" : "list{", ", ", "}", true);
+        write_wrapped(out, e, e->id == CONN_OR && joins_conditions(e) ? "any{" : "list{", ", ", "}",
+                      true);
         break;
     case EX_SET:
         write_wrapped(out, e, "{", ", ", "}", true);
@@ -401,8 +447,11 @@ void expr_write(struct buf *out, const struct expr *e)
         buf_addc(out, (char)e->close);
         break;
     case EX_SETOP:
-        write_wrapped(out, e, "(", e->id == 'u' ? " union " : e->id == 'n' ? " cap " : " minus ", ")",
-                      e->id != '-');
+        write_wrapped(out, e, "(",
+                      e->id == 'u'   ? " union "
+                      : e->id == 'n' ? " cap "
+                                     : " minus ",
+                      ")", e->id != '-');
         break;
     case EX_MATRIX:
         buf_addf(out, "matrix %dx%d", e->rows, e->cols);
@@ -475,7 +524,8 @@ const char *expr_kind(const struct expr *e)
     case EX_RESIDUE:
         return "residue";
     case EX_CONST:
-        return e->id == CONST_EMPTY || (e->id >= CONST_REALS && e->id <= CONST_COMPLEX) ? "set" : "number";
+        return e->id == CONST_EMPTY || (e->id >= CONST_REALS && e->id <= CONST_COMPLEX) ? "set"
+                                                                                        : "number";
     default:
         return expr_has_symbols(e) ? "expression" : "number";
     }

@@ -4,19 +4,20 @@
  *                 operands  complete subtrees
  *                 ops       operators whose right side is not complete
  *
- * A sum, product, list or chain is reduced as a whole when something that binds less closely follows,
- * so that it becomes one node with many kids. */
+ * A sum, product, list or chain is reduced as a whole when something that binds less closely
+ * follows, so that it becomes one node with many kids. */
 #include "math/latex_parse.h"
 
-/* --- operands ---------------------------------------------------------------------------------- */
+/* --- operands --------------------------------------------------------------------------------- */
 
 static bool is_literal_int(const struct expr *e)
 {
-    return e->op == EX_NUM && (e->flags & EXPR_LITERAL) && !(e->flags & EXPR_PAREN) && e->digits == 0 && fmpz_is_one(fmpq_denref(e->q));
+    return e->op == EX_NUM && (e->flags & EXPR_LITERAL) && !(e->flags & EXPR_PAREN) &&
+           e->digits == 0 && fmpz_is_one(fmpq_denref(e->q));
 }
 
-/* An integer before a proper fraction of plain positive integers is a mixed number; before any other
- * such fraction it is nothing that a careful writer means. */
+/* An integer before a proper fraction of plain positive integers is a mixed number; before any
+ * other such fraction it is nothing that a careful writer means. */
 static struct expr *make_mixed(struct parser *ps, const struct expr *whole, const struct expr *part)
 {
     struct expr *e;
@@ -46,19 +47,21 @@ static void operand_add(struct parser *ps, struct expr *e)
         operand_put(ps, e);
         return;
     }
-    if (is_literal_int(left) && (e->flags & EXPR_FRACTION) && !(e->flags & EXPR_PAREN) && !after_power) {
+    if (is_literal_int(left) && (e->flags & EXPR_FRACTION) && !(e->flags & EXPR_PAREN) &&
+        !after_power) {
         operand_replace(ps, make_mixed(ps, left, e));
         return;
     }
     if (left->op == EX_TEXT && e->op == EX_TEXT) {
-        operand_replace(ps, expr_text(ps->pool, str_fmt(ps->arena, STR_FMT " " STR_FMT, STR_ARG(left->name),
-                                                        STR_ARG(e->name))));
+        operand_replace(ps, expr_text(ps->pool, str_fmt(ps->arena, STR_FMT " " STR_FMT,
+                                                        STR_ARG(left->name), STR_ARG(e->name))));
         return;
     }
     if (left->op == EX_TEXT || e->op == EX_TEXT || left->op == EX_LIST || left->op == EX_REL ||
         left->op == EX_SET || e->op == EX_SET ||
-        (left->op == EX_NUM && (left->flags & EXPR_LITERAL) && e->op == EX_NUM && (e->flags & EXPR_LITERAL) &&
-         !(left->flags & EXPR_PAREN) && !(e->flags & EXPR_PAREN) && !after_power)) {
+        (left->op == EX_NUM && (left->flags & EXPR_LITERAL) && e->op == EX_NUM &&
+         (e->flags & EXPR_LITERAL) && !(left->flags & EXPR_PAREN) && !(e->flags & EXPR_PAREN) &&
+         !after_power)) {
         parser_fail(ps);
         return;
     }
@@ -68,7 +71,8 @@ static void operand_add(struct parser *ps, struct expr *e)
         operand_put(ps, e);
         return;
     }
-    reduce_above(ps, ps->reading->bracket_is_factor && (e->flags & EXPR_PAREN) ? PREC_MUL : PREC_INNER_MUL);
+    reduce_above(ps, ps->reading->bracket_is_factor && (e->flags & EXPR_PAREN) ? PREC_MUL
+                                                                               : PREC_INNER_MUL);
     if (op_top(ps) && (op_top(ps)->kind == OP_FUNC || op_top(ps)->prec == PREC_INNER_MUL)) {
         op_push(ps, OP_MUL, PREC_INNER_MUL, 1);
     } else {
@@ -94,7 +98,8 @@ void deliver(struct parser *ps, struct expr *e)
         f->arg[f->slot] = e;
         int before = ps->n_frames;
         command_next(ps);
-        if (ps->n_frames != before || top_frame(ps)->kind != FRAME_COMMAND || top_frame(ps)->slot >= 0)
+        if (ps->n_frames != before || top_frame(ps)->kind != FRAME_COMMAND ||
+            top_frame(ps)->slot >= 0)
             return; /* it waits for another argument, or has become a prefix operator */
         f = top_frame(ps);
         e = command_result(ps, f);
@@ -105,14 +110,15 @@ void deliver(struct parser *ps, struct expr *e)
     operand_add(ps, e);
 }
 
-/* --- closing ----------------------------------------------------------------------------------- */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 /* The one operand of the top frame, all operators applied; NULL when the frame is empty or bad. */
 static struct expr *frame_value(struct parser *ps)
 {
     struct frame *f = top_frame(ps);
 
-    if (!f->have && op_top(ps) && (op_top(ps)->prec == PREC_COMMA || op_top(ps)->prec == PREC_SEMI)) {
+    if (!f->have && op_top(ps) &&
+        (op_top(ps)->prec == PREC_COMMA || op_top(ps)->prec == PREC_SEMI)) {
         ps->n_ops--; /* a comma at the end */
         f->have = ps->n_operands > f->operands;
     }
@@ -190,7 +196,12 @@ static void frame_close(struct parser *ps, int close)
                 operand_replace(ps, expr_bin(ps->pool, EX_RESIDUE, 0, left, e));
             return;
         }
-        e = make_bracket(ps, f.open, close ? close : f.open == '[' ? ']' : f.open == '<' ? '>' : ')', e);
+        e = make_bracket(ps, f.open,
+                         close           ? close
+                         : f.open == '[' ? ']'
+                         : f.open == '<' ? '>'
+                                         : ')',
+                         e);
         break;
     case FRAME_SET:
         e = make_set(ps, e);
@@ -246,7 +257,8 @@ static void parse_close(struct parser *ps, char ch)
     struct frame *f = top_frame(ps);
 
     ps->at++;
-    if (ch == ']' && !f->have && (f->kind != FRAME_BRACKET || f->open == '(') && f->kind != FRAME_OPTION) {
+    if (ch == ']' && !f->have && (f->kind != FRAME_BRACKET || f->open == '(') &&
+        f->kind != FRAME_OPTION) {
         frame_push(ps, FRAME_BRACKET)->open = ']'; /* ]a, b[ */
         return;
     }
@@ -307,7 +319,7 @@ static void parse_rbrace(struct parser *ps)
         frame_close(ps, '}');
 }
 
-/* --- bars, separators, environments ------------------------------------------------------------ */
+/* --- bars, separators, environments ----------------------------------------------------------- */
 
 static void parse_bar(struct parser *ps)
 {
@@ -328,9 +340,10 @@ static void parse_bar(struct parser *ps)
 /* Lines of formulas, whose & aligns and parts nothing. */
 static bool is_lines(const struct frame *f)
 {
-    return f->kind == FRAME_ENV && (str_find(f->name, STR("align"), 0) >= 0 || str_find(f->name, STR("gather"), 0) >= 0 ||
-                                    str_find(f->name, STR("equation"), 0) >= 0 || str_find(f->name, STR("split"), 0) >= 0 ||
-                                    str_find(f->name, STR("eqnarray"), 0) >= 0);
+    return f->kind == FRAME_ENV &&
+           (str_find(f->name, STR("align"), 0) >= 0 || str_find(f->name, STR("gather"), 0) >= 0 ||
+            str_find(f->name, STR("equation"), 0) >= 0 || str_find(f->name, STR("split"), 0) >= 0 ||
+            str_find(f->name, STR("eqnarray"), 0) >= 0);
 }
 
 /* Whether the next line goes on with the chain of this one: x &= 3 + 4 \\ &= 7. */
@@ -419,7 +432,9 @@ static struct expr *environment_value(struct parser *ps, const struct frame *f)
     if (is_cases(f) && f->cols == 1)
         return n == 1 ? cells[0] : expr_new(ps->pool, EX_LIST, CONN_AND, cells, n);
     if (is_lines(f))
-        return n == 1 ? cells[0] : f->cols == 1 ? expr_new(ps->pool, EX_LIST, CONN_AND, cells, n) : NULL;
+        return n == 1         ? cells[0]
+               : f->cols == 1 ? expr_new(ps->pool, EX_LIST, CONN_AND, cells, n)
+                              : NULL;
     if (is_cases(f))
         return NULL;
     e = expr_new(ps->pool, EX_MATRIX, 0, cells, n);
@@ -481,7 +496,8 @@ static void parse_relation(struct parser *ps, int rel)
     ps->at++;
     if (top_frame(ps)->have)
         binary(ps, OP_REL, PREC_REL, rel);
-    else if ((rel == REL_EQ || rel == REL_APPROX) && ps->n_frames == 1 && ps->n_operands == 0 && ps->n_ops == 0)
+    else if ((rel == REL_EQ || rel == REL_APPROX) && ps->n_frames == 1 && ps->n_operands == 0 &&
+             ps->n_ops == 0)
         return; /* "= 42" */
     else
         parser_fail(ps);
@@ -516,7 +532,8 @@ static void parse_times(struct parser *ps, enum op_kind kind)
     }
     reduce_above(ps, PREC_INNER_MUL);
     o = op_top(ps);
-    if (kind == OP_DIV && o && o->kind == OP_PREFIX_UNIT && tok(ps, 0)->kind == TOK_WORD && tok(ps, 0)->text.len > 1) {
+    if (kind == OP_DIV && o && o->kind == OP_PREFIX_UNIT && tok(ps, 0)->kind == TOK_WORD &&
+        tok(ps, 0)->text.len > 1) {
         ps->at++; /* $18/day: money may lack its time */
         return;
     }
@@ -712,11 +729,12 @@ static bool is_option_label(const struct parser *ps)
 {
     const struct latex_token *letter = tok(ps, 1), *next = tok(ps, 3);
 
-    return tok(ps, 0)->kind == TOK_OPEN && tok(ps, 0)->ch == '(' && letter->kind == TOK_WORD && letter->text.len == 1 &&
-           letter->text.ptr[0] >= 'A' && letter->text.ptr[0] <= 'E' && tok(ps, 2)->kind == TOK_CLOSE &&
-           tok(ps, 2)->ch == ')' && (letter->is_text || next->blank_before) &&
-           (next->kind == TOK_NUM || next->kind == TOK_OPEN || is_cls(next, CMD_FRAC) || is_cls(next, CMD_SQRT) ||
-            is_cls(next, CMD_MONEY));
+    return tok(ps, 0)->kind == TOK_OPEN && tok(ps, 0)->ch == '(' && letter->kind == TOK_WORD &&
+           letter->text.len == 1 && letter->text.ptr[0] >= 'A' && letter->text.ptr[0] <= 'E' &&
+           tok(ps, 2)->kind == TOK_CLOSE && tok(ps, 2)->ch == ')' &&
+           (letter->is_text || next->blank_before) &&
+           (next->kind == TOK_NUM || next->kind == TOK_OPEN || is_cls(next, CMD_FRAC) ||
+            is_cls(next, CMD_SQRT) || is_cls(next, CMD_MONEY));
 }
 
 /* "Answer: 73", "The final answer is 73": what stands before the answer is none of it. */
@@ -730,7 +748,8 @@ static void skip_lead(struct parser *ps)
     }
 
     while (i < 3 && tok(ps, i)->kind == TOK_WORD &&
-           (str_eq_nocase(tok(ps, i)->text, STR("the")) || str_eq_nocase(tok(ps, i)->text, STR("final"))))
+           (str_eq_nocase(tok(ps, i)->text, STR("the")) ||
+            str_eq_nocase(tok(ps, i)->text, STR("final"))))
         i++;
     if (tok(ps, i)->kind != TOK_WORD || !(str_eq_nocase(tok(ps, i)->text, STR("answer")) ||
                                           str_eq_nocase(tok(ps, i)->text, STR("ans"))))
@@ -741,7 +760,8 @@ static void skip_lead(struct parser *ps)
         ps->at += i + 1;
 }
 
-struct expr *latex_parse(struct expr_pool *p, struct str cleaned, const struct latex_reading *r, const char **why)
+struct expr *latex_parse(struct expr_pool *p, struct str cleaned, const struct latex_reading *r,
+                         const char **why)
 {
     enum { MAX_STALLED = 64 };
     struct parser ps = {.pool = p, .arena = p->arena, .src = cleaned, .reading = r};

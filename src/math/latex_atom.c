@@ -3,7 +3,7 @@
 
 #include "math/unit.h"
 
-/* --- symbols and calls ------------------------------------------------------------------------- */
+/* --- symbols and calls ------------------------------------------------------------------------ */
 
 /* Letters that usually name a function, so that f(x) is a call and x(x + 1) a product. */
 bool names_function(struct str name)
@@ -16,8 +16,8 @@ bool names_function(struct str name)
         return true;
     if (n > 2 && name.ptr[1] == '_')
         n = 1;
-    return (n == 1 && strchr("fghFGHPOCW", name.ptr[0])) || str_eqz(name, "\\Theta") || str_eqz(name, "\\Omega") ||
-           str_eqz(name, "\\Gamma") || (n > 1 && name.ptr[0] != '\\');
+    return (n == 1 && strchr("fghFGHPOCW", name.ptr[0])) || str_eqz(name, "\\Theta") ||
+           str_eqz(name, "\\Omega") || str_eqz(name, "\\Gamma") || (n > 1 && name.ptr[0] != '\\');
 }
 
 /* name ( letters or numbers ) = : a definition, whatever the name. */
@@ -29,8 +29,8 @@ static bool is_definition(const struct parser *ps)
         const struct latex_token *t = tok(ps, i);
         if (t->kind == TOK_CLOSE)
             break;
-        if (!((t->kind == TOK_WORD && t->text.len == 1) || t->kind == TOK_NUM || (t->kind == TOK_OP && t->ch == ',') ||
-              is_cls(t, CMD_SYMBOL)))
+        if (!((t->kind == TOK_WORD && t->text.len == 1) || t->kind == TOK_NUM ||
+              (t->kind == TOK_OP && t->ch == ',') || is_cls(t, CMD_SYMBOL)))
             return false;
     }
     const struct latex_token *t = tok(ps, i + 1);
@@ -41,9 +41,9 @@ void parse_symbol(struct parser *ps, struct str name, bool may_call)
 {
     const struct latex_token *t = tok(ps, 0);
 
-    if (may_call && t->kind == TOK_OPEN && (t->ch == '(' || t->ch == '[') && top_frame(ps)->kind != FRAME_ATOM &&
-        !(t->ch == '[' && !names_function(name)) && (names_function(name) || is_definition(ps)) &&
-        tok(ps, 1)->kind != TOK_CLOSE) {
+    if (may_call && t->kind == TOK_OPEN && (t->ch == '(' || t->ch == '[') &&
+        top_frame(ps)->kind != FRAME_ATOM && !(t->ch == '[' && !names_function(name)) &&
+        (names_function(name) || is_definition(ps)) && tok(ps, 1)->kind != TOK_CLOSE) {
         command_open(ps, COMMAND_CALL, 0);
         top_frame(ps)->name = name;
         command_next(ps);
@@ -52,7 +52,7 @@ void parse_symbol(struct parser *ps, struct str name, bool may_call)
     deliver(ps, expr_sym(ps->pool, name));
 }
 
-/* --- commands with arguments ------------------------------------------------------------------- */
+/* --- commands with arguments ------------------------------------------------------------------ */
 
 void command_open(struct parser *ps, enum command_kind kind, int id)
 {
@@ -69,7 +69,8 @@ static void wait_for(struct parser *ps, int slot, enum frame_kind kind)
     frame_push(ps, kind)->open = kind == FRAME_OPTION ? '[' : 0;
 }
 
-/* What the exponent -1 makes of a trigonometric or hyperbolic function; -1: nothing but its reciprocal. */
+/* What the exponent -1 makes of a trigonometric or hyperbolic function; -1: nothing but its
+ * reciprocal. */
 static int inverse_of(int id)
 {
     if (id <= FN_CSC)
@@ -77,7 +78,8 @@ static int inverse_of(int id)
     return id >= FN_SINH && id <= FN_TANH ? id - FN_SINH + FN_ASINH : -1;
 }
 
-/* \sin, \log: scripts first, then an argument in brackets, or a prefix operator over what follows. */
+/* \sin, \log: scripts first, then an argument in brackets, or a prefix operator over what follows.
+ */
 static void function_next(struct parser *ps)
 {
     struct frame *f = top_frame(ps);
@@ -106,9 +108,10 @@ static void function_next(struct parser *ps)
         wait_for(ps, 0, FRAME_ATOM);
         return;
     }
-    bool is_bracketed = t->kind == TOK_LBRACE ||
-                        (t->kind == TOK_OPEN && (t->ch == '(' || t->ch == '[' || t->ch == '|' ||
-                                                 (t->ch == '{' && f->id >= FN_GCD && f->id <= FN_MIN)));
+    bool is_bracketed =
+        t->kind == TOK_LBRACE ||
+        (t->kind == TOK_OPEN && (t->ch == '(' || t->ch == '[' || t->ch == '|' ||
+                                 (t->ch == '{' && f->id >= FN_GCD && f->id <= FN_MIN)));
     if (is_bracketed || f->id == FN_DET || (t->kind == TOK_OP && t->ch == '|')) {
         wait_for(ps, 2, FRAME_ATOM);
         return;
@@ -119,7 +122,8 @@ static void function_next(struct parser *ps)
         kids[n++] = f->arg[0];
     bool has_power = f->arg[1] != NULL;
     /* \sin^{-1} is the inverse function, not the reciprocal */
-    if (has_power && f->arg[1]->op == EX_NEG && expr_is_int(f->arg[1]->kid[0], 1) && inverse_of(id) >= 0) {
+    if (has_power && f->arg[1]->op == EX_NEG && expr_is_int(f->arg[1]->kid[0], 1) &&
+        inverse_of(id) >= 0) {
         id = inverse_of(id);
         kids[0] = kids[n - 1];
         n--;
@@ -127,7 +131,8 @@ static void function_next(struct parser *ps)
     }
     node = expr_new(ps->pool, EX_FUNC, id, kids, n);
     ps->n_frames--;
-    if (top_frame(ps)->have) { /* what stands before is a factor, or the argument of a function before it */
+    if (top_frame(ps)
+            ->have) { /* what stands before is a factor, or the argument of a function before it */
         reduce_above(ps, PREC_MUL);
         op_push(ps, OP_MUL, PREC_MUL, 1);
     }
@@ -206,7 +211,8 @@ void command_next(struct parser *ps)
 
 static bool is_plain_literal(const struct expr *e)
 {
-    return e->op == EX_NUM && e->digits == 0 && (e->flags & EXPR_LITERAL) && fmpz_is_one(fmpq_denref(e->q));
+    return e->op == EX_NUM && e->digits == 0 && (e->flags & EXPR_LITERAL) &&
+           fmpz_is_one(fmpq_denref(e->q));
 }
 
 /* The gamma function; at a positive whole number a factorial, which is decided exactly. */
@@ -246,7 +252,8 @@ static struct expr *call_result(struct parser *ps, const struct frame *f)
 static struct expr *function_result(struct parser *ps, const struct frame *f)
 {
     struct expr *arg = f->arg[2], *e, *kids[2];
-    bool is_inverse = f->arg[1] && f->arg[1]->op == EX_NEG && expr_is_int(f->arg[1]->kid[0], 1) && inverse_of(f->id) >= 0;
+    bool is_inverse = f->arg[1] && f->arg[1]->op == EX_NEG && expr_is_int(f->arg[1]->kid[0], 1) &&
+                      inverse_of(f->id) >= 0;
     int id = is_inverse ? inverse_of(f->id) : f->id;
 
     if (arg->op == EX_SEQ || arg->op == EX_SET || (arg->op == EX_LIST && arg->id == CONN_COMMA)) {
@@ -283,7 +290,8 @@ struct expr *command_result(struct parser *ps, struct frame *f)
     switch (f->command) {
     case COMMAND_FRAC:
         if (is_unit_fraction(ps, f)) {
-            struct str unit = str_fmt(ps->arena, STR_FMT "/" STR_FMT, STR_ARG(f->arg[0]->name), STR_ARG(f->arg[1]->name));
+            struct str unit = str_fmt(ps->arena, STR_FMT "/" STR_FMT, STR_ARG(f->arg[0]->name),
+                                      STR_ARG(f->arg[1]->name));
             ps->n_frames--;
             apply_unit(ps, unit);
             ps->n_frames++; /* deliver takes the command's frame away */
@@ -322,7 +330,7 @@ void start_function(struct parser *ps, int id)
     command_next(ps);
 }
 
-/* --- commands ---------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static void parse_blackboard(struct parser *ps)
 {
@@ -358,7 +366,8 @@ static void parse_accent(struct parser *ps, struct str command)
     ps->at = end;
     if (str_eqz(command, "\\overrightarrow"))
         command = STR("\\vec");
-    parse_symbol(ps, str_fmt(ps->arena, STR_FMT " " STR_FMT, STR_ARG(command), STR_ARG(inner)), false);
+    parse_symbol(ps, str_fmt(ps->arena, STR_FMT " " STR_FMT, STR_ARG(command), STR_ARG(inner)),
+                 false);
 }
 
 /* \angle ABC, \triangle: a name; alone too. */
@@ -384,7 +393,8 @@ static void parse_name(struct parser *ps, struct str command)
         ps->n_operands--;
         top_frame(ps)->have = false;
     }
-    deliver(ps, expr_sym(ps->pool, str_fmt(ps->arena, STR_FMT STR_FMT, STR_ARG(command), STR_ARG(inner))));
+    deliver(ps, expr_sym(ps->pool,
+                         str_fmt(ps->arena, STR_FMT STR_FMT, STR_ARG(command), STR_ARG(inner))));
 }
 
 static void parse_percent(struct parser *ps)
@@ -441,14 +451,20 @@ void parse_command(struct parser *ps)
     case CMD_SYMBOL:
         /* \varphi is another shape of \phi */
         if (str_starts(t->text, "\\var"))
-            parse_symbol(ps, str_fmt(ps->arena, "\\" STR_FMT, STR_ARG(str_slice(t->text, 4, t->text.len))), true);
+            parse_symbol(
+                ps, str_fmt(ps->arena, "\\" STR_FMT, STR_ARG(str_slice(t->text, 4, t->text.len))),
+                true);
         else
             parse_symbol(ps, t->text, true);
         break;
     case CMD_FRAC:
     case CMD_BINOM:
     case CMD_SQRT:
-        command_open(ps, cmd->cls == CMD_FRAC ? COMMAND_FRAC : cmd->cls == CMD_BINOM ? COMMAND_BINOM : COMMAND_SQRT, 0);
+        command_open(ps,
+                     cmd->cls == CMD_FRAC    ? COMMAND_FRAC
+                     : cmd->cls == CMD_BINOM ? COMMAND_BINOM
+                                             : COMMAND_SQRT,
+                     0);
         command_next(ps);
         break;
     case CMD_PLUSMINUS:

@@ -8,40 +8,136 @@ static const struct {
     uint32_t cp;
     const char *to;
 } chars[] = {
-    {0x00A0, " "}, {0x00A2, "\\cents "}, {0x00A3, "\\pounds "}, {0x00A5, "\\yen "},
-    {0x00AC, "\\neg "}, {0x00AD, ""}, {0x00B0, "\\degree "}, {0x00B1, "\\pm "}, {0x00B2, "^{2}"},
-    {0x00B3, "^{3}"}, {0x00B4, "'"}, {0x00B7, "\\cdot "}, {0x00B9, "^{1}"}, {0x00BA, "\\degree "},
-    {0x00BC, "\\frac{1}{4}"}, {0x00BD, "\\frac{1}{2}"}, {0x00BE, "\\frac{3}{4}"}, {0x00D7, "\\times "},
-    {0x00F7, "/"}, {0x2010, "-"}, {0x2011, "-"}, {0x2012, "-"}, {0x2013, "-"}, {0x2014, "-"},
-    {0x2015, "-"}, {0x2016, "\\|"}, {0x2018, "'"}, {0x2019, "'"}, {0x201C, "\""}, {0x201D, "\""},
-    {0x2022, "\\cdot "}, {0x2026, "\\ldots "}, {0x2032, "'"}, {0x2033, "''"}, {0x2044, "/"},
-    {0x20AC, "\\euro "}, {0x20B9, "\\rupee "}, {0x2102, "\\mathbb{C}"}, {0x2115, "\\mathbb{N}"},
-    {0x211A, "\\mathbb{Q}"}, {0x211D, "\\mathbb{R}"}, {0x2124, "\\mathbb{Z}"}, {0x2147, "e"}, {0x2148, "i"},
-    {0x2150, "\\frac{1}{7}"}, {0x2151, "\\frac{1}{9}"}, {0x2152, "\\frac{1}{10}"}, {0x2153, "\\frac{1}{3}"},
-    {0x2154, "\\frac{2}{3}"}, {0x2155, "\\frac{1}{5}"}, {0x2156, "\\frac{2}{5}"}, {0x2157, "\\frac{3}{5}"},
-    {0x2158, "\\frac{4}{5}"}, {0x2159, "\\frac{1}{6}"}, {0x215A, "\\frac{5}{6}"}, {0x215B, "\\frac{1}{8}"},
-    {0x215C, "\\frac{3}{8}"}, {0x215D, "\\frac{5}{8}"}, {0x215E, "\\frac{7}{8}"}, {0x2190, "\\gets "},
-    {0x2192, "\\to "}, {0x21D2, "\\Rightarrow "}, {0x21D4, "\\Leftrightarrow "}, {0x2200, "\\forall "},
-    {0x2202, "\\partial "}, {0x2203, "\\exists "}, {0x2205, "\\emptyset "}, {0x2208, "\\in "},
-    {0x2209, "\\notin "}, {0x220F, "\\prod "}, {0x2211, "\\sum "}, {0x2212, "-"}, {0x2213, "\\mp "},
-    {0x2215, "/"}, {0x2216, "\\setminus "}, {0x2217, "*"}, {0x2219, "\\cdot "}, {0x221A, "\\sqrt "},
-    {0x221B, "\\sqrt[3] "}, {0x221C, "\\sqrt[4] "}, {0x221E, "\\infty "}, {0x2220, "\\angle "},
-    {0x2223, "|"}, {0x2225, "\\|"}, {0x2227, "\\land "}, {0x2228, "\\lor "}, {0x2229, "\\cap "},
-    {0x222A, "\\cup "}, {0x222B, "\\int "}, {0x2236, ":"}, {0x2248, "\\approx "}, {0x2260, "\\ne "},
-    {0x2261, "\\equiv "}, {0x2264, "\\le "}, {0x2265, "\\ge "}, {0x2266, "\\le "}, {0x2267, "\\ge "},
-    {0x2282, "\\subset "}, {0x2286, "\\subseteq "}, {0x22C5, "\\cdot "}, {0x22EF, "\\ldots "},
-    {0x2308, "\\lceil "}, {0x2309, "\\rceil "}, {0x230A, "\\lfloor "}, {0x230B, "\\rfloor "},
-    {0x25B3, "\\triangle "}, {0x27E8, "\\langle "}, {0x27E9, "\\rangle "}, {0x2A7D, "\\le "},
-    {0x2A7E, "\\ge "}, {0x2A2F, "\\times "}, {0x2500, "-"}, {0x3000, " "}, {0x3001, ","}, {0x3002, "."},
-    {0xFE50, ","}, {0xFE58, "-"}, {0xFE63, "-"}, {0xFFE5, "\\yen "}, {0xFFE1, "\\pounds "},
+    {0x00A0, " "},
+    {0x00A2, "\\cents "},
+    {0x00A3, "\\pounds "},
+    {0x00A5, "\\yen "},
+    {0x00AC, "\\neg "},
+    {0x00AD, ""},
+    {0x00B0, "\\degree "},
+    {0x00B1, "\\pm "},
+    {0x00B2, "^{2}"},
+    {0x00B3, "^{3}"},
+    {0x00B4, "'"},
+    {0x00B7, "\\cdot "},
+    {0x00B9, "^{1}"},
+    {0x00BA, "\\degree "},
+    {0x00BC, "\\frac{1}{4}"},
+    {0x00BD, "\\frac{1}{2}"},
+    {0x00BE, "\\frac{3}{4}"},
+    {0x00D7, "\\times "},
+    {0x00F7, "/"},
+    {0x2010, "-"},
+    {0x2011, "-"},
+    {0x2012, "-"},
+    {0x2013, "-"},
+    {0x2014, "-"},
+    {0x2015, "-"},
+    {0x2016, "\\|"},
+    {0x2018, "'"},
+    {0x2019, "'"},
+    {0x201C, "\""},
+    {0x201D, "\""},
+    {0x2022, "\\cdot "},
+    {0x2026, "\\ldots "},
+    {0x2032, "'"},
+    {0x2033, "''"},
+    {0x2044, "/"},
+    {0x20AC, "\\euro "},
+    {0x20B9, "\\rupee "},
+    {0x2102, "\\mathbb{C}"},
+    {0x2115, "\\mathbb{N}"},
+    {0x211A, "\\mathbb{Q}"},
+    {0x211D, "\\mathbb{R}"},
+    {0x2124, "\\mathbb{Z}"},
+    {0x2147, "e"},
+    {0x2148, "i"},
+    {0x2150, "\\frac{1}{7}"},
+    {0x2151, "\\frac{1}{9}"},
+    {0x2152, "\\frac{1}{10}"},
+    {0x2153, "\\frac{1}{3}"},
+    {0x2154, "\\frac{2}{3}"},
+    {0x2155, "\\frac{1}{5}"},
+    {0x2156, "\\frac{2}{5}"},
+    {0x2157, "\\frac{3}{5}"},
+    {0x2158, "\\frac{4}{5}"},
+    {0x2159, "\\frac{1}{6}"},
+    {0x215A, "\\frac{5}{6}"},
+    {0x215B, "\\frac{1}{8}"},
+    {0x215C, "\\frac{3}{8}"},
+    {0x215D, "\\frac{5}{8}"},
+    {0x215E, "\\frac{7}{8}"},
+    {0x2190, "\\gets "},
+    {0x2192, "\\to "},
+    {0x21D2, "\\Rightarrow "},
+    {0x21D4, "\\Leftrightarrow "},
+    {0x2200, "\\forall "},
+    {0x2202, "\\partial "},
+    {0x2203, "\\exists "},
+    {0x2205, "\\emptyset "},
+    {0x2208, "\\in "},
+    {0x2209, "\\notin "},
+    {0x220F, "\\prod "},
+    {0x2211, "\\sum "},
+    {0x2212, "-"},
+    {0x2213, "\\mp "},
+    {0x2215, "/"},
+    {0x2216, "\\setminus "},
+    {0x2217, "*"},
+    {0x2219, "\\cdot "},
+    {0x221A, "\\sqrt "},
+    {0x221B, "\\sqrt[3] "},
+    {0x221C, "\\sqrt[4] "},
+    {0x221E, "\\infty "},
+    {0x2220, "\\angle "},
+    {0x2223, "|"},
+    {0x2225, "\\|"},
+    {0x2227, "\\land "},
+    {0x2228, "\\lor "},
+    {0x2229, "\\cap "},
+    {0x222A, "\\cup "},
+    {0x222B, "\\int "},
+    {0x2236, ":"},
+    {0x2248, "\\approx "},
+    {0x2260, "\\ne "},
+    {0x2261, "\\equiv "},
+    {0x2264, "\\le "},
+    {0x2265, "\\ge "},
+    {0x2266, "\\le "},
+    {0x2267, "\\ge "},
+    {0x2282, "\\subset "},
+    {0x2286, "\\subseteq "},
+    {0x22C5, "\\cdot "},
+    {0x22EF, "\\ldots "},
+    {0x2308, "\\lceil "},
+    {0x2309, "\\rceil "},
+    {0x230A, "\\lfloor "},
+    {0x230B, "\\rfloor "},
+    {0x25B3, "\\triangle "},
+    {0x27E8, "\\langle "},
+    {0x27E9, "\\rangle "},
+    {0x2A7D, "\\le "},
+    {0x2A7E, "\\ge "},
+    {0x2A2F, "\\times "},
+    {0x2500, "-"},
+    {0x3000, " "},
+    {0x3001, ","},
+    {0x3002, "."},
+    {0xFE50, ","},
+    {0xFE58, "-"},
+    {0xFE63, "-"},
+    {0xFFE5, "\\yen "},
+    {0xFFE1, "\\pounds "},
 };
 
 static const char *const greek_small[] = {
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu",
-    "nu", "xi", "omicron", "pi", "rho", "varsigma", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"};
+    "alpha", "beta",   "gamma",   "delta", "epsilon", "zeta",    "eta",  "theta", "iota",
+    "kappa", "lambda", "mu",      "nu",    "xi",      "omicron", "pi",   "rho",   "varsigma",
+    "sigma", "tau",    "upsilon", "phi",   "chi",     "psi",     "omega"};
 static const char *const greek_large[] = {
-    "Alpha", "Beta", "Gamma", "Delta", "Epsilon", "Zeta", "Eta", "Theta", "Iota", "Kappa", "Lambda", "Mu",
-    "Nu", "Xi", "Omicron", "Pi", "Rho", "Rho", "Sigma", "Tau", "Upsilon", "Phi", "Chi", "Psi", "Omega"};
+    "Alpha", "Beta",   "Gamma",   "Delta", "Epsilon", "Zeta",    "Eta",  "Theta", "Iota",
+    "Kappa", "Lambda", "Mu",      "Nu",    "Xi",      "Omicron", "Pi",   "Rho",   "Rho",
+    "Sigma", "Tau",    "Upsilon", "Phi",   "Chi",     "Psi",     "Omega"};
 
 static const char *char_find(uint32_t cp)
 {
@@ -53,9 +149,9 @@ static const char *char_find(uint32_t cp)
 
 static bool is_invisible(uint32_t cp)
 {
-    return cp == 0x200B || cp == 0x200C || cp == 0x200D || cp == 0x200E || cp == 0x200F || cp == 0x2060 ||
-           (cp >= 0x2061 && cp <= 0x2064) || (cp >= 0x202A && cp <= 0x202E) || (cp >= 0x2066 && cp <= 0x2069) ||
-           cp == 0xFEFF || (cp >= 0xFE00 && cp <= 0xFE0F);
+    return cp == 0x200B || cp == 0x200C || cp == 0x200D || cp == 0x200E || cp == 0x200F ||
+           cp == 0x2060 || (cp >= 0x2061 && cp <= 0x2064) || (cp >= 0x202A && cp <= 0x202E) ||
+           (cp >= 0x2066 && cp <= 0x2069) || cp == 0xFEFF || (cp >= 0xFE00 && cp <= 0xFE0F);
 }
 
 static bool is_blank(uint32_t cp)
@@ -66,7 +162,8 @@ static bool is_blank(uint32_t cp)
 /* Super- and subscript characters, as the plain character; 0: none of them. */
 static char script_char(uint32_t cp, bool *is_sub)
 {
-    static const char super[] = {'0', 0, 0, 0, '4', '5', '6', '7', '8', '9', '+', '-', '=', '(', ')', 'n'};
+    static const char super[] = {'0', 0,   0,   0,   '4', '5', '6', '7',
+                                 '8', '9', '+', '-', '=', '(', ')', 'n'};
     static const char sub[] = "0123456789+-=()";
 
     *is_sub = cp >= 0x2080;
@@ -138,8 +235,8 @@ static void add_wide(struct buf *out, struct str s, size_t *i, uint32_t cp)
     }
 }
 
-/* Backslashes written twice, as JSON leaves them: "\\frac". In environments "\\" breaks rows, so there
- * the text counts as doubled only when "\\begin" is. */
+/* Backslashes written twice, as JSON leaves them: "\\frac". In environments "\\" breaks rows, so
+ * there the text counts as doubled only when "\\begin" is. */
 static struct str undouble(struct arena *a, struct str s)
 {
     bool has_begin = str_find(s, STR("\\begin"), 0) >= 0;
@@ -235,7 +332,7 @@ struct str latex_clean(struct arena *a, struct str text)
     return strip_delimiters(undouble(a, str_trim(s)));
 }
 
-/* --- words ------------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 static size_t command_end(struct str s, size_t i)
 {
@@ -257,20 +354,23 @@ struct str latex_plain(struct arena *a, struct str s)
             size_t j = command_end(s, i);
             struct str name = str_slice(s, i + 1, j);
             const struct latex_command *cmd = latex_command_find(name);
-            bool is_kept = name.len > 1 && (cmd == NULL || (cmd->cls != CMD_TEXT && cmd->cls != CMD_STYLE &&
-                                                            cmd->cls != CMD_IGNORE && cmd->cls != CMD_QUAD));
+            bool is_kept =
+                name.len > 1 && (cmd == NULL || (cmd->cls != CMD_TEXT && cmd->cls != CMD_STYLE &&
+                                                 cmd->cls != CMD_IGNORE && cmd->cls != CMD_QUAD));
             if (is_kept && isalpha((unsigned char)name.ptr[0])) {
                 memcpy(out + n, name.ptr, name.len);
                 n += name.len;
-            } else if (name.len == 1 && (name.ptr[0] == '%' || name.ptr[0] == '$' || name.ptr[0] == '&')) {
+            } else if (name.len == 1 &&
+                       (name.ptr[0] == '%' || name.ptr[0] == '$' || name.ptr[0] == '&')) {
                 out[n++] = name.ptr[0];
-            } else if (n > 0 && out[n - 1] != ' ' && (name.len == 1 || (cmd && cmd->cls == CMD_QUAD)) &&
-                       name.ptr[0] != '!') {
+            } else if (n > 0 && out[n - 1] != ' ' &&
+                       (name.len == 1 || (cmd && cmd->cls == CMD_QUAD)) && name.ptr[0] != '!') {
                 out[n++] = ' ';
             }
             i = j;
         } else if (c == '{' || c == '}' || c == '$' || c == '`' || c == '"' ||
-                   (c == '*' && ((i > 0 && s.ptr[i - 1] == '*') || (i + 1 < s.len && s.ptr[i + 1] == '*')))) {
+                   (c == '*' &&
+                    ((i > 0 && s.ptr[i - 1] == '*') || (i + 1 < s.len && s.ptr[i + 1] == '*')))) {
             i++;
         } else if (c == ' ' || c == '~') {
             if (n > 0 && out[n - 1] != ' ')

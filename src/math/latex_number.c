@@ -5,7 +5,7 @@
 
 enum { MAX_EXPONENT = 4000 };
 
-/* --- numbers ----------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 static void set_digits(fmpz_t z, struct parser *ps, const char *ptr, size_t n)
 {
@@ -33,8 +33,10 @@ static int significant(struct str digits)
     return n > 0 ? n : 1;
 }
 
-/* The last n_repeat of the decimals repeat: whole part d, then (all - fixed) / (10^k (10^r - 1)). */
-static void set_repeating(fmpq *q, struct parser *ps, const char *all, size_t n, size_t n_decimals, size_t n_repeat)
+/* The last n_repeat of the decimals repeat: whole part d, then (all - fixed) / (10^k (10^r - 1)).
+ */
+static void set_repeating(fmpq *q, struct parser *ps, const char *all, size_t n, size_t n_decimals,
+                          size_t n_repeat)
 {
     fmpz_t whole, fixed, nines, shift;
 
@@ -100,7 +102,8 @@ struct expr *number_of(struct parser *ps, const struct latex_token *t)
             e->digits = significant(t->text);
         if (is_far) {
             expr_keep(ps->pool, e->q);
-            power = expr_bin(ps->pool, EX_POW, 0, expr_num_si(ps->pool, 10, 1), expr_num_si(ps->pool, t->exponent, 1));
+            power = expr_bin(ps->pool, EX_POW, 0, expr_num_si(ps->pool, 10, 1),
+                             expr_num_si(ps->pool, t->exponent, 1));
             return expr_bin(ps->pool, EX_MUL, 0, e, power);
         }
     }
@@ -130,8 +133,10 @@ void parse_number(struct parser *ps)
     if (f->kind == FRAME_ATOM && t->is_plain && t->text.len > 1) {
         const struct frame *command = &ps->frames[ps->n_frames - 2];
         /* \frac{7}11: who set braces once means the whole run */
-        bool is_run = command->command == COMMAND_FRAC && command->slot == 1 && ps->at > 0 && tok(ps, -1)->kind == TOK_RBRACE;
-        bool one_digit = (command->command == COMMAND_FRAC && !is_run) || command->command == COMMAND_BINOM ||
+        bool is_run = command->command == COMMAND_FRAC && command->slot == 1 && ps->at > 0 &&
+                      tok(ps, -1)->kind == TOK_RBRACE;
+        bool one_digit = (command->command == COMMAND_FRAC && !is_run) ||
+                         command->command == COMMAND_BINOM ||
                          (command->command == COMMAND_FUNC && command->slot < 2);
         if (one_digit) {
             deliver(ps, split_digit(ps, t));
@@ -139,8 +144,9 @@ void parse_number(struct parser *ps)
         }
     }
     /* 4 4/9 */
-    if (left && left->op == EX_NUM && (left->flags & EXPR_LITERAL) && left->digits == 0 && t->blank_before &&
-        is_plain_num(t) && tok(ps, 1)->kind == TOK_OP && tok(ps, 1)->ch == '/' && is_plain_num(tok(ps, 2)) &&
+    if (left && left->op == EX_NUM && (left->flags & EXPR_LITERAL) && left->digits == 0 &&
+        t->blank_before && is_plain_num(t) && tok(ps, 1)->kind == TOK_OP && tok(ps, 1)->ch == '/' &&
+        is_plain_num(tok(ps, 2)) &&
         !(op_top(ps) && (op_top(ps)->kind == OP_POW || op_top(ps)->kind == OP_DIV))) {
         e = expr_bin(ps->pool, EX_DIV, 0, number_of(ps, t), number_of(ps, tok(ps, 2)));
         e->flags |= EXPR_FRACTION;
@@ -152,12 +158,12 @@ void parse_number(struct parser *ps)
     deliver(ps, number_of(ps, t));
 }
 
-/* --- bases ------------------------------------------------------------------------------------- */
+/* --- bases ------------------------------------------------------------------------------------ */
 
 static int base_of(struct str spec)
 {
-    static const char *const names[] = {"two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-                                        "eleven", "twelve"};
+    static const char *const names[] = {"two",   "three", "four", "five",   "six",   "seven",
+                                        "eight", "nine",  "ten",  "eleven", "twelve"};
     long v = 0;
 
     if (spec.len > 4 && str_eq_nocase(str_slice(spec, 0, 4), STR("base")))
@@ -206,12 +212,13 @@ bool parse_base_words(struct parser *ps)
 
     i += in_parens;
     i += tok(ps, i)->kind == TOK_WORD && str_eq_nocase(tok(ps, i)->text, STR("in"));
-    if (!e || e->op != EX_NUM || e->name.len == 0 || e->digits > 0 || !(e->flags & (EXPR_LITERAL | EXPR_PAREN)) ||
-        tok(ps, i)->kind != TOK_WORD || !str_eq_nocase(tok(ps, i)->text, STR("base")))
+    if (!e || e->op != EX_NUM || e->name.len == 0 || e->digits > 0 ||
+        !(e->flags & (EXPR_LITERAL | EXPR_PAREN)) || tok(ps, i)->kind != TOK_WORD ||
+        !str_eq_nocase(tok(ps, i)->text, STR("base")))
         return false;
     i++;
-    if ((tok(ps, i)->kind != TOK_NUM && tok(ps, i)->kind != TOK_WORD) || !base_of(tok(ps, i)->text) ||
-        (in_parens && tok(ps, i + 1)->kind != TOK_CLOSE))
+    if ((tok(ps, i)->kind != TOK_NUM && tok(ps, i)->kind != TOK_WORD) ||
+        !base_of(tok(ps, i)->text) || (in_parens && tok(ps, i + 1)->kind != TOK_CLOSE))
         return false;
     value = based_number(ps, e->name, base_of(tok(ps, i)->text));
     if (!value)
@@ -221,7 +228,7 @@ bool parse_base_words(struct parser *ps)
     return true;
 }
 
-/* --- scripts ----------------------------------------------------------------------------------- */
+/* --- scripts ---------------------------------------------------------------------------------- */
 
 /* The tokens of a script, from the one after ^ or _, as text without braces and blanks; *end is the
  * token after it. */
@@ -282,7 +289,8 @@ struct expr *selection(struct parser *ps, char letter, struct expr *n, struct ex
 {
     struct expr *e = expr_bin(ps->pool, EX_FUNC, FN_BINOM, n, k);
 
-    return letter == 'C' ? e : expr_bin(ps->pool, EX_MUL, 0, e, expr_un(ps->pool, EX_FUNC, FN_FACT, k));
+    return letter == 'C' ? e
+                         : expr_bin(ps->pool, EX_MUL, 0, e, expr_un(ps->pool, EX_FUNC, FN_FACT, k));
 }
 
 /* C_8^3, after the ^, where the reading takes it for 3 out of 8. */
@@ -299,10 +307,11 @@ static bool parse_scripted_selection(struct parser *ps, const struct expr *e)
         used = script_atom(ps, 0, &n);
         if (used == 0)
             return false;
-    } else if (e->name.len == 3 && e->name.ptr[1] == '_' && isdigit((unsigned char)e->name.ptr[2])) {
+    } else if (e->name.len == 3 && e->name.ptr[1] == '_' &&
+               isdigit((unsigned char)e->name.ptr[2])) {
         n = expr_num_si(ps->pool, e->name.ptr[2] - '0', 1);
-    } else if (e->name.len == 4 && e->name.ptr[1] == '_' && isdigit((unsigned char)e->name.ptr[2]) &&
-               isdigit((unsigned char)e->name.ptr[3])) {
+    } else if (e->name.len == 4 && e->name.ptr[1] == '_' &&
+               isdigit((unsigned char)e->name.ptr[2]) && isdigit((unsigned char)e->name.ptr[3])) {
         n = expr_num_si(ps->pool, (e->name.ptr[2] - '0') * 10 + e->name.ptr[3] - '0', 1);
     } else if (e->name.len == 3 && e->name.ptr[1] == '_') {
         n = expr_sym(ps->pool, str_slice(e->name, 2, 3));
@@ -321,8 +330,9 @@ static bool parse_selection(struct parser *ps)
     int used = script_atom(ps, 0, &n), more;
     const struct latex_token *letter = tok(ps, used), *sign = tok(ps, used + 1);
 
-    if (used == 0 || letter->kind != TOK_WORD || !(str_eqz(letter->text, "C") || str_eqz(letter->text, "P")) ||
-        sign->kind != TOK_OP || (sign->ch != '_' && sign->ch != '^'))
+    if (used == 0 || letter->kind != TOK_WORD ||
+        !(str_eqz(letter->text, "C") || str_eqz(letter->text, "P")) || sign->kind != TOK_OP ||
+        (sign->ch != '_' && sign->ch != '^'))
         return false;
     more = script_atom(ps, used + 2, &k);
     if (more == 0)
@@ -332,19 +342,24 @@ static bool parse_selection(struct parser *ps)
     return true;
 }
 
-/* \mathbb{R}^+, \mathbb{R}_{\ge 0} and the like: rays of the real line; others are sets of their own. */
+/* \mathbb{R}^+, \mathbb{R}_{\ge 0} and the like: rays of the real line; others are sets of their
+ * own. */
 static struct expr *part_of_set(struct parser *ps, const struct expr *set, struct str script)
 {
     static const struct {
         const char *script;
         bool is_negative, has_zero;
-    } rays[] = {{"+", false, false},   {">0", false, false},   {"gt0", false, false},     {"ge0", false, true},
-                {"geq0", false, true}, {"geqslant0", false, true}, {"-", true, false}, {"<0", true, false},
-                {"lt0", true, false},  {"le0", true, true},    {"leq0", true, true},      {"leqslant0", true, true}};
-    struct expr *zero = expr_num_si(ps->pool, 0, 1), *e, *ends[2] = {zero, expr_const(ps->pool, CONST_INF)};
+    } rays[] = {{"+", false, false},  {">0", false, false},  {"gt0", false, false},
+                {"ge0", false, true}, {"geq0", false, true}, {"geqslant0", false, true},
+                {"-", true, false},   {"<0", true, false},   {"lt0", true, false},
+                {"le0", true, true},  {"leq0", true, true},  {"leqslant0", true, true}};
+    struct expr *zero = expr_num_si(ps->pool, 0, 1), *e,
+                *ends[2] = {zero, expr_const(ps->pool, CONST_INF)};
 
-    if (set->id == CONST_REALS && (str_eqz(script, "*") || str_eqz(script, "ne0") || str_eqz(script, "neq0")))
-        return expr_bin(ps->pool, EX_SETOP, '-', expr_const(ps->pool, CONST_REALS), expr_un(ps->pool, EX_SET, 0, zero));
+    if (set->id == CONST_REALS &&
+        (str_eqz(script, "*") || str_eqz(script, "ne0") || str_eqz(script, "neq0")))
+        return expr_bin(ps->pool, EX_SETOP, '-', expr_const(ps->pool, CONST_REALS),
+                        expr_un(ps->pool, EX_SET, 0, zero));
     for (size_t i = 0; i < LEN(rays) && set->id == CONST_REALS; i++) {
         if (!str_eqz(script, rays[i].script))
             continue;
@@ -400,8 +415,9 @@ void parse_subscript(struct parser *ps)
     } else if (is_number_set(e) && !str_eqz(sub, "+")) { /* whether R_+ has 0 is open */
         operand_replace(ps, part_of_set(ps, e, sub));
     } else if (e->op == EX_CONST && (e->id == CONST_E || e->id == CONST_I)) {
-        operand_replace(ps, expr_sym(ps->pool, str_fmt(ps->arena, "%s_" STR_FMT, e->id == CONST_E ? "e" : "i",
-                                                       STR_ARG(sub))));
+        operand_replace(ps,
+                        expr_sym(ps->pool, str_fmt(ps->arena, "%s_" STR_FMT,
+                                                   e->id == CONST_E ? "e" : "i", STR_ARG(sub))));
     } else {
         parser_fail(ps);
     }
@@ -416,8 +432,9 @@ void postfix_degree(struct parser *ps)
         parser_fail(ps);
         return;
     }
-    if (t->kind == TOK_WORD && (str_eqz(t->text, "C") || str_eqz(t->text, "F") || str_eqz(t->text, "K") ||
-                                str_eq_nocase(t->text, STR("celsius")) || str_eq_nocase(t->text, STR("fahrenheit")))) {
+    if (t->kind == TOK_WORD &&
+        (str_eqz(t->text, "C") || str_eqz(t->text, "F") || str_eqz(t->text, "K") ||
+         str_eq_nocase(t->text, STR("celsius")) || str_eq_nocase(t->text, STR("fahrenheit")))) {
         ps->at++;
         apply_unit(ps, str_fmt(ps->arena, "deg%c", toupper((unsigned char)t->text.ptr[0])));
         return;
@@ -431,7 +448,8 @@ static int script_of_letter_o(struct parser *ps)
     bool is_braced = tok(ps, 0)->kind == TOK_LBRACE;
     const struct latex_token *t = tok(ps, is_braced);
 
-    if (t->kind != TOK_WORD || !str_eqz(t->text, "o") || (is_braced && tok(ps, 2)->kind != TOK_RBRACE))
+    if (t->kind != TOK_WORD || !str_eqz(t->text, "o") ||
+        (is_braced && tok(ps, 2)->kind != TOK_RBRACE))
         return 0;
     return is_braced ? 3 : 1;
 }
@@ -455,8 +473,8 @@ static bool parse_slanted(struct parser *ps)
 
     up = tok(ps, i)->kind == TOK_LBRACE ? tok(ps, ++i) : tok(ps, i);
     i += up == tok(ps, 0) ? 1 : 2;
-    if (!is_plain_num(up) || tok(ps, i)->kind != TOK_OP || tok(ps, i)->ch != '/' || tok(ps, i + 1)->kind != TOK_OP ||
-        tok(ps, i + 1)->ch != '_')
+    if (!is_plain_num(up) || tok(ps, i)->kind != TOK_OP || tok(ps, i)->ch != '/' ||
+        tok(ps, i + 1)->kind != TOK_OP || tok(ps, i + 1)->ch != '_')
         return false;
     i += 2;
     down = tok(ps, i)->kind == TOK_LBRACE ? tok(ps, i + 1) : tok(ps, i);
@@ -474,8 +492,8 @@ static bool parse_slanted(struct parser *ps)
 static bool is_inverse_call(const struct parser *ps)
 {
     return tok(ps, 0)->kind == TOK_LBRACE && tok(ps, 1)->kind == TOK_OP && tok(ps, 1)->ch == '-' &&
-           tok(ps, 2)->kind == TOK_NUM && str_eqz(tok(ps, 2)->text, "1") && tok(ps, 3)->kind == TOK_RBRACE &&
-           tok(ps, 4)->kind == TOK_OPEN && tok(ps, 4)->ch == '(';
+           tok(ps, 2)->kind == TOK_NUM && str_eqz(tok(ps, 2)->text, "1") &&
+           tok(ps, 3)->kind == TOK_RBRACE && tok(ps, 4)->kind == TOK_OPEN && tok(ps, 4)->ch == '(';
 }
 
 static bool is_ordinal(struct str s)
@@ -504,7 +522,8 @@ void parse_power(struct parser *ps)
         parse_symbol(ps, name, true);
         return;
     }
-    if ((n = script_of_class(ps, CMD_DEGREE)) > 0 || (e->op == EX_NUM && (n = script_of_letter_o(ps)) > 0)) {
+    if ((n = script_of_class(ps, CMD_DEGREE)) > 0 ||
+        (e->op == EX_NUM && (n = script_of_letter_o(ps)) > 0)) {
         ps->at += n;
         postfix_degree(ps);
         return;
@@ -525,8 +544,8 @@ void parse_power(struct parser *ps)
         ps->at++;
         return;
     }
-    if (tok(ps, 0)->kind == TOK_LBRACE && tok(ps, 1)->kind == TOK_WORD && is_ordinal(tok(ps, 1)->text) &&
-        tok(ps, 2)->kind == TOK_RBRACE) {
+    if (tok(ps, 0)->kind == TOK_LBRACE && tok(ps, 1)->kind == TOK_WORD &&
+        is_ordinal(tok(ps, 1)->text) && tok(ps, 2)->kind == TOK_RBRACE) {
         ps->at += 3;
         return;
     }

@@ -1,25 +1,60 @@
-/* latex_parse.h - the parser's stacks, shared by latex.c, latex_reduce.c, latex_number.c, latex_atom.c and latex_word.c. */
+/* latex_parse.h - the parser's stacks, shared by latex.c, latex_reduce.c, latex_number.c,
+ * latex_atom.c and latex_word.c. */
 #pragma once
 
 #include "math/latex.h"
 
 enum op_kind {
-    OP_ADD, OP_SUB, OP_PM, OP_MUL, OP_DIV, OP_NEG, OP_POS, OP_SIGN, OP_POW, OP_FUNC, OP_BIGOP, OP_REL,
-    OP_SETOP, OP_COMMA, OP_SEMI, OP_AND, OP_OR, OP_COLON, OP_OVER, OP_CHOOSE, OP_MOD, OP_PREFIX_UNIT,
+    OP_ADD,
+    OP_SUB,
+    OP_PM,
+    OP_MUL,
+    OP_DIV,
+    OP_NEG,
+    OP_POS,
+    OP_SIGN,
+    OP_POW,
+    OP_FUNC,
+    OP_BIGOP,
+    OP_REL,
+    OP_SETOP,
+    OP_COMMA,
+    OP_SEMI,
+    OP_AND,
+    OP_OR,
+    OP_COLON,
+    OP_OVER,
+    OP_CHOOSE,
+    OP_MOD,
+    OP_PREFIX_UNIT,
     OP_SUCHTHAT,
 };
 
 /* Higher binds closer. */
 enum {
-    PREC_OVER = 5, PREC_SEMI = 20, PREC_SUCHTHAT = 25, PREC_COMMA = 30, PREC_RESIDUE = 40, PREC_REL = 50,
-    PREC_SETOP = 60, PREC_COLON = 63, PREC_ADD = 70, PREC_BIGOP = 72, PREC_NEG = 75, PREC_MOD = 78,
-    PREC_MUL = 80, PREC_FUNC = 85, PREC_INNER_MUL = 90, PREC_POW = 110, PREC_NEG_POWER = 120,
+    PREC_OVER = 5,
+    PREC_SEMI = 20,
+    PREC_SUCHTHAT = 25,
+    PREC_COMMA = 30,
+    PREC_RESIDUE = 40,
+    PREC_REL = 50,
+    PREC_SETOP = 60,
+    PREC_COLON = 63,
+    PREC_ADD = 70,
+    PREC_BIGOP = 72,
+    PREC_NEG = 75,
+    PREC_MOD = 78,
+    PREC_MUL = 80,
+    PREC_FUNC = 85,
+    PREC_INNER_MUL = 90,
+    PREC_POW = 110,
+    PREC_NEG_POWER = 120,
 };
 
 struct op {
     uint8_t kind, prec, id;
-    struct expr *node;   /* FUNC, BIGOP: what waits for its argument */
-    struct str name;     /* PREFIX_UNIT */
+    struct expr *node; /* FUNC, BIGOP: what waits for its argument */
+    struct str name;   /* PREFIX_UNIT */
 };
 
 enum frame_kind {
@@ -36,16 +71,25 @@ enum frame_kind {
     FRAME_ENV,
 };
 
-enum command_kind { COMMAND_FRAC, COMMAND_BINOM, COMMAND_SQRT, COMMAND_FUNC, COMMAND_CALL, COMMAND_BIGOP, COMMAND_PMOD };
+enum command_kind {
+    COMMAND_FRAC,
+    COMMAND_BINOM,
+    COMMAND_SQRT,
+    COMMAND_FUNC,
+    COMMAND_CALL,
+    COMMAND_BIGOP,
+    COMMAND_PMOD
+};
 
 struct frame {
     uint8_t kind, open, command, id;
-    bool have;       /* an operand stands on top */
-    bool is_residue; /* (mod n) */
-    bool has_bar;    /* FRAME_SET: the bar or colon was seen */
-    int operands, ops; /* where this frame's part of the stacks begins */
-    int slot;          /* COMMAND: which argument comes next */
-    struct expr *arg[4]; /* FRAC, BINOM: 0 and 1; SQRT: 0 index, 1 radicand; FUNC, BIGOP: 0 sub, 1 sup, 2 argument */
+    bool have;           /* an operand stands on top */
+    bool is_residue;     /* (mod n) */
+    bool has_bar;        /* FRAME_SET: the bar or colon was seen */
+    int operands, ops;   /* where this frame's part of the stacks begins */
+    int slot;            /* COMMAND: which argument comes next */
+    struct expr *arg[4]; /* FRAC, BINOM: 0 and 1; SQRT: 0 index, 1 radicand; FUNC, BIGOP: 0 sub, 1
+                            sup, 2 argument */
     int cells, cols, rows;
     size_t from;
     struct str name;
@@ -87,11 +131,12 @@ static inline struct expr *top_operand(const struct parser *ps)
 }
 
 /* latex_reduce.c: the stacks */
-void *parser_grow(struct arena *a, void *old, int n, int *cap, size_t size); /* a copy twice as large */
+void *parser_grow(struct arena *a, void *old, int n, int *cap,
+                  size_t size); /* a copy twice as large */
 struct frame *frame_push(struct parser *ps, enum frame_kind kind);
 void op_push(struct parser *ps, enum op_kind kind, int prec, int id);
-struct op *op_top(const struct parser *ps); /* of this frame, or NULL */
-void reduce_above(struct parser *ps, int prec);  /* every operator that binds closer than prec */
+struct op *op_top(const struct parser *ps);     /* of this frame, or NULL */
+void reduce_above(struct parser *ps, int prec); /* every operator that binds closer than prec */
 void operand_put(struct parser *ps, struct expr *e);     /* without implicit multiplication */
 void operand_replace(struct parser *ps, struct expr *e); /* the top one */
 bool binary(struct parser *ps, enum op_kind kind, int prec, int id); /* false: no left side */
@@ -101,7 +146,8 @@ void parser_fail(struct parser *ps);
 bool is_open_end(const struct parser *ps);
 
 /* latex.c */
-void deliver(struct parser *ps, struct expr *e); /* an atom is complete: to a waiting command or as an operand */
+void deliver(struct parser *ps,
+             struct expr *e); /* an atom is complete: to a waiting command or as an operand */
 
 static inline bool is_plain_num(const struct latex_token *t)
 {

@@ -20,11 +20,14 @@ struct frame *frame_push(struct parser *ps, enum frame_kind kind)
     struct frame *f;
 
     if (ps->n_frames == ps->cap_frames)
-        ps->frames = parser_grow(ps->arena, ps->frames, ps->n_frames, &ps->cap_frames, sizeof(*ps->frames));
+        ps->frames =
+            parser_grow(ps->arena, ps->frames, ps->n_frames, &ps->cap_frames, sizeof(*ps->frames));
     if (ps->n_frames >= LATEX_MAX_NESTING)
         ps->is_limit = true;
     f = &ps->frames[ps->n_frames++];
-    *f = (struct frame){.kind = (uint8_t)kind, .operands = ps->n_operands, .ops = ps->n_ops,
+    *f = (struct frame){.kind = (uint8_t)kind,
+                        .operands = ps->n_operands,
+                        .ops = ps->n_ops,
                         .from = tok(ps, 0)->from};
     return f;
 }
@@ -33,7 +36,8 @@ void op_push(struct parser *ps, enum op_kind kind, int prec, int id)
 {
     if (ps->n_ops == ps->cap_ops)
         ps->ops = parser_grow(ps->arena, ps->ops, ps->n_ops, &ps->cap_ops, sizeof(*ps->ops));
-    ps->ops[ps->n_ops++] = (struct op){.kind = (uint8_t)kind, .prec = (uint8_t)prec, .id = (uint8_t)id};
+    ps->ops[ps->n_ops++] =
+        (struct op){.kind = (uint8_t)kind, .prec = (uint8_t)prec, .id = (uint8_t)id};
     top_frame(ps)->have = false;
 }
 
@@ -45,7 +49,8 @@ struct op *op_top(const struct parser *ps)
 void operand_put(struct parser *ps, struct expr *e)
 {
     if (ps->n_operands == ps->cap_operands)
-        ps->operands = parser_grow(ps->arena, ps->operands, ps->n_operands, &ps->cap_operands, sizeof(e));
+        ps->operands =
+            parser_grow(ps->arena, ps->operands, ps->n_operands, &ps->cap_operands, sizeof(e));
     ps->operands[ps->n_operands++] = e;
     top_frame(ps)->have = true;
 }
@@ -55,7 +60,7 @@ void operand_replace(struct parser *ps, struct expr *e)
     ps->operands[ps->n_operands - 1] = e;
 }
 
-/* --- reduction --------------------------------------------------------------------------------- */
+/* --- reduction -------------------------------------------------------------------------------- */
 
 /* a / b * c: products above and below; scientific notation becomes a number. */
 static struct expr *make_product(struct parser *ps, const struct op *ops, struct expr **args, int n)
@@ -81,8 +86,8 @@ static struct expr *make_product(struct parser *ps, const struct op *ops, struct
         bool is_negative = e->op == EX_NEG;
         if (is_negative)
             e = e->kid[0];
-        if (e->op == EX_NUM && fmpz_is_one(fmpq_denref(e->q)) && fmpz_cmp_ui(fmpq_numref(e->q), 4000) <= 0 &&
-            fmpz_sgn(fmpq_numref(e->q)) >= 0) {
+        if (e->op == EX_NUM && fmpz_is_one(fmpq_denref(e->q)) &&
+            fmpz_cmp_ui(fmpq_numref(e->q), 4000) <= 0 && fmpz_sgn(fmpq_numref(e->q)) >= 0) {
             fmpz_t ten;
             num = expr_num_q(ps->pool, args[0]->q);
             num->q = expr_rational(ps->pool);
@@ -181,7 +186,8 @@ static struct expr *make_setop(struct parser *ps, const struct op *ops, struct e
     return e;
 }
 
-static struct expr *make_level(struct parser *ps, int prec, const struct op *ops, struct expr **args, int n)
+static struct expr *make_level(struct parser *ps, int prec, const struct op *ops,
+                               struct expr **args, int n)
 {
     switch (prec) {
     case PREC_ADD:
@@ -277,8 +283,9 @@ static void reduce_binary(struct parser *ps, const struct op *o)
 
 static bool is_level(const struct op *o)
 {
-    return o->prec == PREC_ADD || o->prec == PREC_MUL || o->prec == PREC_INNER_MUL || o->prec == PREC_REL ||
-           o->prec == PREC_SETOP || o->prec == PREC_COLON || o->prec == PREC_COMMA || o->prec == PREC_SEMI;
+    return o->prec == PREC_ADD || o->prec == PREC_MUL || o->prec == PREC_INNER_MUL ||
+           o->prec == PREC_REL || o->prec == PREC_SETOP || o->prec == PREC_COLON ||
+           o->prec == PREC_COMMA || o->prec == PREC_SEMI;
 }
 
 static bool is_prefix(const struct op *o)
@@ -342,7 +349,7 @@ void modulo(struct parser *ps)
     binary(ps, OP_MOD, is_residue ? PREC_RESIDUE : PREC_MOD, 0);
 }
 
-/* --- reversed brackets ------------------------------------------------------------------------- */
+/* --- reversed brackets ------------------------------------------------------------------------ */
 
 /* What no operand can begin with. */
 static bool ends_operand(const struct latex_token *t)
@@ -355,9 +362,11 @@ static bool ends_operand(const struct latex_token *t)
     case TOK_OP:
         return strchr("+-|'", t->ch) == NULL;
     case TOK_WORD:
-        return str_eqz(t->text, "U") || str_eq_nocase(t->text, STR("and")) || str_eq_nocase(t->text, STR("or"));
+        return str_eqz(t->text, "U") || str_eq_nocase(t->text, STR("and")) ||
+               str_eq_nocase(t->text, STR("or"));
     case TOK_CMD:
-        return t->cmd->cls == CMD_SETOP || t->cmd->cls == CMD_REL || t->cmd->cls == CMD_AND || t->cmd->cls == CMD_OR;
+        return t->cmd->cls == CMD_SETOP || t->cmd->cls == CMD_REL || t->cmd->cls == CMD_AND ||
+               t->cmd->cls == CMD_OR;
     default:
         return false;
     }

@@ -32,7 +32,8 @@ static bool has(const struct lexer *x, size_t i, const char *z)
     return i + n <= x->s.len && memcmp(x->s.ptr + i, z, n) == 0;
 }
 
-static struct latex_token *add_token(struct lexer *x, enum latex_token_kind kind, size_t from, size_t to)
+static struct latex_token *add_token(struct lexer *x, enum latex_token_kind kind, size_t from,
+                                     size_t to)
 {
     struct latex_token *t;
 
@@ -43,7 +44,8 @@ static struct latex_token *add_token(struct lexer *x, enum latex_token_kind kind
         x->cap *= 2;
     }
     t = &x->out->tok[x->out->n++];
-    *t = (struct latex_token){.kind = (uint8_t)kind, .from = from, .to = to, .blank_before = x->blank};
+    *t = (struct latex_token){
+        .kind = (uint8_t)kind, .from = from, .to = to, .blank_before = x->blank};
     t->is_text = x->is_text_depth[x->depth] != 0;
     t->text = str_slice(x->s, from, to);
     x->blank = false;
@@ -63,8 +65,8 @@ static size_t digits_end(const struct lexer *x, size_t i)
     return i;
 }
 
-/* After a separator that groups digits, the offset of the group; 0: no separator here. A comma may not
- * be followed by a plain blank: that is a list. */
+/* After a separator that groups digits, the offset of the group; 0: no separator here. A comma may
+ * not be followed by a plain blank: that is a list. */
 static size_t group_start(const struct lexer *x, size_t i, bool commas, bool blanks)
 {
     size_t j = i;
@@ -80,7 +82,8 @@ static size_t group_start(const struct lexer *x, size_t i, bool commas, bool bla
         } else if (has(x, j, "\\!")) {
             has_space = true;
             j += 2;
-        } else if ((blanks || has_comma) && (has(x, j, "\\,") || has(x, j, "\\;") || has(x, j, "\\ ") || has(x, j, "\\:"))) {
+        } else if ((blanks || has_comma) &&
+                   (has(x, j, "\\,") || has(x, j, "\\;") || has(x, j, "\\ ") || has(x, j, "\\:"))) {
             has_space = true;
             j += 2;
         } else if (blanks && at(x, j) == '~') {
@@ -97,7 +100,8 @@ static size_t group_start(const struct lexer *x, size_t i, bool commas, bool bla
         return 0;
     if (!has_comma && !has_space && !(has_plain && blanks))
         return 0;
-    if (has_comma && has_space && !has(x, i, "{,}") && !has(x, i, ",\\!") && has_plain && !has(x, i, ",\\,"))
+    if (has_comma && has_space && !has(x, i, "{,}") && !has(x, i, ",\\!") && has_plain &&
+        !has(x, i, ",\\,"))
         return 0;
     return j;
 }
@@ -128,8 +132,9 @@ static size_t scan_grouped(const struct lexer *x, size_t i, char *out, size_t *n
     size_t end = digits_end(x, i), first = end - i;
     bool commas = !x->reading->comma_is_list && !x->reading->comma_is_decimal && first <= 3 &&
                   at(x, i) != '0';
-    bool after_power = x->out->n > 0 && x->out->tok[x->out->n - 1].kind == TOK_OP &&
-                       (x->out->tok[x->out->n - 1].ch == '^' || x->out->tok[x->out->n - 1].ch == '_');
+    bool after_power =
+        x->out->n > 0 && x->out->tok[x->out->n - 1].kind == TOK_OP &&
+        (x->out->tok[x->out->n - 1].ch == '^' || x->out->tok[x->out->n - 1].ch == '_');
     bool blanks = first <= 3 && !after_power && at(x, i) != '0';
 
     if (at(x, end) == '.') {
@@ -187,7 +192,8 @@ static size_t scan_repeat(const struct lexer *x, size_t i, char *out, size_t *n,
         while (at(x, j) == ' ')
             j++;
         bool is_braced = at(x, j) == '{';
-        size_t from = j + is_braced, to = is_braced ? digits_end(x, from) : from + (size_t)is_digit(at(x, from));
+        size_t from = j + is_braced,
+               to = is_braced ? digits_end(x, from) : from + (size_t)is_digit(at(x, from));
         if (to == from || (is_braced && at(x, to) != '}'))
             return i;
         memcpy(out + *n, x->s.ptr + from, to - from);
@@ -210,7 +216,8 @@ static size_t scan_repeat(const struct lexer *x, size_t i, char *out, size_t *n,
     return i;
 }
 
-/* 0.333... : the shortest block that the decimals end with at least twice (three times a single one). */
+/* 0.333... : the shortest block that the decimals end with at least twice (three times a single
+ * one). */
 static int trailing_block(const char *decimals, size_t n)
 {
     for (size_t len = 1; len * 2 <= n && len <= 20; len++) {
@@ -258,7 +265,8 @@ static size_t based_end(const struct lexer *x, size_t i)
     k = j;
     while (at(x, k) == ' ')
         k++;
-    return has_letter && j - i < 200 && (at(x, k) == '_' || has(x, k, "}_") || has(x, k, ")_")) ? j : i;
+    return has_letter && j - i < 200 && (at(x, k) == '_' || has(x, k, "}_") || has(x, k, ")_")) ? j
+                                                                                                : i;
 }
 
 /* Whether base sixteen follows digits that end at i: _{16}, )_{16}, _{\text{16}}. */
@@ -274,7 +282,8 @@ static bool is_hexadecimal(const struct lexer *x, size_t i)
 }
 
 /* Point and decimals after whole digits; a comma where the reading says so. */
-static size_t scan_decimals(const struct lexer *x, size_t i, char *digits, size_t *n, bool *has_point)
+static size_t scan_decimals(const struct lexer *x, size_t i, char *digits, size_t *n,
+                            bool *has_point)
 {
     size_t skip = 0, to;
 
@@ -299,7 +308,8 @@ static size_t scan_decimals(const struct lexer *x, size_t i, char *digits, size_
 static void lex_number(struct lexer *x)
 {
     const struct latex_token *before = x->out->n > 0 ? &x->out->tok[x->out->n - 1] : NULL;
-    bool is_script = before && before->kind == TOK_OP && (before->ch == '_' || before->ch == '^'); /* ^8C_3 */
+    bool is_script =
+        before && before->kind == TOK_OP && (before->ch == '_' || before->ch == '^'); /* ^8C_3 */
     size_t from = x->i, end = is_script ? from : based_end(x, from), n = 0;
     struct latex_token *t;
     char *digits;
@@ -322,7 +332,8 @@ static void lex_number(struct lexer *x)
     end = scan_decimals(x, end, digits, &n, &has_point);
     if (has_point) {
         size_t after = scan_repeat(x, end, digits, &n, &n_repeat);
-        if (after == end && (has(x, end, "...") || has(x, end, "\\ldots") || has(x, end, "\\dots"))) {
+        if (after == end &&
+            (has(x, end, "...") || has(x, end, "\\ldots") || has(x, end, "\\dots"))) {
             const char *point = memchr(digits, '.', n);
             n_repeat = trailing_block(point + 1, n - (size_t)(point + 1 - digits));
             after = end + (at(x, end) == '.' ? 3 : at(x, end + 1) == 'l' ? 6 : 5);
@@ -355,7 +366,8 @@ static void lex_environment(struct lexer *x, size_t after, bool is_begin)
     to = from + 1;
     while (at(x, to) != '}' && at(x, to) != '\0')
         to++;
-    struct latex_token *t = add_token(x, is_begin ? TOK_BEGIN : TOK_ENDENV, x->i, MIN(to + 1, x->s.len));
+    struct latex_token *t =
+        add_token(x, is_begin ? TOK_BEGIN : TOK_ENDENV, x->i, MIN(to + 1, x->s.len));
     t->text = str_slice(x->s, from + 1, to);
 }
 
@@ -400,7 +412,9 @@ static void open_brace(struct lexer *x, size_t from, size_t to, bool is_text)
     x->i = to;
     if (x->depth + 1 < LATEX_MAX_NESTING) {
         x->depth++;
-        x->is_text_depth[x->depth] = is_text ? RUN_TEXT : x->is_text_depth[x->depth - 1] ? RUN_INSIDE : RUN_NONE;
+        x->is_text_depth[x->depth] = is_text                          ? RUN_TEXT
+                                     : x->is_text_depth[x->depth - 1] ? RUN_INSIDE
+                                                                      : RUN_NONE;
     }
 }
 
@@ -546,8 +560,8 @@ static void lex_word(struct lexer *x)
         return;
     }
     end = from;
-    while (is_letter(at(x, end)) || (at(x, end) == '-' && end > from && x->is_text_depth[x->depth] &&
-                                     is_letter(at(x, end + 1))))
+    while (is_letter(at(x, end)) || (at(x, end) == '-' && end > from &&
+                                     x->is_text_depth[x->depth] && is_letter(at(x, end + 1))))
         end++;
     /* "1orW(x)": a connective run together with its neighbours */
     if (from > 0 && is_digit(at(x, from - 1)) && (has(x, from, "or") || has(x, from, "and"))) {
@@ -567,7 +581,8 @@ static void lex_operator(struct lexer *x, char c)
     static const struct {
         const char *from;
         const char *name;
-    } pairs[] = {{"<=", "le"}, {">=", "ge"}, {"!=", "ne"}, {"==", "eq"}, {"=<", "le"}, {"=>", "ge"}};
+    } pairs[] = {{"<=", "le"}, {">=", "ge"}, {"!=", "ne"},
+                 {"==", "eq"}, {"=<", "le"}, {"=>", "ge"}};
 
     for (size_t k = 0; k < LEN(pairs); k++) {
         if (has(x, x->i, pairs[k].from)) {
@@ -620,8 +635,8 @@ static void lex_one(struct lexer *x)
         open_brace(x, x->i, x->i + 1, false);
     } else if (c == '}') {
         close_brace(x);
-    } else if (c == '.' && x->is_text_depth[x->depth] && x->out->n > 0 && x->out->tok[x->out->n - 1].kind == TOK_WORD &&
-               !has(x, x->i, "..")) {
+    } else if (c == '.' && x->is_text_depth[x->depth] && x->out->n > 0 &&
+               x->out->tok[x->out->n - 1].kind == TOK_WORD && !has(x, x->i, "..")) {
         x->i++; /* the full stop of an abbreviation: "sq. ft." */
         x->blank = true;
     } else if (has(x, x->i, "**") && (x->out->n == 0 || x->i + 2 >= x->s.len)) {
@@ -631,7 +646,8 @@ static void lex_one(struct lexer *x)
     }
 }
 
-void latex_tokenize(struct arena *a, struct str cleaned, const struct latex_reading *r, struct latex_tokens *out)
+void latex_tokenize(struct arena *a, struct str cleaned, const struct latex_reading *r,
+                    struct latex_tokens *out)
 {
     struct lexer x = {.s = cleaned, .arena = a, .reading = r, .out = out};
 
@@ -644,8 +660,8 @@ void latex_tokenize(struct arena *a, struct str cleaned, const struct latex_read
         lex_one(&x);
     x.depth = 0;
     add_token(&x, TOK_END, cleaned.len, cleaned.len);
-    if (strchr(".,", out->n > 1 ? out->tok[out->n - 2].ch : 'x') && out->n > 1 && out->tok[out->n - 2].ch &&
-        out->tok[out->n - 2].kind == TOK_OP) {
+    if (strchr(".,", out->n > 1 ? out->tok[out->n - 2].ch : 'x') && out->n > 1 &&
+        out->tok[out->n - 2].ch && out->tok[out->n - 2].kind == TOK_OP) {
         out->tok[out->n - 2] = out->tok[out->n - 1];
         out->n--;
     }

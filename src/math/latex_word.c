@@ -1,5 +1,5 @@
-/* latex_word.c - what a run of letters means: a connective, a function, a constant, a unit, a product
- * of variables or a word. */
+/* latex_word.c - what a run of letters means: a connective, a function, a constant, a unit, a
+ * product of variables or a word. */
 #include "math/latex_parse.h"
 
 #include <ctype.h>
@@ -19,8 +19,9 @@ static bool is_any_word(const struct latex_token *t, const char *const *list)
     return false;
 }
 
-static const char *const greek[] = {"alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "mu", "rho",
-                                    "sigma", "tau", "phi", "omega", "psi", "varphi", NULL};
+static const char *const greek[] = {"alpha",  "beta", "gamma",  "delta", "epsilon", "theta",
+                                    "lambda", "mu",   "rho",    "sigma", "tau",     "phi",
+                                    "omega",  "psi",  "varphi", NULL};
 static const char *const conditions[] = {"if", "when", "for", "whenever", "where", NULL};
 static const char *const quantors[] = {"all", "any", "every", "each", "some", NULL};
 static const char *const percents[] = {"percent", "pct", "percentage", "percents", NULL};
@@ -32,7 +33,7 @@ static long multiplier(const struct latex_token *t)
     static const struct {
         const char *word;
         long value;
-    } table[] = {{"dozen", 12},       {"hundred", 100},         {"thousand", 1000},
+    } table[] = {{"dozen", 12},        {"hundred", 100},        {"thousand", 1000},
                  {"million", 1000000}, {"billion", 1000000000}, {"trillion", 1000000000000}};
 
     for (size_t i = 0; i < LEN(table); i++)
@@ -41,7 +42,7 @@ static long multiplier(const struct latex_token *t)
     return 0;
 }
 
-/* --- units ------------------------------------------------------------------------------------- */
+/* --- units ------------------------------------------------------------------------------------ */
 
 /* ^2, ^{2}, ^{-1} at token i: appended to out; the number of tokens. */
 static int unit_power(struct parser *ps, int i, struct buf *out)
@@ -120,7 +121,7 @@ void apply_unit(struct parser *ps, struct str unit)
     operand_replace(ps, e);
 }
 
-/* --- words after a value ----------------------------------------------------------------------- */
+/* --- words after a value ---------------------------------------------------------------------- */
 
 static bool is_pure_number(const struct expr *e)
 {
@@ -131,7 +132,8 @@ static void multiply_operand(struct parser *ps, long factor)
 {
     struct expr *e = top_operand(ps);
     bool is_money = e->op == EX_UNIT;
-    struct expr *m = expr_bin(ps->pool, EX_MUL, 0, is_money ? e->kid[0] : e, expr_num_si(ps->pool, factor, 1));
+    struct expr *m =
+        expr_bin(ps->pool, EX_MUL, 0, is_money ? e->kid[0] : e, expr_num_si(ps->pool, factor, 1));
 
     if (is_money) {
         m = expr_un(ps->pool, EX_UNIT, 0, m);
@@ -141,7 +143,8 @@ static void multiply_operand(struct parser *ps, long factor)
 }
 
 /* Whether letters after a value are a unit and not more factors. */
-static bool begins_unit(const struct parser *ps, const struct latex_token *t, const struct expr *left)
+static bool begins_unit(const struct parser *ps, const struct latex_token *t,
+                        const struct expr *left)
 {
     bool is_number = is_pure_number(left) || left->op == EX_UNIT;
 
@@ -150,7 +153,9 @@ static bool begins_unit(const struct parser *ps, const struct latex_token *t, co
     if ((unsigned char)t->text.ptr[0] >= 128)
         return is_number;
     if (t->text.len == 1)
-        return (t->is_text || (ps->reading->letter_is_unit && (t->blank_before || (tok(ps, 1)->kind == TOK_OP && tok(ps, 1)->ch == '^')))) &&
+        return (t->is_text ||
+                (ps->reading->letter_is_unit &&
+                 (t->blank_before || (tok(ps, 1)->kind == TOK_OP && tok(ps, 1)->ch == '^')))) &&
                is_number && unit_is_known(t->text) && !strchr("ei", t->text.ptr[0]);
     if (latex_word_find(t->text) && !unit_is_known(t->text))
         return false;
@@ -192,7 +197,8 @@ static bool word_after_value(struct parser *ps)
         binary(ps, OP_COLON, PREC_COLON, 0);
         return true;
     }
-    if (top_frame(ps)->kind == FRAME_ROOT && is_word(t, "for") && is_any_word(tok(ps, 1), quantors)) {
+    if (top_frame(ps)->kind == FRAME_ROOT && is_word(t, "for") &&
+        is_any_word(tok(ps, 1), quantors)) {
         ps->at = ps->toks.n - 1; /* "for all x" adds nothing */
         return true;
     }
@@ -202,8 +208,9 @@ static bool word_after_value(struct parser *ps)
         multiply_operand(ps, multiplier(t));
         return true;
     }
-    if (left->op == EX_NUM && !t->blank_before && (str_eqz(t->text, "th") || str_eqz(t->text, "st") ||
-                                                   str_eqz(t->text, "nd") || str_eqz(t->text, "rd"))) {
+    if (left->op == EX_NUM && !t->blank_before &&
+        (str_eqz(t->text, "th") || str_eqz(t->text, "st") || str_eqz(t->text, "nd") ||
+         str_eqz(t->text, "rd"))) {
         ps->at++;
         return true;
     }
@@ -214,7 +221,7 @@ static bool word_after_value(struct parser *ps)
     return false;
 }
 
-/* --- words where a value may stand ------------------------------------------------------------- */
+/* --- words where a value may stand ------------------------------------------------------------ */
 
 static bool has_vowel(struct str s)
 {
@@ -235,12 +242,13 @@ static bool is_lower(struct str s)
 /* Frequent short words, so that prose is never a product: "so 2 remain". */
 static bool is_small_word(struct str s)
 {
-    static const char *const small[] = {"is", "so", "he", "we", "it", "to", "in", "of", "at", "by", "be", "as", "an",
-                                        "my", "no", "do", "us", "up", "go", "the", "has", "had", "for", "was", "are",
-                                        "she", "his", "her", "not", "all", "can", "you", "ate", "its", "who", "how",
-                                        "one", "two", "six", "ten", "but", "per", "any", "did", "get", "got", "our",
-                                        "out", "she", "now", "let", "see", "use", "set", "der", "die", "das", "est",
-                                        "les", "des", "une", "que", "los", "las", "non", "new", "way", "day", "sum"};
+    static const char *const small[] = {
+        "is",  "so",  "he",  "we",  "it",  "to",  "in",  "of",  "at",  "by",  "be",  "as",
+        "an",  "my",  "no",  "do",  "us",  "up",  "go",  "the", "has", "had", "for", "was",
+        "are", "she", "his", "her", "not", "all", "can", "you", "ate", "its", "who", "how",
+        "one", "two", "six", "ten", "but", "per", "any", "did", "get", "got", "our", "out",
+        "she", "now", "let", "see", "use", "set", "der", "die", "das", "est", "les", "des",
+        "une", "que", "los", "las", "non", "new", "way", "day", "sum"};
 
     for (size_t i = 0; i < LEN(small); i++)
         if (str_eq_nocase(s, STR(small[i])))
@@ -261,19 +269,21 @@ static bool is_ascending(struct str s)
 static bool reads_as_text(const struct parser *ps, const struct latex_token *t)
 {
     const struct latex_token *next = tok(ps, 1);
-    bool is_alone = (next->kind == TOK_END || next->kind == TOK_WORD) && ps->n_frames == 1 && ps->n_ops == 0 &&
-                    ps->n_operands == 0;
+    bool is_alone = (next->kind == TOK_END || next->kind == TOK_WORD) && ps->n_frames == 1 &&
+                    ps->n_ops == 0 && ps->n_operands == 0;
 
     for (size_t i = 0; i < t->text.len; i++)
         if ((unsigned char)t->text.ptr[i] >= 128)
             return true;
     if (t->is_text || t->text.len >= 5)
         return true;
-    if (t->text.len >= 3 && is_alone && has_vowel(t->text) && !is_ascending(t->text) && (is_lower(t->text) || is_lower(str_slice(t->text, 1, 99))))
+    if (t->text.len >= 3 && is_alone && has_vowel(t->text) && !is_ascending(t->text) &&
+        (is_lower(t->text) || is_lower(str_slice(t->text, 1, 99))))
         return true;
     if (is_small_word(t->text))
         return t->text.len > 2 || next->kind == TOK_WORD || t->blank_before;
-    return t->text.len == 4 && is_lower(str_slice(t->text, 1, 4)) && has_vowel(t->text) && !is_ascending(t->text);
+    return t->text.len == 4 && is_lower(str_slice(t->text, 1, 4)) && has_vowel(t->text) &&
+           !is_ascending(t->text);
 }
 
 static void deliver_letters(struct parser *ps, struct str word)
@@ -284,10 +294,12 @@ static void deliver_letters(struct parser *ps, struct str word)
         struct str c = str_slice(word, i, i + 1);
         bool is_i = c.ptr[0] == 'i' && !ps->reading->i_is_symbol && word.len <= 3;
         bool is_e = c.ptr[0] == 'e' && !ps->reading->e_is_symbol && word.len <= 3;
-        kids[i] = is_i ? expr_const(ps->pool, CONST_I) : is_e ? expr_const(ps->pool, CONST_E) : expr_sym(ps->pool, c);
+        kids[i] = is_i   ? expr_const(ps->pool, CONST_I)
+                  : is_e ? expr_const(ps->pool, CONST_E)
+                         : expr_sym(ps->pool, c);
     }
-    if (tok(ps, 0)->kind == TOK_OP && (tok(ps, 0)->ch == '^' || tok(ps, 0)->ch == '_' || tok(ps, 0)->ch == '\'' ||
-                                       tok(ps, 0)->ch == '!')) {
+    if (tok(ps, 0)->kind == TOK_OP && (tok(ps, 0)->ch == '^' || tok(ps, 0)->ch == '_' ||
+                                       tok(ps, 0)->ch == '\'' || tok(ps, 0)->ch == '!')) {
         /* the script belongs to the last letter */
         for (size_t i = 0; i < word.len; i++)
             deliver(ps, kids[i]);
@@ -341,8 +353,9 @@ static bool is_function_here(const struct parser *ps, const struct latex_token *
         return true;
     if (next->kind == TOK_LBRACE || (next->kind == TOK_OP && (next->ch == '^' || next->ch == '_')))
         return true;
-    return (t->text.len <= 4 || str_starts(t->text, "ar")) && (next->kind == TOK_NUM || next->kind == TOK_CMD ||
-                                (next->kind == TOK_WORD && (next->text.len == 1 || latex_word_find(next->text))));
+    return (t->text.len <= 4 || str_starts(t->text, "ar")) &&
+           (next->kind == TOK_NUM || next->kind == TOK_CMD ||
+            (next->kind == TOK_WORD && (next->text.len == 1 || latex_word_find(next->text))));
 }
 
 /* \frac ab: each argument without braces is one letter of the word. */
@@ -361,8 +374,8 @@ static bool is_article_here(const struct parser *ps, const struct latex_token *t
 {
     const struct latex_token *next = tok(ps, 1);
 
-    return t->is_text && is_word(t, "a") && next->kind == TOK_WORD && next->is_text && next->text.len >= 4 &&
-           is_lower(next->text);
+    return t->is_text && is_word(t, "a") && next->kind == TOK_WORD && next->is_text &&
+           next->text.len >= 4 && is_lower(next->text);
 }
 
 static void word_as_value(struct parser *ps)
@@ -390,7 +403,8 @@ static void word_as_value(struct parser *ps)
         } else {
             start_function(ps, cmd->id);
         }
-    } else if ((str_eqz(t->text, "US") || str_eqz(t->text, "USD")) && is_cls(tok(ps, 1), CMD_MONEY)) {
+    } else if ((str_eqz(t->text, "US") || str_eqz(t->text, "USD")) &&
+               is_cls(tok(ps, 1), CMD_MONEY)) {
         ps->at++; /* the sign says it */
     } else if (t->text.len > 1 && unit_is_currency(t->text) && tok(ps, 1)->kind == TOK_NUM) {
         ps->at++;

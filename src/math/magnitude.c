@@ -1,8 +1,8 @@
 /* magnitude.c - numbers too large to write down.
  *
- * A product of powers and factorials becomes exponents of primes, which are compared exactly. What is
- * no such product is bounded by towers: e = exp_2 iterated `level` times of a double, from below and
- * above; disjoint bounds prove two numbers different. */
+ * A product of powers and factorials becomes exponents of primes, which are compared exactly. What
+ * is no such product is bounded by towers: e = exp_2 iterated `level` times of a double, from below
+ * and above; disjoint bounds prove two numbers different. */
 #include "math/compare_internal.h"
 
 #include <flint/ulong_extras.h>
@@ -21,7 +21,7 @@ struct product {
     struct math_ctx *c;
     struct factor *f;
     int n, cap;
-    ulong fact[16];     /* n! with ... */
+    ulong fact[16]; /* n! with ... */
     fmpz fact_power[16];
     int n_fact;
     int sign; /* 0: the product is zero */
@@ -284,7 +284,8 @@ static enum tri is_one(struct product *p)
         } else {
             n_primes_t iter;
             n_primes_init(iter);
-            for (ulong q = n_primes_next(iter); q <= largest && t == TRI_YES; q = n_primes_next(iter)) {
+            for (ulong q = n_primes_next(iter); q <= largest && t == TRI_YES;
+                 q = n_primes_next(iter)) {
                 bool is_listed = false;
                 factorial_exponent(k, p, q);
                 if (fmpz_is_zero(k))
@@ -321,7 +322,7 @@ static enum tri products_equal(struct math_ctx *c, const struct expr *a, const s
     return t;
 }
 
-/* --- towers ------------------------------------------------------------------------------------ */
+/* --- towers ----------------------------------------------------------------------------------- */
 
 /* 2^2^...^x with `level` twos, as a number with a known order: a larger level is a larger number,
  * since x stays in [32, 1e9) above level 0. */
@@ -402,11 +403,14 @@ static struct bounds bounds_of(struct math_ctx *c, const struct expr *e)
                     return none;
                 struct tower big = tower_less(ha, b.hi) ? b.hi : ha;
                 struct tower low = tower_less(la, b.lo) ? b.lo : la;
-                struct tower up = big.level == 0 ? settle(0, big.x * big.x)
-                                  : big.level == 1 ? settle(1, big.x * 2) : settle(big.level, big.x * (1 + 1e-9) + 1e-6);
-                return (struct bounds){settle(low.level + 1, low.x), settle(up.level + 1, up.x), true};
+                struct tower up = big.level == 0   ? settle(0, big.x * big.x)
+                                  : big.level == 1 ? settle(1, big.x * 2)
+                                                   : settle(big.level, big.x * (1 + 1e-9) + 1e-6);
+                return (struct bounds){settle(low.level + 1, low.x), settle(up.level + 1, up.x),
+                                       true};
             }
-            struct tower lo = tower_scale(b.lo, la.x * (1 - 1e-9)), hi = tower_scale(b.hi, ha.x * (1 + 1e-9));
+            struct tower lo = tower_scale(b.lo, la.x * (1 - 1e-9)),
+                         hi = tower_scale(b.hi, ha.x * (1 + 1e-9));
             lo.x *= 1 - 4e-9; /* covers the factor at levels where it is lost */
             hi.x *= 1 + 4e-9;
             lo = settle(lo.level + 1, lo.x);
@@ -422,7 +426,8 @@ static struct bounds bounds_of(struct math_ctx *c, const struct expr *e)
         if (a.hi.level > 0)
             return (struct bounds){a.lo, settle(a.hi.level + 1, a.hi.x * (1 + 1e-9) + 64), true};
         {
-            double lo = lgamma(a.lo.x + 1) / log(2) * (1 - 1e-6), hi = lgamma(a.hi.x + 1) / log(2) * (1 + 1e-6);
+            double lo = lgamma(a.lo.x + 1) / log(2) * (1 - 1e-6),
+                   hi = lgamma(a.hi.x + 1) / log(2) * (1 + 1e-6);
             return (struct bounds){settle(1, lo), settle(1, hi), true};
         }
     case EX_ADD:
@@ -441,7 +446,8 @@ static struct bounds bounds_of(struct math_ctx *c, const struct expr *e)
         if (!all.ok || (e->op == EX_MUL && all.lo.level == 0 && all.lo.x < 1))
             return none;
         if (all.hi.level == 0)
-            all.hi = settle(0, e->op == EX_ADD ? all.hi.x * e->n : pow(MIN(all.hi.x, 1e9), MIN(e->n, 30)));
+            all.hi = settle(0, e->op == EX_ADD ? all.hi.x * e->n
+                                               : pow(MIN(all.hi.x, 1e9), MIN(e->n, 30)));
         else if (all.hi.level == 1)
             all.hi = settle(1, e->op == EX_ADD ? all.hi.x + log2(e->n) + 1 : all.hi.x * e->n);
         else
@@ -480,7 +486,8 @@ enum tri magnitude_equal(struct math_ctx *c, const struct expr *a, const struct 
     bool both = small_bounds(c, a, &x);
     both = small_bounds(c, b, &y) && both;
     if (both && (tower_less(x.hi, y.lo) || tower_less(y.hi, x.lo))) {
-        c->proof = str_fmt(&c->arena, "their sizes differ: 2^(2^...) levels %d and %d", x.lo.level, y.lo.level);
+        c->proof = str_fmt(&c->arena, "their sizes differ: 2^(2^...) levels %d and %d", x.lo.level,
+                           y.lo.level);
         return decide(c, TRI_NO, "magnitude");
     }
     t = products_equal(c, a, b);

@@ -1,5 +1,5 @@
-/* normal.c - rewriting before comparison: plus-minus becomes two expressions, lists lie flat, scalars
- * go into matrices, determinants are expanded, quantities in two units become one. */
+/* normal.c - rewriting before comparison: plus-minus becomes two expressions, lists lie flat,
+ * scalars go into matrices, determinants are expanded, quantities in two units become one. */
 #include "math/compare_internal.h"
 
 #include "math/unit.h"
@@ -24,7 +24,7 @@ static struct expr *map_kids(struct math_ctx *c, const struct expr *e, rewrite *
     return changed ? expr_with_kids(&c->pool, e, kids) : (struct expr *)e;
 }
 
-/* --- plus-minus -------------------------------------------------------------------------------- */
+/* --- plus-minus ------------------------------------------------------------------------------- */
 
 static struct expr *pick_upper(struct math_ctx *c, const struct expr *e)
 {
@@ -93,7 +93,7 @@ static struct expr *expand_signs(struct math_ctx *c, const struct expr *e)
     return out;
 }
 
-/* --- matrices ---------------------------------------------------------------------------------- */
+/* --- matrices --------------------------------------------------------------------------------- */
 
 static struct expr *matrix_like(struct math_ctx *c, const struct expr *m, struct expr **kids)
 {
@@ -109,12 +109,14 @@ static bool is_vector(const struct expr *e)
            (e->op == EX_SEQ && e->open == '<');
 }
 
-static struct expr *scaled(struct math_ctx *c, const struct expr *m, const struct expr *factor, bool divide)
+static struct expr *scaled(struct math_ctx *c, const struct expr *m, const struct expr *factor,
+                           bool divide)
 {
     struct expr **kids = arena_array(&c->arena, (size_t)m->n + 1, sizeof(*kids));
 
     for (int i = 0; i < m->n; i++)
-        kids[i] = expr_bin(&c->pool, divide ? EX_DIV : EX_MUL, 0, divide ? m->kid[i] : (struct expr *)factor,
+        kids[i] = expr_bin(&c->pool, divide ? EX_DIV : EX_MUL, 0,
+                           divide ? m->kid[i] : (struct expr *)factor,
                            divide ? (struct expr *)factor : m->kid[i]);
     return matrix_like(c, m, kids);
 }
@@ -146,15 +148,17 @@ static struct expr *matrix_product(struct math_ctx *c, const struct expr *a, con
 {
     struct expr **kids, *out;
 
-    if (a->op != EX_MATRIX || b->op != EX_MATRIX || a->cols != b->rows || a->rows > MAX_MATRIX_PRODUCT ||
-        a->cols > MAX_MATRIX_PRODUCT || b->cols > MAX_MATRIX_PRODUCT)
+    if (a->op != EX_MATRIX || b->op != EX_MATRIX || a->cols != b->rows ||
+        a->rows > MAX_MATRIX_PRODUCT || a->cols > MAX_MATRIX_PRODUCT ||
+        b->cols > MAX_MATRIX_PRODUCT)
         return NULL;
     kids = arena_array(&c->arena, (size_t)(a->rows * b->cols), sizeof(*kids));
     for (int i = 0; i < a->rows; i++) {
         for (int j = 0; j < b->cols; j++) {
             struct expr *terms[MAX_MATRIX_PRODUCT];
             for (int k = 0; k < a->cols; k++)
-                terms[k] = expr_bin(&c->pool, EX_MUL, 0, a->kid[i * a->cols + k], b->kid[k * b->cols + j]);
+                terms[k] =
+                    expr_bin(&c->pool, EX_MUL, 0, a->kid[i * a->cols + k], b->kid[k * b->cols + j]);
             kids[i * b->cols + j] = expr_new(&c->pool, EX_ADD, 0, terms, a->cols);
         }
     }
@@ -169,8 +173,8 @@ static bool is_named_point(const struct expr *e)
 {
     const struct expr *name = e->kid[0], *at = e->kid[e->n - 1];
 
-    return e->n == 2 && name->op == EX_SYM && name->name.ptr[0] >= 'A' && name->name.ptr[0] <= 'Z' && at->op == EX_SEQ &&
-           at->open == '(' && at->close == ')';
+    return e->n == 2 && name->op == EX_SYM && name->name.ptr[0] >= 'A' &&
+           name->name.ptr[0] <= 'Z' && at->op == EX_SEQ && at->open == '(' && at->close == ')';
 }
 
 static struct expr *fold_product(struct math_ctx *c, struct expr *e)
@@ -213,7 +217,8 @@ static struct expr *fold_sum(struct math_ctx *c, struct expr *e)
 
 static bool is_transpose(const struct expr *e)
 {
-    return e->op == EX_SYM && (str_eqz(e->name, "T") || str_eqz(e->name, "\\top") || str_eqz(e->name, "\\intercal"));
+    return e->op == EX_SYM &&
+           (str_eqz(e->name, "T") || str_eqz(e->name, "\\top") || str_eqz(e->name, "\\intercal"));
 }
 
 /* M^T, and (1, -1)^T as a column; e itself when its base is neither. */
@@ -224,7 +229,9 @@ static struct expr *transposed(struct math_ctx *c, struct expr *e)
     bool is_matrix = m->op == EX_MATRIX;
     int rows = is_matrix ? m->cols : m->n, cols = is_matrix ? m->rows : 1;
 
-    if (!is_matrix && (m->op != EX_SEQ || m->n == 0 || !((m->open == '(' && m->close == ')') || (m->open == '[' && m->close == ']'))))
+    if (!is_matrix &&
+        (m->op != EX_SEQ || m->n == 0 ||
+         !((m->open == '(' && m->close == ')') || (m->open == '[' && m->close == ']'))))
         return e;
     kids = arena_array(&c->arena, (size_t)m->n + 1, sizeof(*kids));
     for (int i = 0; i < rows; i++)
@@ -256,8 +263,8 @@ static struct expr *fold_vectors(struct math_ctx *c, const struct expr *e)
             return scaled(c, out->kid[0], out->kid[1], true);
         return out;
     case EX_FUNC:
-        if (out->id == FN_DET && out->n == 1 && out->kid[0]->op == EX_MATRIX && out->kid[0]->rows == out->kid[0]->cols &&
-            out->kid[0]->rows <= MAX_DET)
+        if (out->id == FN_DET && out->n == 1 && out->kid[0]->op == EX_MATRIX &&
+            out->kid[0]->rows == out->kid[0]->cols && out->kid[0]->rows <= MAX_DET)
             return determinant(c, out->kid[0]->kid, out->kid[0]->rows);
         return out;
     default:
@@ -265,7 +272,7 @@ static struct expr *fold_vectors(struct math_ctx *c, const struct expr *e)
     }
 }
 
-/* --- lists and quantities ---------------------------------------------------------------------- */
+/* --- lists and quantities --------------------------------------------------------------------- */
 
 /* Lists inside lists: "1,2;3,4" is two tuples, "a, b or c" lies flat. */
 static struct expr *flatten(struct math_ctx *c, const struct expr *e)
@@ -283,7 +290,8 @@ static struct expr *flatten(struct math_ctx *c, const struct expr *e)
         kids = arena_array(&c->arena, (size_t)out->n, sizeof(*kids));
         for (int i = 0; i < out->n; i++) {
             kids[i] = out->kid[i];
-            if (kids[i]->op == EX_LIST && kids[i]->id == CONN_COMMA && kids[i]->kid[0]->op != EX_REL) {
+            if (kids[i]->op == EX_LIST && kids[i]->id == CONN_COMMA &&
+                kids[i]->kid[0]->op != EX_REL) {
                 kids[i] = expr_new(&c->pool, EX_SEQ, 0, kids[i]->kid, kids[i]->n);
                 kids[i]->open = '(';
                 kids[i]->close = ')';
@@ -308,8 +316,8 @@ static bool whole(const struct expr *e, long *out)
     return true;
 }
 
-/* 1, 3, ..., 99: written out, when at least two members stand before the dots, all with one step, and
- * the one behind them is a member too. */
+/* 1, 3, ..., 99: written out, when at least two members stand before the dots, all with one step,
+ * and the one behind them is a member too. */
 static const struct expr *fill_dots(struct math_ctx *c, const struct expr *e)
 {
     struct expr **kids;
@@ -318,13 +326,15 @@ static const struct expr *fill_dots(struct math_ctx *c, const struct expr *e)
 
     while (i < e->n && !expr_is_const(e->kid[i], CONST_DOTS))
         i++;
-    if (i < 2 || i != e->n - 2 || !whole(e->kid[0], &first) || !whole(e->kid[1], &step) || !whole(e->kid[e->n - 1], &last))
+    if (i < 2 || i != e->n - 2 || !whole(e->kid[0], &first) || !whole(e->kid[1], &step) ||
+        !whole(e->kid[e->n - 1], &last))
         return e;
     step -= first;
     for (int k = 2; k < i; k++)
         if (!whole(e->kid[k], &v) || v != first + k * step)
             return e;
-    if (step == 0 || (last - first) % step != 0 || (last - first) / step < i || (last - first) / step > MAX_PROGRESSION)
+    if (step == 0 || (last - first) % step != 0 || (last - first) / step < i ||
+        (last - first) / step > MAX_PROGRESSION)
         return e;
     int n = (int)((last - first) / step) + 1;
     kids = arena_array(&c->arena, (size_t)n, sizeof(*kids));
@@ -342,7 +352,8 @@ static struct expr *join_units(struct math_ctx *c, const struct expr *e)
     fmpq_t factor;
     bool ok = true;
 
-    if (!(out->op == EX_ADD || (out->op == EX_LIST && out->id == CONN_AND)) || out->n < 2 || out->kid[0]->op != EX_UNIT)
+    if (!(out->op == EX_ADD || (out->op == EX_LIST && out->id == CONN_AND)) || out->n < 2 ||
+        out->kid[0]->op != EX_UNIT)
         return out;
     terms = arena_array(&c->arena, (size_t)out->n, sizeof(*terms));
     fmpq_init(factor);
@@ -361,9 +372,10 @@ static struct expr *join_units(struct math_ctx *c, const struct expr *e)
     return sum;
 }
 
-/* --- bound variables --------------------------------------------------------------------------- */
+/* --- bound variables -------------------------------------------------------------------------- */
 
-static struct expr *substitute(struct math_ctx *c, const struct expr *e, struct str name, struct expr *by)
+static struct expr *substitute(struct math_ctx *c, const struct expr *e, struct str name,
+                               struct expr *by)
 {
     struct expr **kids;
     bool changed = false;
@@ -390,13 +402,15 @@ static struct expr *written_out(struct math_ctx *c, const struct expr *e)
     long from = 0, n = 0;
     bool is_sum = str_eqz(e->name, "sum");
 
-    if (e->n != 3 || !(is_sum || str_eqz(e->name, "prod")) || e->kid[1]->op != EX_REL || e->kid[1]->n != 2 ||
-        e->kid[1]->rel[0] != REL_EQ || e->kid[1]->kid[0]->op != EX_SYM || expr_has_op(e->kid[0], EX_BIGOP))
+    if (e->n != 3 || !(is_sum || str_eqz(e->name, "prod")) || e->kid[1]->op != EX_REL ||
+        e->kid[1]->n != 2 || e->kid[1]->rel[0] != REL_EQ || e->kid[1]->kid[0]->op != EX_SYM ||
+        expr_has_op(e->kid[0], EX_BIGOP))
         return NULL;
     fmpq_init(lo);
     fmpq_init(hi);
-    if (eval_rational(c, e->kid[1]->kid[1], lo) == EVAL_OK && eval_rational(c, e->kid[2], hi) == EVAL_OK &&
-        fmpz_is_one(fmpq_denref(lo)) && fmpz_is_one(fmpq_denref(hi)) && fmpz_bits(fmpq_numref(lo)) < 40 &&
+    if (eval_rational(c, e->kid[1]->kid[1], lo) == EVAL_OK &&
+        eval_rational(c, e->kid[2], hi) == EVAL_OK && fmpz_is_one(fmpq_denref(lo)) &&
+        fmpz_is_one(fmpq_denref(hi)) && fmpz_bits(fmpq_numref(lo)) < 40 &&
         fmpz_bits(fmpq_numref(hi)) < 40) {
         from = fmpz_get_si(fmpq_numref(lo));
         n = fmpz_get_si(fmpq_numref(hi)) - from + 1;
@@ -407,7 +421,8 @@ static struct expr *written_out(struct math_ctx *c, const struct expr *e)
         return NULL;
     terms = arena_array(&c->arena, (size_t)n, sizeof(*terms));
     for (long i = 0; i < n; i++)
-        terms[i] = substitute(c, e->kid[0], e->kid[1]->kid[0]->name, expr_num_si(&c->pool, from + i, 1));
+        terms[i] =
+            substitute(c, e->kid[0], e->kid[1]->kid[0]->name, expr_num_si(&c->pool, from + i, 1));
     return expr_new(&c->pool, is_sum ? EX_ADD : EX_MUL, 0, terms, (int)n);
 }
 
@@ -420,13 +435,14 @@ static struct expr *rename_bound(struct math_ctx *c, const struct expr *e)
 
     if (sum)
         return sum;
-    if (out->op != EX_BIGOP || out->n < 2 || out->kid[1]->op != EX_REL || out->kid[1]->kid[0]->op != EX_SYM)
+    if (out->op != EX_BIGOP || out->n < 2 || out->kid[1]->op != EX_REL ||
+        out->kid[1]->kid[0]->op != EX_SYM)
         return out;
     struct str name = out->kid[1]->kid[0]->name;
     return substitute(c, out, name, expr_sym(&c->pool, str_fmt(&c->arena, "@%d", out->depth)));
 }
 
-/* --- residues ---------------------------------------------------------------------------------- */
+/* --- residues --------------------------------------------------------------------------------- */
 
 static bool is_congruence(const struct expr *e)
 {
@@ -460,13 +476,15 @@ static const struct expr *spread_exclusion(struct math_ctx *c, const struct expr
     struct expr **kids;
     bool has_bare = false;
 
-    if (first->op != EX_REL || first->n != 2 || first->rel[0] != REL_NE || first->kid[0]->op != EX_SYM)
+    if (first->op != EX_REL || first->n != 2 || first->rel[0] != REL_NE ||
+        first->kid[0]->op != EX_SYM)
         return e;
     kids = arena_array(&c->arena, (size_t)e->n, sizeof(*kids));
     kids[0] = e->kid[0];
     for (int i = 1; i < e->n; i++) {
         bool is_bare = expr_is_arith(e->kid[i]) && !expr_has_symbols(e->kid[i]);
-        if (!is_bare && (e->kid[i]->op != EX_REL || e->kid[i]->n != 2 || e->kid[i]->rel[0] != REL_NE))
+        if (!is_bare &&
+            (e->kid[i]->op != EX_REL || e->kid[i]->n != 2 || e->kid[i]->rel[0] != REL_NE))
             return e;
         kids[i] = is_bare ? expr_rel(&c->pool, REL_NE, first->kid[0], e->kid[i]) : e->kid[i];
         has_bare |= is_bare;
@@ -480,8 +498,8 @@ static const struct expr *bare_subject(struct math_ctx *c, const struct expr *e)
     struct str s = e->kid[0]->name;
     struct expr **kids;
 
-    if (e->kid[0]->op != EX_TEXT || s.len < 5 || !str_eq_nocase(str_slice(s, 0, 4), STR("all ")) || s.ptr[s.len - 2] != ' ' ||
-        s.ptr[s.len - 1] < 'a')
+    if (e->kid[0]->op != EX_TEXT || s.len < 5 || !str_eq_nocase(str_slice(s, 0, 4), STR("all ")) ||
+        s.ptr[s.len - 2] != ' ' || s.ptr[s.len - 1] < 'a')
         return e;
     kids = arena_array(&c->arena, (size_t)e->n, sizeof(*kids));
     memcpy(kids, e->kid, (size_t)e->n * sizeof(*kids));

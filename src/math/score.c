@@ -10,7 +10,7 @@ struct score_opts score_opts_default(void)
     return (struct score_opts){.math = math_opts_default()};
 }
 
-/* --- candidates ------------------------------------------------------------------------------ */
+/* --- candidates ------------------------------------------------------------------------------- */
 
 /* The readings of a response, or of a bare answer: itself first, then as a sentence. */
 static int candidates(struct str response, const struct score_opts *o, struct arena *a,
@@ -38,7 +38,7 @@ static bool same_place(const struct answer_candidate *best, const struct answer_
     return best->rank == c->rank || strcmp(best->rule, "whole response") == 0;
 }
 
-/* --- options --------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 /* The letters of a gold: of its text, else of its last line that is an option. */
 static uint32_t gold_letters(struct str gold, const struct score_opts *o, struct str *option_text)
@@ -87,7 +87,7 @@ static void decide_letters(uint32_t gold, uint32_t pred, struct arena *a, struct
                              STR_ARG(out->pred_form), STR_ARG(out->gold_form));
 }
 
-/* --- one candidate --------------------------------------------------------------------------- */
+/* --- one candidate ---------------------------------------------------------------------------- */
 
 static void keep(struct math_score *out, const struct math_verdict *v,
                  const struct answer_candidate *cand, struct arena *a)
@@ -172,7 +172,7 @@ static struct str read_gold(struct math_ctx *c, struct str gold, struct arena *a
     return s;
 }
 
-/* --- together -------------------------------------------------------------------------------- */
+/* --- together --------------------------------------------------------------------------------- */
 
 void math_score(struct math_ctx *c, struct str gold, struct str response,
                 const struct score_opts *o, struct arena *a, struct math_score *out)

@@ -4,12 +4,29 @@
 #include <ctype.h>
 
 enum dimension {
-    DIM_NONE, DIM_LENGTH, DIM_MASS, DIM_TIME, DIM_VOLUME, DIM_DOLLAR, DIM_EURO, DIM_POUND, DIM_RUPEE, DIM_YEN,
-    DIM_TEMPERATURE, DIM_ANGLE, DIM_POWER, DIM_ENERGY, DIM_COUNT, DIM_FORCE, DIM_DATA, DIM_VOLTAGE, DIM_CALENDAR,
+    DIM_NONE,
+    DIM_LENGTH,
+    DIM_MASS,
+    DIM_TIME,
+    DIM_VOLUME,
+    DIM_DOLLAR,
+    DIM_EURO,
+    DIM_POUND,
+    DIM_RUPEE,
+    DIM_YEN,
+    DIM_TEMPERATURE,
+    DIM_ANGLE,
+    DIM_POWER,
+    DIM_ENERGY,
+    DIM_COUNT,
+    DIM_FORCE,
+    DIM_DATA,
+    DIM_VOLTAGE,
+    DIM_CALENDAR,
 };
 
-/* name: the canonical one; words: others for the same, separated by blanks, singular and plural. The
- * value in the dimension's base unit is num / den. */
+/* name: the canonical one; words: others for the same, separated by blanks, singular and plural.
+ * The value in the dimension's base unit is num / den. */
 static const struct {
     const char *name, *words;
     enum dimension dim;
@@ -151,7 +168,8 @@ struct str unit_canonical(struct arena *a, struct str unit)
                 i++;
             power = str_slice(s, p, i);
         }
-        if (str_eq_nocase(w, STR("square")) || str_eq_nocase(w, STR("sq")) || str_eq_nocase(w, STR("cubic"))) {
+        if (str_eq_nocase(w, STR("square")) || str_eq_nocase(w, STR("sq")) ||
+            str_eq_nocase(w, STR("cubic"))) {
             pending = tolower((unsigned char)w.ptr[0]) == 's' ? 2 : 3;
             continue;
         }
@@ -159,7 +177,8 @@ struct str unit_canonical(struct arena *a, struct str unit)
             buf_addz(&out, tolower((unsigned char)w.ptr[0]) == 's' ? "^2" : "^3");
             continue;
         }
-        if (str_eq_nocase(w, STR("the")) || str_eq_nocase(w, STR("a")) || str_eq_nocase(w, STR("an")))
+        if (str_eq_nocase(w, STR("the")) || str_eq_nocase(w, STR("a")) ||
+            str_eq_nocase(w, STR("an")))
             continue;
         if (power.len > 1 && power.ptr[0] == '-') { /* km h^-1 is km/h, m s^-2 is m/s^2 */
             buf_addc(&out, '/');
@@ -182,7 +201,7 @@ struct str unit_canonical(struct arena *a, struct str unit)
     return result;
 }
 
-/* --- conversion -------------------------------------------------------------------------------- */
+/* --- conversion ------------------------------------------------------------------------------- */
 
 struct measure {
     enum dimension dim;
@@ -241,7 +260,8 @@ bool unit_ratio(struct str a, struct str b, fmpq_t factor)
         return ratio_simple(a, b, factor);
     fmpq_init(below);
     ok = ratio_simple(str_slice(a, 0, (size_t)sa), str_slice(b, 0, (size_t)sb), factor) &&
-         ratio_simple(str_slice(a, (size_t)sa + 1, a.len), str_slice(b, (size_t)sb + 1, b.len), below);
+         ratio_simple(str_slice(a, (size_t)sa + 1, a.len), str_slice(b, (size_t)sb + 1, b.len),
+                      below);
     if (ok)
         fmpq_div(factor, factor, below);
     fmpq_clear(below);
@@ -262,12 +282,15 @@ bool unit_same(struct str a, struct str b)
 
     if (str_eq(a, b))
         return true;
-    /* "cents" for "cents per minute", but no miles for miles per hour; "units" for "square units" */
+    /* "cents" for "cents per minute", but no miles for miles per hour; "units" for "square units"
+     */
     if (sa >= 0 && sb < 0 && !is_physical(b) && str_eq(str_slice(a, 0, (size_t)sa), b))
         return true;
     if (sb >= 0 && sa < 0 && !is_physical(a) && str_eq(str_slice(b, 0, (size_t)sb), a))
         return true;
-    if ((str_eqz(a, "lb") && str_eqz(b, "pound sterling")) || (str_eqz(b, "lb") && str_eqz(a, "pound sterling")))
+    if ((str_eqz(a, "lb") && str_eqz(b, "pound sterling")) ||
+        (str_eqz(b, "lb") && str_eqz(a, "pound sterling")))
         return true; /* "pounds" says either */
-    return str_starts(a, "unit") && str_starts(b, "unit") && (str_eqz(a, "unit") || str_eqz(b, "unit"));
+    return str_starts(a, "unit") && str_starts(b, "unit") &&
+           (str_eqz(a, "unit") || str_eqz(b, "unit"));
 }

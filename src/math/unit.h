@@ -13,8 +13,8 @@
 #include <flint/fmpq.h>
 
 struct str unit_canonical(struct arena *a, struct str unit);
-bool unit_is_known(struct str word);     /* one word: "cm", "hours" */
-bool unit_is_currency(struct str word);  /* "USD", "dollars" */
+bool unit_is_known(struct str word);    /* one word: "cm", "hours" */
+bool unit_is_currency(struct str word); /* "USD", "dollars" */
 
 /* Whether both measure the same thing by the table; then factor = a / b, exactly. */
 bool unit_ratio(struct str canonical_a, struct str canonical_b, fmpq_t factor);

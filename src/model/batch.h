@@ -1,8 +1,9 @@
 /* batch.h - one step's work, sequences back to back.
  *
- * Host arrays, owned by whoever fills them and unchanged until model_forward returns. Sequence s brings
- * the tokens [query_start[s], query_start[s+1]), which are the last of its seq_lens[s] tokens: those
- * before them are in the cache already. Prefill, chunk and decode differ only in how many there are. */
+ * Host arrays, owned by whoever fills them and unchanged until model_forward returns. Sequence s
+ * brings the tokens [query_start[s], query_start[s+1]), which are the last of its seq_lens[s]
+ * tokens: those before them are in the cache already. Prefill, chunk and decode differ only in how
+ * many there are. */
 #pragma once
 
 #include <stdint.h>
@@ -20,6 +21,6 @@ struct batch {
 
     /* Image embeddings that replace the rows of placeholder tokens; 0 rows for text. */
     int n_image_rows;
-    const int32_t *image_rows;   /* [n_image_rows] rows of the step */
-    const float *image_embeds;   /* [n_image_rows, hidden_size] */
+    const int32_t *image_rows; /* [n_image_rows] rows of the step */
+    const float *image_embeds; /* [n_image_rows, hidden_size] */
 };

@@ -1,8 +1,10 @@
-/* decoder.c - Llama, Mistral, Qwen2, Qwen3: pre-norm decoders with grouped-query attention and SwiGLU.
+/* decoder.c - Llama, Mistral, Qwen2, Qwen3: pre-norm decoders with grouped-query attention and
+ * SwiGLU.
  *
- * With p ranks, rank r holds heads and intermediate columns [r/p, (r+1)/p) and a slice of the vocabulary.
- * o_proj and down_proj, whose inputs are cut, give partial sums that are added over ranks; each brings
- * the sum of its 8/p of eight K segments, so the whole is one binary tree whatever p is. */
+ * With p ranks, rank r holds heads and intermediate columns [r/p, (r+1)/p) and a slice of the
+ * vocabulary. o_proj and down_proj, whose inputs are cut, give partial sums that are added over
+ * ranks; each brings the sum of its 8/p of eight K segments, so the whole is one binary tree
+ * whatever p is. */
 #include "model/decoder.h"
 
 #include <math.h>
@@ -34,21 +36,22 @@ struct decoder {
     struct device *d;
     struct comm *comm;
     int n_heads, n_kv_heads, intermediate_size; /* of this rank */
-    int vocab_rows, first_id;                   /* of this rank; the same number on each, but for the last */
-    struct weight *embed, *lm_head;             /* the same when tied */
+    int vocab_rows, first_id;       /* of this rank; the same number on each, but for the last */
+    struct weight *embed, *lm_head; /* the same when tied */
     struct vector norm;
     struct layer *layers;
     struct device_mem *rotation_mem;
     struct rotation rotation;
     int32_t *axis;
     struct buffer r, x, h, qkv, q, a, f, r_last, logits;
-    float *gathered;   /* [size, max_logits, vocab_rows], then [max_logits, vocab_size]; several ranks only */
+    float *gathered; /* [size, max_logits, vocab_rows], then [max_logits, vocab_size]; several ranks
+                        only */
     float *all_logits;
-    int n_rows;        /* of h that hold the final norm */
+    int n_rows; /* of h that hold the final norm */
     size_t weight_bytes;
 };
 
-/* --- loading ----------------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 struct loader {
     struct decoder *m;
@@ -63,8 +66,8 @@ static const char *layer_name(struct loader *l, int layer, const char *what)
     return l->name;
 }
 
-static bool load_vector(struct loader *l, const char *name, int n, float dummy, int first, int n_here,
-                        struct vector *v, int at, int n_all, struct err *e)
+static bool load_vector(struct loader *l, const char *name, int n, float dummy, int first,
+                        int n_here, struct vector *v, int at, int n_all, struct err *e)
 {
     float *values = xcalloc((size_t)n, sizeof(*values));
     bool ok = weights_get_vector(l->w, name, n, dummy, values, e);
@@ -131,14 +134,18 @@ static bool load_qkv(struct loader *l, int i, struct layer *y, struct err *e)
 {
     const struct decoder *m = l->m;
     const struct model_config *c = &m->config;
-    int d = c->head_dim, h = m->n_heads * d, g = m->n_kv_heads * d, h_all = c->n_heads * d, g_all = c->n_kv_heads * d;
+    int d = c->head_dim, h = m->n_heads * d, g = m->n_kv_heads * d, h_all = c->n_heads * d,
+        g_all = c->n_kv_heads * d;
     int h_first = m->comm->rank * h, g_first = first_kv_head(m) * d, n = h + 2 * g;
     struct host_tensor parts[3];
     struct weight_spec s = {.parts = parts, .n_parts = 3, .n_segments = 1};
 
-    if (!weights_get(l->w, layer_name(l, i, "self_attn.q_proj.weight"), h_all, c->hidden_size, &parts[0], e) ||
-        !weights_get(l->w, layer_name(l, i, "self_attn.k_proj.weight"), g_all, c->hidden_size, &parts[1], e) ||
-        !weights_get(l->w, layer_name(l, i, "self_attn.v_proj.weight"), g_all, c->hidden_size, &parts[2], e))
+    if (!weights_get(l->w, layer_name(l, i, "self_attn.q_proj.weight"), h_all, c->hidden_size,
+                     &parts[0], e) ||
+        !weights_get(l->w, layer_name(l, i, "self_attn.k_proj.weight"), g_all, c->hidden_size,
+                     &parts[1], e) ||
+        !weights_get(l->w, layer_name(l, i, "self_attn.v_proj.weight"), g_all, c->hidden_size,
+                     &parts[2], e))
         return false;
     parts[0] = take_rows(parts[0], h_first, h);
     parts[1] = take_rows(parts[1], g_first, g);
@@ -148,9 +155,12 @@ static bool load_qkv(struct loader *l, int i, struct layer *y, struct err *e)
         return false;
     if (!c->has_qkv_bias)
         return true;
-    return load_vector(l, layer_name(l, i, "self_attn.q_proj.bias"), h_all, 0, h_first, h, &y->qkv_bias, 0, n, e) &&
-           load_vector(l, layer_name(l, i, "self_attn.k_proj.bias"), g_all, 0, g_first, g, &y->qkv_bias, h, n, e) &&
-           load_vector(l, layer_name(l, i, "self_attn.v_proj.bias"), g_all, 0, g_first, g, &y->qkv_bias, h + g, n, e);
+    return load_vector(l, layer_name(l, i, "self_attn.q_proj.bias"), h_all, 0, h_first, h,
+                       &y->qkv_bias, 0, n, e) &&
+           load_vector(l, layer_name(l, i, "self_attn.k_proj.bias"), g_all, 0, g_first, g,
+                       &y->qkv_bias, h, n, e) &&
+           load_vector(l, layer_name(l, i, "self_attn.v_proj.bias"), g_all, 0, g_first, g,
+                       &y->qkv_bias, h + g, n, e);
 }
 
 static bool load_gate_up(struct loader *l, int i, struct layer *y, struct err *e)
@@ -161,9 +171,10 @@ static bool load_gate_up(struct loader *l, int i, struct layer *y, struct err *e
     struct host_tensor parts[2];
     struct weight_spec s = {.parts = parts, .n_parts = 2, .n_segments = 1, .is_gate_up = true};
 
-    if (!weights_get(l->w, layer_name(l, i, "mlp.gate_proj.weight"), c->intermediate_size, c->hidden_size, &parts[0],
-                     e) ||
-        !weights_get(l->w, layer_name(l, i, "mlp.up_proj.weight"), c->intermediate_size, c->hidden_size, &parts[1], e))
+    if (!weights_get(l->w, layer_name(l, i, "mlp.gate_proj.weight"), c->intermediate_size,
+                     c->hidden_size, &parts[0], e) ||
+        !weights_get(l->w, layer_name(l, i, "mlp.up_proj.weight"), c->intermediate_size,
+                     c->hidden_size, &parts[1], e))
         return false;
     parts[0] = take_rows(parts[0], first, n);
     parts[1] = take_rows(parts[1], first, n);
@@ -172,14 +183,15 @@ static bool load_gate_up(struct loader *l, int i, struct layer *y, struct err *e
         return false;
     if (!c->has_mlp_bias)
         return true;
-    return load_vector(l, layer_name(l, i, "mlp.gate_proj.bias"), c->intermediate_size, 0, first, n, &y->gate_up_bias,
-                       0, 2 * n, e) &&
-           load_vector(l, layer_name(l, i, "mlp.up_proj.bias"), c->intermediate_size, 0, first, n, &y->gate_up_bias, n,
-                       2 * n, e);
+    return load_vector(l, layer_name(l, i, "mlp.gate_proj.bias"), c->intermediate_size, 0, first, n,
+                       &y->gate_up_bias, 0, 2 * n, e) &&
+           load_vector(l, layer_name(l, i, "mlp.up_proj.bias"), c->intermediate_size, 0, first, n,
+                       &y->gate_up_bias, n, 2 * n, e);
 }
 
 /* o_proj and down_proj: this rank's columns, in its share of the eight segments. */
-static struct weight *load_cols(struct loader *l, int i, const char *what, int n_cols_all, struct err *e)
+static struct weight *load_cols(struct loader *l, int i, const char *what, int n_cols_all,
+                                struct err *e)
 {
     int size = l->m->comm->size, n = n_cols_all / size;
     struct host_tensor part;
@@ -206,9 +218,11 @@ static bool load_layer(struct loader *l, int i, struct layer *y, struct err *e)
     y->down = load_cols(l, i, "mlp.down_proj.weight", c->intermediate_size, e);
     if (!y->down)
         return false;
-    if (c->has_o_bias && !load_vector(l, layer_name(l, i, "self_attn.o_proj.bias"), n, 0, 0, n, &y->o_bias, 0, n, e))
+    if (c->has_o_bias &&
+        !load_vector(l, layer_name(l, i, "self_attn.o_proj.bias"), n, 0, 0, n, &y->o_bias, 0, n, e))
         return false;
-    if (c->has_mlp_bias && !load_vector(l, layer_name(l, i, "mlp.down_proj.bias"), n, 0, 0, n, &y->down_bias, 0, n, e))
+    if (c->has_mlp_bias &&
+        !load_vector(l, layer_name(l, i, "mlp.down_proj.bias"), n, 0, 0, n, &y->down_bias, 0, n, e))
         return false;
     if (!c->has_head_norm)
         return true;
@@ -219,7 +233,8 @@ static bool load_layer(struct loader *l, int i, struct layer *y, struct err *e)
 static struct weight *load_vocab(struct loader *l, const char *name, struct err *e)
 {
     const struct decoder *m = l->m;
-    int64_t first = MIN(m->first_id, m->config.vocab_size), end = MIN(m->first_id + m->vocab_rows, m->config.vocab_size);
+    int64_t first = MIN(m->first_id, m->config.vocab_size),
+            end = MIN(m->first_id + m->vocab_rows, m->config.vocab_size);
     struct host_tensor part;
     struct weight_spec s = {.parts = &part, .n_parts = 1, .n_segments = 1, .first_id = first};
 
@@ -261,14 +276,18 @@ static bool load_all(struct decoder *m, struct weights *w, struct err *e)
     return weights_check_all(w, e);
 }
 
-/* --- buffers ----------------------------------------------------------------------------------- */
+/* --- buffers ---------------------------------------------------------------------------------- */
 
-static bool make_buffer(struct decoder *m, struct buffer *b, enum dtype t, int n_rows, int width, int row, struct err *e)
+static bool make_buffer(struct decoder *m, struct buffer *b, enum dtype t, int n_rows, int width,
+                        int row, struct err *e)
 {
     size_t n_bytes;
 
-    if (!size_mul((size_t)n_rows, (size_t)row, &n_bytes) || !size_mul(n_bytes, dtype_size(t), &n_bytes))
-        return err_set(e, ERR_MEMORY, "a buffer of %d x %d values does not fit into the address space", n_rows, row);
+    if (!size_mul((size_t)n_rows, (size_t)row, &n_bytes) ||
+        !size_mul(n_bytes, dtype_size(t), &n_bytes))
+        return err_set(e, ERR_MEMORY,
+                       "a buffer of %d x %d values does not fit into the address space", n_rows,
+                       row);
     b->mem = m->d->ops->alloc(m->d, n_bytes, e);
     b->t = tensor_2d(t, n_rows, width, b->mem, 0);
     b->t.row = row;
@@ -281,13 +300,15 @@ static bool make_f32(struct decoder *m, struct buffer *b, int n_rows, int width,
     return make_buffer(m, b, DTYPE_F32, n_rows, width, width, e);
 }
 
-/* The input of a product. Its rows lie an odd number of cache lines apart: 32 of them are read side by side, and at
- * an even distance they would share fewer sets of the caches (10 % of the time of a product on AMX). */
+/* The input of a product. Its rows lie an odd number of cache lines apart: 32 of them are read side
+ * by side, and at an even distance they would share fewer sets of the caches (10 % of the time of a
+ * product on AMX). */
 static bool make_input(struct decoder *m, struct buffer *b, int width, struct err *e)
 {
     int line = 64 / (int)dtype_size(m->d->compute);
 
-    return make_buffer(m, b, m->d->compute, m->opts.max_tokens, width, ((width + line - 1) / line | 1) * line, e);
+    return make_buffer(m, b, m->d->compute, m->opts.max_tokens, width,
+                       ((width + line - 1) / line | 1) * line, e);
 }
 
 static bool make_buffers(struct decoder *m, struct err *e)
@@ -297,15 +318,17 @@ static bool make_buffers(struct decoder *m, struct err *e)
     int qkv = heads + 2 * m->n_kv_heads * m->config.head_dim;
 
     if (m->comm->size > 1) {
-        m->gathered = calloc((size_t)o->max_logits * (size_t)m->vocab_rows, sizeof(float) * (size_t)m->comm->size);
+        m->gathered = calloc((size_t)o->max_logits * (size_t)m->vocab_rows,
+                             sizeof(float) * (size_t)m->comm->size);
         m->all_logits = calloc((size_t)o->max_logits * (size_t)m->config.vocab_size, sizeof(float));
         if (!m->gathered || !m->all_logits)
             return err_set(e, ERR_MEMORY, "no memory for %d rows of logits", o->max_logits);
     }
-    return make_f32(m, &m->r, t, hidden, e) && make_f32(m, &m->x, t, hidden, e) && make_f32(m, &m->r_last, t, hidden, e) &&
-           make_f32(m, &m->qkv, t, qkv, e) && make_f32(m, &m->logits, o->max_logits, m->vocab_rows, e) &&
-           make_input(m, &m->h, hidden, e) && make_input(m, &m->q, heads, e) && make_input(m, &m->a, heads, e) &&
-           make_input(m, &m->f, m->intermediate_size, e);
+    return make_f32(m, &m->r, t, hidden, e) && make_f32(m, &m->x, t, hidden, e) &&
+           make_f32(m, &m->r_last, t, hidden, e) && make_f32(m, &m->qkv, t, qkv, e) &&
+           make_f32(m, &m->logits, o->max_logits, m->vocab_rows, e) &&
+           make_input(m, &m->h, hidden, e) && make_input(m, &m->q, heads, e) &&
+           make_input(m, &m->a, heads, e) && make_input(m, &m->f, m->intermediate_size, e);
 }
 
 static bool make_rotation(struct decoder *m, struct err *e)
@@ -323,14 +346,16 @@ static bool make_rotation(struct decoder *m, struct err *e)
     m->axis = xcalloc((size_t)pairs, sizeof(*m->axis));
     rope_table(&m->config, n, table);
     rope_axes(&m->config, m->axis);
-    m->rotation = (struct rotation){
-        .cos_sin = tensor_2d(DTYPE_F32, n, pairs * 2, m->rotation_mem, 0), .n_axes = m->config.n_axes, .axis = m->axis};
+    m->rotation =
+        (struct rotation){.cos_sin = tensor_2d(DTYPE_F32, n, pairs * 2, m->rotation_mem, 0),
+                          .n_axes = m->config.n_axes,
+                          .axis = m->axis};
     ok = m->d->ops->upload(m->d, &m->rotation.cos_sin, table, e);
     free(table);
     return ok;
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static bool split(struct decoder *m, struct err *e)
 {
@@ -340,20 +365,25 @@ static bool split(struct decoder *m, struct err *e)
     if (p != 1 && p != 2 && p != 4 && p != 8)
         return err_set(e, ERR_INPUT, "tensor_parallel_size %d is not 1, 2, 4 or 8", p);
     if (c->n_heads % p != 0 || c->intermediate_size % p != 0)
-        return err_set(e, ERR_INPUT, "tensor_parallel_size %d does not divide %d heads and intermediate_size %d", p,
-                       c->n_heads, c->intermediate_size);
+        return err_set(e, ERR_INPUT,
+                       "tensor_parallel_size %d does not divide %d heads and intermediate_size %d",
+                       p, c->n_heads, c->intermediate_size);
     if (p <= c->n_kv_heads ? c->n_kv_heads % p != 0 : p % c->n_kv_heads != 0)
-        return err_set(e, ERR_INPUT, "tensor_parallel_size %d neither divides %d kv heads nor is a multiple of them",
-                       p, c->n_kv_heads);
+        return err_set(
+            e, ERR_INPUT,
+            "tensor_parallel_size %d neither divides %d kv heads nor is a multiple of them", p,
+            c->n_kv_heads);
     if (p > 1 && (c->has_o_bias || c->has_mlp_bias))
-        return err_set(e, ERR_UNSUPPORTED, "tensor_parallel_size %d: biases of o_proj and down_proj are not split", p);
+        return err_set(e, ERR_UNSUPPORTED,
+                       "tensor_parallel_size %d: biases of o_proj and down_proj are not split", p);
     m->n_heads = c->n_heads / p;
     m->n_kv_heads = MAX(c->n_kv_heads / p, 1);
     m->intermediate_size = c->intermediate_size / p;
     m->vocab_rows = p == 1 ? c->vocab_size : (c->vocab_size + 16 * p - 1) / (16 * p) * 16;
     m->first_id = m->comm->rank * m->vocab_rows;
     if (p > 1 && m->first_id >= c->vocab_size)
-        return err_set(e, ERR_INPUT, "tensor_parallel_size %d leaves ranks without a part of %d token ids", p,
+        return err_set(e, ERR_INPUT,
+                       "tensor_parallel_size %d leaves ranks without a part of %d token ids", p,
                        c->vocab_size);
     return true;
 }
@@ -377,8 +407,8 @@ static bool open_device(struct decoder *m, struct err *e)
     return m->d && m->d->ops->reserve(m->d, &l, e);
 }
 
-struct decoder *decoder_open(const struct model_config *c, const struct decoder_opts *o, struct weights *w,
-                             struct err *e)
+struct decoder *decoder_open(const struct model_config *c, const struct decoder_opts *o,
+                             struct weights *w, struct err *e)
 {
     struct decoder *m = xcalloc(1, sizeof(*m));
 
@@ -386,7 +416,8 @@ struct decoder *decoder_open(const struct model_config *c, const struct decoder_
     m->opts = *o;
     m->comm = o->comm;
     m->layers = xcalloc((size_t)c->n_layers, sizeof(*m->layers));
-    if (split(m, e) && open_device(m, e) && load_all(m, w, e) && make_rotation(m, e) && make_buffers(m, e))
+    if (split(m, e) && open_device(m, e) && load_all(m, w, e) && make_rotation(m, e) &&
+        make_buffers(m, e))
         return m;
     decoder_close(m);
     return NULL;
@@ -395,8 +426,8 @@ struct decoder *decoder_open(const struct model_config *c, const struct decoder_
 static void release_layer(struct decoder *m, struct layer *y)
 {
     const struct device_ops *ops = m->d->ops;
-    struct vector *vectors[] = {&y->attn_norm, &y->ffn_norm,     &y->qkv_bias,  &y->o_bias,
-                                &y->gate_up_bias, &y->down_bias, &y->q_norm, &y->k_norm};
+    struct vector *vectors[] = {&y->attn_norm,    &y->ffn_norm,  &y->qkv_bias, &y->o_bias,
+                                &y->gate_up_bias, &y->down_bias, &y->q_norm,   &y->k_norm};
 
     ops->unpack(m->d, y->qkv);
     ops->unpack(m->d, y->o);
@@ -410,7 +441,8 @@ static void release_layer(struct decoder *m, struct layer *y)
 
 static void release_all(struct decoder *m)
 {
-    struct buffer *buffers[] = {&m->r, &m->x, &m->h, &m->qkv, &m->q, &m->a, &m->f, &m->r_last, &m->logits};
+    struct buffer *buffers[] = {&m->r, &m->x, &m->h,      &m->qkv,   &m->q,
+                                &m->a, &m->f, &m->r_last, &m->logits};
 
     for (int i = 0; i < m->config.n_layers; i++)
         release_layer(m, &m->layers[i]);
@@ -449,25 +481,29 @@ size_t decoder_weight_bytes(const struct decoder *m)
 
 size_t decoder_weight_estimate(const struct model_config *c, enum dtype compute)
 {
-    size_t heads = (size_t)(c->n_heads + 2 * c->n_kv_heads) * (size_t)c->head_dim, hidden = (size_t)c->hidden_size;
-    size_t layer = hidden * (heads + (size_t)c->n_heads * (size_t)c->head_dim + 3 * (size_t)c->intermediate_size);
+    size_t heads = (size_t)(c->n_heads + 2 * c->n_kv_heads) * (size_t)c->head_dim,
+           hidden = (size_t)c->hidden_size;
+    size_t layer = hidden * (heads + (size_t)c->n_heads * (size_t)c->head_dim +
+                             3 * (size_t)c->intermediate_size);
     size_t vocab = (size_t)c->vocab_size * hidden * (c->tie_word_embeddings ? 1 : 2);
 
     return (layer * (size_t)c->n_layers + vocab) * dtype_size(compute);
 }
 
-/* --- cache ------------------------------------------------------------------------------------- */
+/* --- cache ------------------------------------------------------------------------------------ */
 
 size_t decoder_block_bytes(const struct decoder *m)
 {
-    return m->d->ops->kv_bytes(m->d, m->n_kv_heads, m->config.head_dim) * 2 * (size_t)m->config.n_layers;
+    return m->d->ops->kv_bytes(m->d, m->n_kv_heads, m->config.head_dim) * 2 *
+           (size_t)m->config.n_layers;
 }
 
 bool decoder_alloc_blocks(struct decoder *m, int n_blocks, struct err *e)
 {
     size_t n_bytes;
 
-    if (!size_mul(m->d->ops->kv_bytes(m->d, m->n_kv_heads, m->config.head_dim), (size_t)n_blocks, &n_bytes))
+    if (!size_mul(m->d->ops->kv_bytes(m->d, m->n_kv_heads, m->config.head_dim), (size_t)n_blocks,
+                  &n_bytes))
         return err_set(e, ERR_MEMORY, "%d kv blocks do not fit into the address space", n_blocks);
     for (int i = 0; i < m->config.n_layers; i++) {
         struct kv_cache *kv = &m->layers[i].kv;
@@ -491,7 +527,7 @@ void decoder_copy_blocks(struct decoder *m, const int32_t *pairs, int n_pairs)
         m->d->ops->copy_blocks(m->d, &m->layers[i].kv, pairs, n_pairs);
 }
 
-/* --- forward ----------------------------------------------------------------------------------- */
+/* --- forward ---------------------------------------------------------------------------------- */
 
 static struct tensor rows(const struct buffer *b, int n)
 {
@@ -507,8 +543,8 @@ static bool all_reduce(struct decoder *m, struct tensor *x, struct err *e)
 {
     if (m->comm->size == 1)
         return true;
-    return m->d->ops->sync(m->d, e) &&
-           comm_all_reduce(m->comm, m->d->ops->host_ptr(m->d, x), (size_t)(x->dim[0] * x->dim[1]), e);
+    return m->d->ops->sync(m->d, e) && comm_all_reduce(m->comm, m->d->ops->host_ptr(m->d, x),
+                                                       (size_t)(x->dim[0] * x->dim[1]), e);
 }
 
 static bool embed_tokens(struct decoder *m, const struct batch *b, struct err *e)
@@ -528,9 +564,11 @@ static bool embed_tokens(struct decoder *m, const struct batch *b, struct err *e
 }
 
 /* Attention of one layer: h -> a, with keys and values stored. */
-static void attention(struct decoder *m, struct layer *y, const struct qkv_spec *spec, const struct step *s)
+static void attention(struct decoder *m, struct layer *y, const struct qkv_spec *spec,
+                      const struct step *s)
 {
-    struct tensor h = rows(&m->h, s->n_tokens), qkv = rows(&m->qkv, s->n_tokens), q = rows(&m->q, s->n_tokens);
+    struct tensor h = rows(&m->h, s->n_tokens), qkv = rows(&m->qkv, s->n_tokens),
+                  q = rows(&m->q, s->n_tokens);
     struct tensor a = rows(&m->a, s->n_tokens);
 
     linear(m->d, &qkv, &h, y->qkv, maybe(&y->qkv_bias));
@@ -578,7 +616,8 @@ bool decoder_forward(struct decoder *m, const struct batch *b, struct err *e)
         .rotation = &m->rotation,
         .eps = (float)m->config.rms_norm_eps,
     };
-    struct tensor r = rows(&m->r, b->n_tokens), h = rows(&m->h, b->n_tokens), a = rows(&m->a, b->n_tokens);
+    struct tensor r = rows(&m->r, b->n_tokens), h = rows(&m->h, b->n_tokens),
+                  a = rows(&m->a, b->n_tokens);
     struct tensor r_last = rows(&m->r_last, b->n_logits), a_last = rows(&m->q, b->n_logits);
 
     m->n_rows = b->n_logits;
@@ -596,7 +635,8 @@ bool decoder_forward(struct decoder *m, const struct batch *b, struct err *e)
                 return false;
             continue;
         }
-        /* Past the last attention only the rows whose logits are wanted go on; q has been used up. */
+        /* Past the last attention only the rows whose logits are wanted go on; q has been used up.
+         */
         gather_rows(m->d, &a_last, &a, b->logit_rows);
         gather_rows(m->d, &r_last, &r, b->logit_rows);
         if (b->n_logits > 0 && !feed_forward(m, y, &a_last, &r_last, &m->norm.t, e))
@@ -616,7 +656,8 @@ static void join_logits(struct decoder *m, int n)
 
         for (int i = 0; i < n; i++)
             memcpy(m->all_logits + (size_t)i * vocab + first,
-                   m->gathered + ((size_t)rank * (size_t)n + (size_t)i) * width, n_ids * sizeof(float));
+                   m->gathered + ((size_t)rank * (size_t)n + (size_t)i) * width,
+                   n_ids * sizeof(float));
     }
 }
 
@@ -630,7 +671,8 @@ bool decoder_logits(struct decoder *m, int first, int n, float **logits, struct 
     *logits = m->d->ops->host_ptr(m->d, &l);
     if (m->comm->size == 1)
         return true;
-    if (!comm_all_gather(m->comm, m->gathered, *logits, (size_t)n * (size_t)m->vocab_rows * sizeof(float), e))
+    if (!comm_all_gather(m->comm, m->gathered, *logits,
+                         (size_t)n * (size_t)m->vocab_rows * sizeof(float), e))
         return false;
     *logits = NULL;
     if (m->comm->rank == 0) {

@@ -15,8 +15,8 @@ struct decoder_opts {
 struct decoder;
 
 /* Takes its rank's share out of w, which only needs to live for this call. */
-struct decoder *decoder_open(const struct model_config *c, const struct decoder_opts *o, struct weights *w,
-                             struct err *e) MUST_CHECK;
+struct decoder *decoder_open(const struct model_config *c, const struct decoder_opts *o,
+                             struct weights *w, struct err *e) MUST_CHECK;
 void decoder_close(struct decoder *m); /* NULL is fine */
 
 struct device *decoder_device(struct decoder *m);

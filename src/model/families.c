@@ -6,15 +6,26 @@
 #include "base/macros.h"
 
 static const struct model_family families[] = {
-    {.arch = "Qwen2ForCausalLM", .has_qkv_bias = true, .windows_by_flag = true, .decoder = "model.",
+    {.arch = "Qwen2ForCausalLM",
+     .has_qkv_bias = true,
+     .windows_by_flag = true,
+     .decoder = "model.",
      .lm_head = "lm_head.weight"},
-    {.arch = "Qwen3ForCausalLM", .has_head_norm = true, .windows_by_flag = true, .decoder = "model.",
+    {.arch = "Qwen3ForCausalLM",
+     .has_head_norm = true,
+     .windows_by_flag = true,
+     .decoder = "model.",
      .lm_head = "lm_head.weight"},
     {.arch = "LlamaForCausalLM", .decoder = "model.", .lm_head = "lm_head.weight"},
     {.arch = "MistralForCausalLM", .decoder = "model.", .lm_head = "lm_head.weight"},
-    {.arch = "Qwen2_5_VLForConditionalGeneration", .has_qkv_bias = true, .windows_by_flag = true,
-     .decoder = "model.", .lm_head = "lm_head.weight", .vision = "visual.",
-     .other_decoder = "model.language_model.", .other_vision = "model.visual."},
+    {.arch = "Qwen2_5_VLForConditionalGeneration",
+     .has_qkv_bias = true,
+     .windows_by_flag = true,
+     .decoder = "model.",
+     .lm_head = "lm_head.weight",
+     .vision = "visual.",
+     .other_decoder = "model.language_model.",
+     .other_vision = "model.visual."},
 };
 
 const struct model_family *model_family_find(struct str arch)

@@ -1,7 +1,8 @@
 /* model.c - opening a model, checking batches, and keeping ranks in step.
  *
  * Rank 0 checks and runs what the engine asks for. With more ranks it first sends each call to the
- * others: a header of fixed size, then one block of 32-bit words that holds the arrays back to back. */
+ * others: a header of fixed size, then one block of 32-bit words that holds the arrays back to
+ * back. */
 #include "model/model.h"
 
 #include <inttypes.h>
@@ -24,7 +25,7 @@ enum call { CALL_FORWARD, CALL_LOGITS, CALL_ALLOC, CALL_COPY, CALL_CLOSE };
 
 struct header {
     int32_t call;
-    int32_t a, b;          /* logits: first, n; alloc, copy: count */
+    int32_t a, b; /* logits: first, n; alloc, copy: count */
     int32_t n_tokens, n_seqs, n_logits, max_blocks, n_image_rows;
 };
 
@@ -46,7 +47,7 @@ struct model {
     struct weights *weights; /* while loading */
     struct rank *ranks;      /* of this process; [0] is the caller's */
     int n_ranks;
-    struct comm *comm;       /* ranks[0].comm */
+    struct comm *comm; /* ranks[0].comm */
     int max_blocks, n_blocks;
     size_t max_words;
     uint64_t fingerprint;
@@ -56,11 +57,14 @@ struct model {
 
 struct model_opts model_opts_default(void)
 {
-    return (struct model_opts){.dtype = "auto", .load_format = "auto", .device = "auto", .cpu_isa = "auto",
+    return (struct model_opts){.dtype = "auto",
+                               .load_format = "auto",
+                               .device = "auto",
+                               .cpu_isa = "auto",
                                .rope_scaling = ""};
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static bool read_options(struct model *m, struct err *e)
 {
@@ -70,13 +74,17 @@ static bool read_options(struct model *m, struct err *e)
 
     if (o->dtype && strcmp(o->dtype, "float32") != 0 && strcmp(o->dtype, "bfloat16") != 0 &&
         strcmp(o->dtype, "auto") != 0)
-        return err_set(e, ERR_INPUT, "dtype \"%s\" is not one of auto, bfloat16, float32", o->dtype);
-    if (o->load_format && strcmp(o->load_format, "auto") != 0 && strcmp(o->load_format, "dummy") != 0)
-        return err_set(e, ERR_INPUT, "load_format \"%s\" is not one of auto, dummy", o->load_format);
+        return err_set(e, ERR_INPUT, "dtype \"%s\" is not one of auto, bfloat16, float32",
+                       o->dtype);
+    if (o->load_format && strcmp(o->load_format, "auto") != 0 &&
+        strcmp(o->load_format, "dummy") != 0)
+        return err_set(e, ERR_INPUT, "load_format \"%s\" is not one of auto, dummy",
+                       o->load_format);
     if (o->max_model_len > longest)
-        return err_set(e, ERR_INPUT,
-                       "max_model_len %d is over the %d positions of this model; --rope_scaling may reach further",
-                       o->max_model_len, longest);
+        return err_set(
+            e, ERR_INPUT,
+            "max_model_len %d is over the %d positions of this model; --rope_scaling may reach further",
+            o->max_model_len, longest);
     d->device.name = o->device;
     d->device.cpu_isa = o->cpu_isa;
     d->device.compute = o->dtype && strcmp(o->dtype, "float32") == 0 ? DTYPE_F32 : DTYPE_BF16;
@@ -86,9 +94,10 @@ static bool read_options(struct model *m, struct err *e)
     d->max_seqs = o->max_num_seqs > 0 ? o->max_num_seqs : DEFAULT_MAX_SEQS;
     d->max_logits = o->max_logits > 0 ? o->max_logits : d->max_seqs;
     m->max_blocks = (d->max_model_len + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS;
-    m->max_words = (size_t)d->max_tokens * (size_t)(4 + m->config.n_axes) + 2 +
-                   (size_t)d->max_seqs * ((size_t)m->max_blocks + 2) +
-                   (size_t)d->max_tokens * (m->config.n_axes > 1 ? (size_t)m->config.hidden_size : 0);
+    m->max_words =
+        (size_t)d->max_tokens * (size_t)(4 + m->config.n_axes) + 2 +
+        (size_t)d->max_seqs * ((size_t)m->max_blocks + 2) +
+        (size_t)d->max_tokens * (m->config.n_axes > 1 ? (size_t)m->config.hidden_size : 0);
     return true;
 }
 
@@ -96,12 +105,13 @@ static bool check_special_ids(const struct model_config *c, struct err *e)
 {
     for (int i = 0; i < c->n_eos_token_ids; i++)
         if (c->eos_token_ids[i] >= c->vocab_size)
-            return err_set(e, ERR_INPUT, "eos_token_id %d is not below vocab_size %d", c->eos_token_ids[i],
-                           c->vocab_size);
+            return err_set(e, ERR_INPUT, "eos_token_id %d is not below vocab_size %d",
+                           c->eos_token_ids[i], c->vocab_size);
     return true;
 }
 
-/* Ids beyond the embedding would be read as another token's. Special tokens live in added_tokens. */
+/* Ids beyond the embedding would be read as another token's. Special tokens live in added_tokens.
+ */
 static bool check_tokenizer(const char *dir, const struct model_config *c, struct err *e)
 {
     struct arena a;
@@ -126,8 +136,9 @@ static bool check_tokenizer(const char *dir, const struct model_config *c, struc
     for (size_t i = 0; i < json_len(added); i++)
         max_id = MAX(max_id, json_int(json_get(json_at((struct json *)added, i), "id"), -1));
     if (max_id >= c->vocab_size)
-        ok = err_set(e, ERR_INPUT, "%s: token id %" PRId64 " is not below vocab_size %d of config.json", path, max_id,
-                     c->vocab_size);
+        ok = err_set(e, ERR_INPUT,
+                     "%s: token id %" PRId64 " is not below vocab_size %d of config.json", path,
+                     max_id, c->vocab_size);
 out:
     json_close(v);
     arena_clear(&a);
@@ -136,16 +147,19 @@ out:
 
 static bool check_memory(struct model *m, struct device *d, struct err *e)
 {
-    size_t n_free, n_total, needed = decoder_weight_estimate(&m->config, m->decoder_opts.device.compute);
+    size_t n_free, n_total,
+        needed = decoder_weight_estimate(&m->config, m->decoder_opts.device.compute);
 
     needed /= (size_t)m->comm->size / (size_t)m->n_ranks;
     if (!d->ops->memory(d, &n_free, &n_total, e))
         return false;
     if (needed > n_free)
-        return err_set(e, ERR_MEMORY, "the weights need %.2f GB in %s, %.2f GB are free%s", (double)needed / 1e9,
-                       dtype_name(m->decoder_opts.device.compute), (double)n_free / 1e9,
-                       m->decoder_opts.device.compute == DTYPE_F32 ? "; --dtype bfloat16 needs half"
-                                                                   : "; ranks on several machines share them (mpirun -n N)");
+        return err_set(e, ERR_MEMORY, "the weights need %.2f GB in %s, %.2f GB are free%s",
+                       (double)needed / 1e9, dtype_name(m->decoder_opts.device.compute),
+                       (double)n_free / 1e9,
+                       m->decoder_opts.device.compute == DTYPE_F32
+                           ? "; --dtype bfloat16 needs half"
+                           : "; ranks on several machines share them (mpirun -n N)");
     return true;
 }
 
@@ -172,18 +186,21 @@ static bool all_opened(struct rank *r, bool ok, struct err *e)
     if (!comm_all_gather(r->comm, all, &mine, sizeof(mine), e))
         return false;
     for (int i = 0; i < r->comm->size; i++) {
-        /* A rank of this process left its words before the gather; one of another process prints them itself. */
+        /* A rank of this process left its words before the gather; one of another process prints
+         * them itself. */
         const char *why = i < r->model->n_ranks ? r->model->ranks[i].err.msg : "";
 
         if (!all[i])
-            return err_set(e, ERR_INPUT, "rank %d could not open its share of the model%s%s", i, why[0] ? ": " : "", why);
+            return err_set(e, ERR_INPUT, "rank %d could not open its share of the model%s%s", i,
+                           why[0] ? ": " : "", why);
     }
     return true;
 }
 
 static bool follow(struct rank *r, struct err *e);
 
-/* The life of a rank that is a thread: open, tell the others whether that went well, follow, close. */
+/* The life of a rank that is a thread: open, tell the others whether that went well, follow, close.
+ */
 static void *rank_main(void *arg)
 {
     struct rank *r = arg;
@@ -223,12 +240,22 @@ static bool open_ranks(struct model *m, struct err *e)
 static void set_fingerprint(struct model *m)
 {
     const struct rope_config *r = &m->config.rope;
-    double numbers[] = {r->type, r->theta, r->factor, r->low_freq_factor, r->high_freq_factor, r->beta_fast,
-                        r->beta_slow, r->attention_factor, r->original_max_position_embeddings,
-                        m->config.rms_norm_eps, m->config.n_heads, m->config.head_dim};
+    double numbers[] = {r->type,
+                        r->theta,
+                        r->factor,
+                        r->low_freq_factor,
+                        r->high_freq_factor,
+                        r->beta_fast,
+                        r->beta_slow,
+                        r->attention_factor,
+                        r->original_max_position_embeddings,
+                        m->config.rms_norm_eps,
+                        m->config.n_heads,
+                        m->config.head_dim};
 
-    m->fingerprint = siphash64(weights_fingerprint(m->weights), siphash64(0, 0, m->numerics, strlen(m->numerics)),
-                               numbers, sizeof(numbers));
+    m->fingerprint =
+        siphash64(weights_fingerprint(m->weights),
+                  siphash64(0, 0, m->numerics, strlen(m->numerics)), numbers, sizeof(numbers));
 }
 
 struct model *model_open(const char *dir, const struct model_opts *o, struct err *e)
@@ -254,7 +281,8 @@ struct model *model_open(const char *dir, const struct model_opts *o, struct err
     if (m->n_ranks > 1 && !start_ranks(m, e))
         goto fail;
     m->comm = m->ranks[0].comm;
-    probe = device_open(&(struct device_opts){.name = o->device, .cpu_isa = o->cpu_isa, .n_threads = 1}, e);
+    probe = device_open(
+        &(struct device_opts){.name = o->device, .cpu_isa = o->cpu_isa, .n_threads = 1}, e);
     if (!probe || !check_memory(m, probe, e) || !open_ranks(m, e))
         goto fail;
     snprintf(m->numerics, sizeof(m->numerics), "%s", decoder_device(m->ranks[0].decoder)->numerics);
@@ -271,7 +299,7 @@ fail:
     return NULL;
 }
 
-/* --- calls to the other ranks ------------------------------------------------------------------ */
+/* --- calls to the other ranks ----------------------------------------------------------------- */
 
 static bool send_call(struct model *m, struct header *h, struct err *e)
 {
@@ -289,8 +317,8 @@ static size_t batch_words(const struct header *h, int n_axes, int hidden_size)
 {
     size_t t = (size_t)h->n_tokens, s = (size_t)h->n_seqs;
 
-    return t * (2 + (size_t)n_axes) + s * ((size_t)h->max_blocks + 1) + s + 1 + (size_t)h->n_logits +
-           (size_t)h->n_image_rows * (1 + (size_t)hidden_size);
+    return t * (2 + (size_t)n_axes) + s * ((size_t)h->max_blocks + 1) + s + 1 +
+           (size_t)h->n_logits + (size_t)h->n_image_rows * (1 + (size_t)hidden_size);
 }
 
 static bool send_batch(struct model *m, const struct batch *b, struct err *e)
@@ -364,11 +392,20 @@ static bool follow(struct rank *r, struct err *e)
         if (!comm_broadcast(r->comm, &h, sizeof(h), e))
             return false;
         switch ((enum call)h.call) {
-        case CALL_FORWARD: ok = receive_batch(r, &h, &b, e) && decoder_forward(r->decoder, &b, e); break;
-        case CALL_LOGITS: ok = decoder_logits(r->decoder, h.a, h.b, &logits, e); break;
-        case CALL_ALLOC: ok = decoder_alloc_blocks(r->decoder, h.a, e); break;
-        case CALL_COPY: ok = receive_pairs(r, h.a, e); break;
-        case CALL_CLOSE: return true;
+        case CALL_FORWARD:
+            ok = receive_batch(r, &h, &b, e) && decoder_forward(r->decoder, &b, e);
+            break;
+        case CALL_LOGITS:
+            ok = decoder_logits(r->decoder, h.a, h.b, &logits, e);
+            break;
+        case CALL_ALLOC:
+            ok = decoder_alloc_blocks(r->decoder, h.a, e);
+            break;
+        case CALL_COPY:
+            ok = receive_pairs(r, h.a, e);
+            break;
+        case CALL_CLOSE:
+            return true;
         }
         if (!ok)
             return false;
@@ -404,7 +441,7 @@ void model_close(struct model *m)
     free(m);
 }
 
-/* --- what the engine asks ---------------------------------------------------------------------- */
+/* --- what the engine asks --------------------------------------------------------------------- */
 
 const struct model_config *model_config(const struct model *m)
 {
@@ -457,7 +494,9 @@ bool model_alloc_blocks(struct model *m, int n_blocks, struct err *e)
     struct header h = {.call = CALL_ALLOC, .a = n_blocks};
 
     if (n_blocks < 2)
-        return err_set(e, ERR_INPUT, "%d kv blocks are too few: one is scratch, one sequence needs one", n_blocks);
+        return err_set(e, ERR_INPUT,
+                       "%d kv blocks are too few: one is scratch, one sequence needs one",
+                       n_blocks);
     if (!send_call(m, &h, e) || !decoder_alloc_blocks(m->ranks[0].decoder, n_blocks, e))
         return false;
     m->n_blocks = n_blocks;
@@ -470,12 +509,14 @@ bool model_copy_blocks(struct model *m, const int32_t *pairs, int n_pairs, struc
 
     for (int i = 0; i < 2 * n_pairs; i++)
         if (pairs[i] < 0 || pairs[i] >= m->n_blocks)
-            return err_set(e, ERR_INPUT, "kv block %d is not one of %d", (int)pairs[i], m->n_blocks);
+            return err_set(e, ERR_INPUT, "kv block %d is not one of %d", (int)pairs[i],
+                           m->n_blocks);
     if ((size_t)n_pairs * 2 > m->max_words)
         return err_set(e, ERR_INPUT, "%d pairs of kv blocks are too many at once", n_pairs);
-    if (m->comm->size > 1 && (!send_call(m, &h, e) ||
-                              !comm_broadcast(m->comm, memcpy(m->ranks[0].words, pairs, (size_t)n_pairs * 8),
-                                              (size_t)n_pairs * 8, e)))
+    if (m->comm->size > 1 &&
+        (!send_call(m, &h, e) ||
+         !comm_broadcast(m->comm, memcpy(m->ranks[0].words, pairs, (size_t)n_pairs * 8),
+                         (size_t)n_pairs * 8, e)))
         return false;
     decoder_copy_blocks(m->ranks[0].decoder, pairs, n_pairs);
     return true;
@@ -486,47 +527,57 @@ static bool check_seq(const struct model *m, const struct batch *b, int s, struc
     int n_new = b->query_start[s + 1] - b->query_start[s], len = b->seq_lens[s];
 
     if (n_new < 1 || len < n_new || len > m->decoder_opts.max_model_len)
-        return err_set(e, ERR_INPUT, "sequence %d of the batch has %d new of %d tokens; max_model_len is %d", s, n_new,
-                       len, m->decoder_opts.max_model_len);
+        return err_set(e, ERR_INPUT,
+                       "sequence %d of the batch has %d new of %d tokens; max_model_len is %d", s,
+                       n_new, len, m->decoder_opts.max_model_len);
     if ((len + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS > b->max_blocks)
-        return err_set(e, ERR_INPUT, "sequence %d of the batch has %d tokens in %d blocks", s, len, b->max_blocks);
+        return err_set(e, ERR_INPUT, "sequence %d of the batch has %d tokens in %d blocks", s, len,
+                       b->max_blocks);
     for (int i = 0; i < (len + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS; i++) {
         int block = b->block_table[(size_t)s * (size_t)b->max_blocks + (size_t)i];
 
         if (block < 0 || block >= m->n_blocks)
-            return err_set(e, ERR_INPUT, "kv block %d of sequence %d is not one of %d", block, s, m->n_blocks);
+            return err_set(e, ERR_INPUT, "kv block %d of sequence %d is not one of %d", block, s,
+                           m->n_blocks);
     }
     return true;
 }
 
-/* The engine's arrays come from requests in the end: what could reach outside of memory is refused. */
+/* The engine's arrays come from requests in the end: what could reach outside of memory is refused.
+ */
 static bool check_batch(const struct model *m, const struct batch *b, struct err *e)
 {
     const struct decoder_opts *o = &m->decoder_opts;
 
-    if (b->n_tokens < 1 || b->n_tokens > o->max_tokens || b->n_seqs < 1 || b->n_seqs > o->max_seqs ||
-        b->n_logits < 0 || b->n_logits > b->n_tokens || b->max_blocks < 1 || b->max_blocks > m->max_blocks ||
-        b->n_image_rows < 0 || b->n_image_rows > (m->config.n_axes > 1 ? b->n_tokens : 0))
-        return err_set(e, ERR_INPUT, "a step of %d tokens in %d sequences with %d logits is over the limits %d and %d",
-                       b->n_tokens, b->n_seqs, b->n_logits, o->max_tokens, o->max_seqs);
+    if (b->n_tokens < 1 || b->n_tokens > o->max_tokens || b->n_seqs < 1 ||
+        b->n_seqs > o->max_seqs || b->n_logits < 0 || b->n_logits > b->n_tokens ||
+        b->max_blocks < 1 || b->max_blocks > m->max_blocks || b->n_image_rows < 0 ||
+        b->n_image_rows > (m->config.n_axes > 1 ? b->n_tokens : 0))
+        return err_set(
+            e, ERR_INPUT,
+            "a step of %d tokens in %d sequences with %d logits is over the limits %d and %d",
+            b->n_tokens, b->n_seqs, b->n_logits, o->max_tokens, o->max_seqs);
     if (b->query_start[0] != 0 || b->query_start[b->n_seqs] != b->n_tokens)
-        return err_set(e, ERR_INPUT, "the sequences of the batch do not add up to its %d tokens", b->n_tokens);
+        return err_set(e, ERR_INPUT, "the sequences of the batch do not add up to its %d tokens",
+                       b->n_tokens);
     for (int t = 0; t < b->n_tokens; t++) {
         int slot = b->slot_mapping[t];
 
         if (b->token_ids[t] < 0 || b->token_ids[t] >= m->config.vocab_size)
-            return err_set(e, ERR_INPUT, "token id %d is not below vocab_size %d", (int)b->token_ids[t],
-                           m->config.vocab_size);
+            return err_set(e, ERR_INPUT, "token id %d is not below vocab_size %d",
+                           (int)b->token_ids[t], m->config.vocab_size);
         if (slot < 0 || slot / KV_BLOCK_TOKENS >= m->n_blocks)
-            return err_set(e, ERR_INPUT, "slot %d is not in one of %d kv blocks", slot, m->n_blocks);
+            return err_set(e, ERR_INPUT, "slot %d is not in one of %d kv blocks", slot,
+                           m->n_blocks);
     }
     for (int i = 0; i < b->n_tokens * m->config.n_axes; i++)
         if (b->positions[i] < 0 || b->positions[i] >= o->max_model_len)
-            return err_set(e, ERR_INPUT, "position %d is not below max_model_len %d", (int)b->positions[i],
-                           o->max_model_len);
+            return err_set(e, ERR_INPUT, "position %d is not below max_model_len %d",
+                           (int)b->positions[i], o->max_model_len);
     for (int i = 0; i < b->n_logits; i++)
         if (b->logit_rows[i] < 0 || b->logit_rows[i] >= b->n_tokens)
-            return err_set(e, ERR_INPUT, "logit row %d is not one of %d", (int)b->logit_rows[i], b->n_tokens);
+            return err_set(e, ERR_INPUT, "logit row %d is not one of %d", (int)b->logit_rows[i],
+                           b->n_tokens);
     for (int s = 0; s < b->n_seqs; s++)
         if (!check_seq(m, b, s, e))
             return false;
@@ -535,15 +586,17 @@ static bool check_batch(const struct model *m, const struct batch *b, struct err
 
 bool model_forward(struct model *m, const struct batch *b, struct err *e)
 {
-    return check_batch(m, b, e) && send_batch(m, b, e) && decoder_forward(m->ranks[0].decoder, b, e);
+    return check_batch(m, b, e) && send_batch(m, b, e) &&
+           decoder_forward(m->ranks[0].decoder, b, e);
 }
 
 bool model_logits(struct model *m, int first, int n, float **logits, struct err *e)
 {
     struct header h = {.call = CALL_LOGITS, .a = first, .b = n};
 
-    if (first < 0 || n < 1 || n > m->decoder_opts.max_logits || first + n > m->decoder_opts.max_tokens)
-        return err_set(e, ERR_INPUT, "logits of rows %d to %d at once; the limit is %d rows", first, first + n - 1,
-                       m->decoder_opts.max_logits);
+    if (first < 0 || n < 1 || n > m->decoder_opts.max_logits ||
+        first + n > m->decoder_opts.max_tokens)
+        return err_set(e, ERR_INPUT, "logits of rows %d to %d at once; the limit is %d rows", first,
+                       first + n - 1, m->decoder_opts.max_logits);
     return send_call(m, &h, e) && decoder_logits(m->ranks[0].decoder, first, n, logits, e);
 }

@@ -10,7 +10,7 @@ enum { MAX_PAIRS = 256 };
 static double original_len(const struct model_config *c)
 {
     return c->rope.original_max_position_embeddings > 0 ? c->rope.original_max_position_embeddings
-                                                         : c->max_position_embeddings;
+                                                        : c->max_position_embeddings;
 }
 
 static void scale_llama3(const struct model_config *c, double *f, int n)
@@ -20,7 +20,8 @@ static void scale_llama3(const struct model_config *c, double *f, int n)
 
     for (int i = 0; i < n; i++) {
         double wavelength = 2 * M_PI / f[i];
-        double s = (len / wavelength - r->low_freq_factor) / (r->high_freq_factor - r->low_freq_factor);
+        double s =
+            (len / wavelength - r->low_freq_factor) / (r->high_freq_factor - r->low_freq_factor);
 
         if (wavelength > len / r->low_freq_factor)
             f[i] /= r->factor;

@@ -80,8 +80,8 @@ static bool add_shard(struct weights *w, const char *path, struct err *e)
         int64_t at = map_add(&w->names, entry->name, w->n_items, &is_new);
 
         if (!is_new)
-            return err_set(e, ERR_INPUT, "%s: tensor \"%.120s\" is in %s too", path, entry->name.ptr,
-                           safetensors_path(w->items[at].shard));
+            return err_set(e, ERR_INPUT, "%s: tensor \"%.120s\" is in %s too", path,
+                           entry->name.ptr, safetensors_path(w->items[at].shard));
         w->items[w->n_items++] = (struct item){.entry = entry, .shard = s};
     }
     return true;
@@ -99,8 +99,9 @@ static bool add_shards(struct weights *w, const char *dir, const struct json *ma
         struct str file = json_str(it.value);
 
         if (file.len == 0 || str_find_char(file, '/', 0) >= 0 || strlen(file.ptr) != file.len) {
-            err_set(e, ERR_INPUT, "tensor \"%.120s\": \"%.80s\" is not the name of a file in this folder", it.key.ptr,
-                    file.ptr);
+            err_set(e, ERR_INPUT,
+                    "tensor \"%.120s\": \"%.80s\" is not the name of a file in this folder",
+                    it.key.ptr, file.ptr);
             goto out;
         }
         (void)map_add(&files, file, 1, &is_new);
@@ -114,9 +115,10 @@ static bool add_shards(struct weights *w, const char *dir, const struct json *ma
     for (it = json_iter(map); json_next(&it);) {
         int64_t at = map_find(&w->names, it.key);
 
-        if (at < 0 || !str_eqz(json_str(it.value), path_base(safetensors_path(w->items[at].shard)))) {
-            err_set(e, ERR_INPUT, "tensor \"%.120s\" is not in %.80s, where the index puts it", it.key.ptr,
-                    json_str(it.value).ptr);
+        if (at < 0 ||
+            !str_eqz(json_str(it.value), path_base(safetensors_path(w->items[at].shard)))) {
+            err_set(e, ERR_INPUT, "tensor \"%.120s\" is not in %.80s, where the index puts it",
+                    it.key.ptr, json_str(it.value).ptr);
             goto out;
         }
     }
@@ -154,7 +156,9 @@ struct weights *weights_open(const char *dir, struct err *e)
     else if (file_exists(index))
         ok = open_index(w, dir, index, e);
     else
-        ok = err_set(e, ERR_INPUT, "%s: there is neither model.safetensors nor model.safetensors.index.json", dir);
+        ok =
+            err_set(e, ERR_INPUT,
+                    "%s: there is neither model.safetensors nor model.safetensors.index.json", dir);
     if (ok)
         return w;
     weights_close(w);
@@ -176,7 +180,8 @@ static void write_shape(char *out, size_t size, int rank, const int64_t *shape)
         snprintf(out + n, size - n, "]");
 }
 
-static bool check_shape(const struct safetensors_entry *t, int64_t n_rows, int64_t n_cols, struct err *e)
+static bool check_shape(const struct safetensors_entry *t, int64_t n_rows, int64_t n_cols,
+                        struct err *e)
 {
     const int64_t wanted[2] = {n_rows, n_cols};
     int rank = n_cols == 0 ? 1 : 2;
@@ -202,11 +207,12 @@ static void dummy_tensor(const struct weights *w, const char *name, int64_t n_ro
     };
 }
 
-bool weights_get(struct weights *w, const char *name, int64_t n_rows, int64_t n_cols, struct host_tensor *t,
-                 struct err *e)
+bool weights_get(struct weights *w, const char *name, int64_t n_rows, int64_t n_cols,
+                 struct host_tensor *t, struct err *e)
 {
-    static const enum dtype dtypes[] = {
-        [SAFETENSORS_F32] = DTYPE_F32, [SAFETENSORS_F16] = DTYPE_F16, [SAFETENSORS_BF16] = DTYPE_BF16};
+    static const enum dtype dtypes[] = {[SAFETENSORS_F32] = DTYPE_F32,
+                                        [SAFETENSORS_F16] = DTYPE_F16,
+                                        [SAFETENSORS_BF16] = DTYPE_BF16};
     int64_t at = map_find(&w->names, STR(name));
     const struct safetensors_entry *entry;
 
@@ -218,7 +224,8 @@ bool weights_get(struct weights *w, const char *name, int64_t n_rows, int64_t n_
         return err_set(e, ERR_INPUT, "tensor \"%s\" is missing from the weights", name);
     entry = w->items[at].entry;
     if (entry->type == SAFETENSORS_OTHER) {
-        err_set(e, ERR_UNSUPPORTED, "its type is %.16s; F32, F16 and BF16 are supported", entry->type_name.ptr);
+        err_set(e, ERR_UNSUPPORTED, "its type is %.16s; F32, F16 and BF16 are supported",
+                entry->type_name.ptr);
         goto fail;
     }
     if (!check_shape(entry, n_rows, n_cols, e))
@@ -251,7 +258,8 @@ static float value_at(const struct host_tensor *t, int64_t i)
     return t->dtype == DTYPE_BF16 ? bf16_to_f32(half) : f16_to_f32(half);
 }
 
-bool weights_get_vector(struct weights *w, const char *name, int64_t n, float dummy, float *out, struct err *e)
+bool weights_get_vector(struct weights *w, const char *name, int64_t n, float dummy, float *out,
+                        struct err *e)
 {
     struct host_tensor t;
 
@@ -260,7 +268,9 @@ bool weights_get_vector(struct weights *w, const char *name, int64_t n, float du
     for (int64_t i = 0; i < n; i++) {
         out[i] = t.ptr ? value_at(&t, i) : dummy;
         if (!isfinite(out[i]))
-            return err_set(e, ERR_INPUT, "tensor \"%s\" holds a value that is not finite at [%" PRId64 "]", name, i);
+            return err_set(e, ERR_INPUT,
+                           "tensor \"%s\" holds a value that is not finite at [%" PRId64 "]", name,
+                           i);
     }
     return true;
 }
@@ -270,7 +280,8 @@ void weights_forget(struct weights *w, const struct host_tensor *t)
     for (int i = 0; t->ptr && i < w->n_items; i++) {
         const struct safetensors_entry *entry = w->items[i].entry;
 
-        if ((const char *)t->ptr >= entry->data && (const char *)t->ptr < entry->data + entry->n_bytes)
+        if ((const char *)t->ptr >= entry->data &&
+            (const char *)t->ptr < entry->data + entry->n_bytes)
             safetensors_forget(w->items[i].shard, entry->data, entry->n_bytes);
     }
 }
@@ -303,7 +314,8 @@ bool weights_check_all(const struct weights *w, struct err *e)
     if (n == 0)
         return true;
     return err_set(e, ERR_INPUT, "%s: tensor \"%.120s\"%s has no place in this architecture",
-                   safetensors_path(first->shard), first->entry->name.ptr, n > 1 ? " (and others)" : "");
+                   safetensors_path(first->shard), first->entry->name.ptr,
+                   n > 1 ? " (and others)" : "");
 }
 
 uint64_t weights_fingerprint(const struct weights *w)
@@ -317,7 +329,8 @@ uint64_t weights_fingerprint(const struct weights *w)
         uint64_t shape = siphash64(key, t->type, t->shape, sizeof(t->shape));
         size_t n = MIN(t->n_bytes, (size_t)4096);
 
-        sum += siphash64(key, shape, t->data, n) ^ siphash64(shape, key, t->data + (t->n_bytes - n) / 2, n) ^
+        sum += siphash64(key, shape, t->data, n) ^
+               siphash64(shape, key, t->data + (t->n_bytes - n) / 2, n) ^
                siphash64(shape, 0, t->data + (t->n_bytes - n), n);
     }
     return sum;

@@ -88,8 +88,7 @@ void http_headers_close(struct http_headers *h)
     free(h);
 }
 
-/* --- what libcurl calls -------------------------------------------------------------------------
- */
+/* --- what libcurl calls ----------------------------------------------------------------------- */
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *known)
 {
@@ -141,8 +140,7 @@ static size_t on_write(char *ptr, size_t size, size_t n, void *ctx)
     return t->r.on_body(t->r.ctx, &t->head, (struct str){ptr, size * n}) ? size * n : 0;
 }
 
-/* --- transfers ----------------------------------------------------------------------------------
- */
+/* --- transfers -------------------------------------------------------------------------------- */
 
 static struct http_transfer *take_transfer(struct http_client *c)
 {
@@ -220,8 +218,7 @@ void http_client_cancel(struct http_client *c, struct http_transfer *t)
     give_transfer(c, t);
 }
 
-/* --- what ended ---------------------------------------------------------------------------------
- */
+/* --- what ended ------------------------------------------------------------------------------- */
 
 static enum http_outcome outcome_of(CURLcode code, const struct http_transfer *t)
 {
@@ -349,8 +346,7 @@ static int take_late(struct http_client *c, struct http_done *done, int cap)
     return n;
 }
 
-/* --- polling ------------------------------------------------------------------------------------
- */
+/* --- polling ---------------------------------------------------------------------------------- */
 
 static int wait_ms(const struct http_client *c, int timeout_ms)
 {
@@ -412,8 +408,7 @@ void http_client_wake(struct http_client *c)
         return; /* the counter is full: a wake-up is pending anyway */
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct http_client *http_client_open(int max_connections, struct err *e)
 {

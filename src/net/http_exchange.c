@@ -1,7 +1,7 @@
 /* http_exchange.c - an exchange's life, the sending of its answer, and what the application calls.
  *
- * The application may call from any thread: it appends to the output under the exchange's lock and, if the
- * connection sleeps, puts the exchange on the server's ready list. */
+ * The application may call from any thread: it appends to the output under the exchange's lock and,
+ * if the connection sleeps, puts the exchange on the server's ready list. */
 #include "net/http_exchange.h"
 
 #include <errno.h>
@@ -17,8 +17,7 @@
 
 enum { DRAIN_MS = 200 }; /* beyond the delay of an acknowledgement, 40 ms */
 
-/* --- Wake-ups and life of an exchange. -----------------------------------------------------------
- */
+/* --- Wake-ups and life of an exchange. -------------------------------------------------------- */
 
 static void wake(struct http_server *s)
 {
@@ -93,17 +92,17 @@ void exchange_mark_gone(struct http_exchange *x)
         x->s->handlers.gone(x->s->handlers.ctx, x);
 }
 
-/* --- Sending. ------------------------------------------------------------------------------------
- */
+/* --- Sending. --------------------------------------------------------------------------------- */
 
-/* Waits until the peer has acknowledged all that was sent, DRAIN_MS at most: a reset throws away what has not
- * left yet. */
+/* Waits until the peer has acknowledged all that was sent, DRAIN_MS at most: a reset throws away
+ * what has not left yet. */
 static void drain(int fd)
 {
     const struct timespec pause = {.tv_nsec = 100000};
     int n_unsent = 0;
 
-    for (int64_t end_us = clock_us() + DRAIN_MS * 1000; clock_us() < end_us; nanosleep(&pause, NULL))
+    for (int64_t end_us = clock_us() + DRAIN_MS * 1000; clock_us() < end_us;
+         nanosleep(&pause, NULL))
         if (ioctl(fd, SIOCOUTQ, &n_unsent) != 0 || n_unsent == 0)
             return;
 }
@@ -233,8 +232,7 @@ enum MHD_Result exchange_queue_answer(struct http_exchange *x)
     return ok;
 }
 
-/* --- What the application calls. -----------------------------------------------------------------
- */
+/* --- What the application calls. -------------------------------------------------------------- */
 
 const char *http_method(const struct http_exchange *x)
 {

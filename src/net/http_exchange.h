@@ -1,4 +1,5 @@
-/* http_exchange.h - one request and its answer: what the server's loop and the application share of it.
+/* http_exchange.h - one request and its answer: what the server's loop and the application share of
+ * it.
  *
  * Used by http_server.c and http_exchange.c alone; http_server.h is what others see. */
 #pragma once
@@ -96,7 +97,8 @@ struct http_server {
 void exchange_drop(struct http_exchange *x); /* one holder less; the last one frees it */
 void exchange_suspend(struct http_exchange *x);
 void exchange_resume(struct http_exchange *x);
-void exchange_mark_gone(struct http_exchange *x); /* the client is away: tells the application once */
+void exchange_mark_gone(
+    struct http_exchange *x); /* the client is away: tells the application once */
 enum MHD_Result exchange_queue_answer(struct http_exchange *x);
 
 /* A reset, now: dissolving the association drops what is unsent and sends RST. */

@@ -28,11 +28,10 @@
 #define LISTEN_BACKLOG    4096
 #define DEADLINE_CHECK_MS 500
 #define WRITE_COST_US     20
-#define DISCARD_FACTOR                                                                             \
+#define DISCARD_FACTOR \
     4 /* so many times max_body_bytes are read and dropped, to answer in good order */
 
-/* --- The library's callbacks: a connection, its requests, its end. -------------------------------
- */
+/* --- The library's callbacks: a connection, its requests, its end. ---------------------------- */
 
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
@@ -199,8 +198,7 @@ static void on_library_log(void *cls, const char *fmt, va_list args)
     log_debug("http: %s", line);
 }
 
-/* --- Open, run, stop, close. ---------------------------------------------------------------------
- */
+/* --- Open, run, stop, close. ------------------------------------------------------------------ */
 
 static bool bind_one(struct http_server *s, const struct addrinfo *a)
 {
@@ -448,7 +446,8 @@ bool http_server_run(struct http_server *s, struct err *e)
         take_timed(s);
         if (MHD_run(s->daemon) != MHD_YES)
             return err_set(e, ERR_IO, "the HTTP server failed while it ran");
-        if (clock_ms() >= next_check) { /* after what has arrived was read: this process may have stood still */
+        if (clock_ms() >=
+            next_check) { /* after what has arrived was read: this process may have stood still */
             check_deadlines(s);
             next_check = clock_ms() + DEADLINE_CHECK_MS;
         }

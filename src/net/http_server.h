@@ -68,8 +68,7 @@ struct str http_request_header(const struct http_exchange *x,
 void http_set_user(struct http_exchange *x, void *user);
 void *http_user(const struct http_exchange *x);
 
-/* --- The answer, from any thread, by one thread at a time. --------------------------------------
- */
+/* --- The answer, from any thread, by one thread at a time. ------------------------------------ */
 
 void http_header_add(struct http_exchange *x, const char *name,
                      const char *value); /* before the answer */
@@ -79,8 +78,7 @@ bool http_send(struct http_exchange *x, struct str bytes); /* false: nobody will
 void http_end(struct http_exchange *x);                    /* of a stream */
 void http_release(struct http_exchange *x);
 
-/* --- Bad behaviour on demand, for servers that test their clients. Before the answer. ------------
- */
+/* --- Bad behaviour on demand, for servers that test their clients. Before the answer. --------- */
 
 enum http_mischief {
     HTTP_RESET, /* the connection is reset */

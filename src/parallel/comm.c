@@ -5,18 +5,21 @@
 
 #include "base/macros.h"
 
-static bool self_all_reduce(struct comm *c UNUSED, float *x UNUSED, size_t n UNUSED, struct err *e UNUSED)
+static bool self_all_reduce(struct comm *c UNUSED, float *x UNUSED, size_t n UNUSED,
+                            struct err *e UNUSED)
 {
     return true;
 }
 
-static bool self_all_gather(struct comm *c UNUSED, void *y, const void *x, size_t n_bytes, struct err *e UNUSED)
+static bool self_all_gather(struct comm *c UNUSED, void *y, const void *x, size_t n_bytes,
+                            struct err *e UNUSED)
 {
     memmove(y, x, n_bytes);
     return true;
 }
 
-static bool self_broadcast(struct comm *c UNUSED, void *host UNUSED, size_t n_bytes UNUSED, struct err *e UNUSED)
+static bool self_broadcast(struct comm *c UNUSED, void *host UNUSED, size_t n_bytes UNUSED,
+                           struct err *e UNUSED)
 {
     return true;
 }

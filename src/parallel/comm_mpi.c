@@ -1,7 +1,7 @@
 /* comm_mpi.c - ranks as processes under mpirun, where the build finds MPI.
  *
- * MPI may choose the algorithm, and so the order, of a reduction by message size. So a sum is gathered and
- * added here, by the tree of comm.h. */
+ * MPI may choose the algorithm, and so the order, of a reduction by message size. So a sum is
+ * gathered and added here, by the tree of comm.h. */
 #include "parallel/comm.h"
 
 #include <stdlib.h>
@@ -52,16 +52,20 @@ static bool mpi_all_reduce(struct comm *c, float *x, size_t n, struct err *e)
         m->gathered = xmalloc(n * (size_t)c->size * sizeof(float));
         m->n_gathered = n;
     }
-    if (!check(MPI_Allgather(x, (int)n, MPI_FLOAT, m->gathered, (int)n, MPI_FLOAT, MPI_COMM_WORLD), "MPI_Allgather", e))
+    if (!check(MPI_Allgather(x, (int)n, MPI_FLOAT, m->gathered, (int)n, MPI_FLOAT, MPI_COMM_WORLD),
+               "MPI_Allgather", e))
         return false;
     for (size_t i = 0; i < n; i++)
         x[i] = tree_at(m->gathered, n, c->size, i);
     return true;
 }
 
-static bool mpi_all_gather(struct comm *c UNUSED, void *y, const void *x, size_t n_bytes, struct err *e)
+static bool mpi_all_gather(struct comm *c UNUSED, void *y, const void *x, size_t n_bytes,
+                           struct err *e)
 {
-    return check(MPI_Allgather(x, (int)n_bytes, MPI_BYTE, y, (int)n_bytes, MPI_BYTE, MPI_COMM_WORLD), "MPI_Allgather", e);
+    return check(
+        MPI_Allgather(x, (int)n_bytes, MPI_BYTE, y, (int)n_bytes, MPI_BYTE, MPI_COMM_WORLD),
+        "MPI_Allgather", e);
 }
 
 static bool mpi_broadcast(struct comm *c UNUSED, void *host, size_t n_bytes, struct err *e)
@@ -117,7 +121,8 @@ struct comm *comm_mpi_open(struct err *e)
 
 struct comm *comm_mpi_open(struct err *e)
 {
-    err_set(e, ERR_UNSUPPORTED, "this build has no MPI; --tensor_parallel_size N uses threads instead");
+    err_set(e, ERR_UNSUPPORTED,
+            "this build has no MPI; --tensor_parallel_size N uses threads instead");
     return NULL;
 }
 

@@ -1,7 +1,7 @@
 /* comm_threads.c - ranks as threads of one process.
  *
- * Ranks publish pointers to their buffers, meet, work on each other's memory, and meet again. In a sum
- * rank r adds the r-th slice of all buffers and writes it back to all of them: no slice has two
+ * Ranks publish pointers to their buffers, meet, work on each other's memory, and meet again. In a
+ * sum rank r adds the r-th slice of all buffers and writes it back to all of them: no slice has two
  * writers, and its order of addition is the tree over ranks, so the bits are the same each time. */
 #include "parallel/comm.h"
 
@@ -18,10 +18,10 @@ enum { MAX_RANKS = 8, SPINS = 2000 };
 
 struct group {
     int size;
-    _Atomic int n_open;           /* ends not closed yet; the last one frees the group */
+    _Atomic int n_open; /* ends not closed yet; the last one frees the group */
     _Atomic int n_arrived;
-    _Atomic uint32_t generation;  /* of the meeting point; futex */
-    const void *in[MAX_RANKS];    /* published before a meeting, read after it */
+    _Atomic uint32_t generation; /* of the meeting point; futex */
+    const void *in[MAX_RANKS];   /* published before a meeting, read after it */
     void *out[MAX_RANKS];
 };
 
@@ -30,7 +30,8 @@ struct thread_comm {
     struct group *group;
 };
 
-/* Nobody leaves before all have arrived. Spins for a moment, then sleeps: ranks may outnumber CPUs. */
+/* Nobody leaves before all have arrived. Spins for a moment, then sleeps: ranks may outnumber CPUs.
+ */
 static void meet(struct group *g)
 {
     uint32_t generation = atomic_load(&g->generation);
@@ -56,11 +57,15 @@ static struct group *group_of(struct comm *c)
 static float tree_at(float *const *x, int size, size_t i)
 {
     switch (size) {
-    case 2: return x[0][i] + x[1][i];
-    case 4: return (x[0][i] + x[1][i]) + (x[2][i] + x[3][i]);
+    case 2:
+        return x[0][i] + x[1][i];
+    case 4:
+        return (x[0][i] + x[1][i]) + (x[2][i] + x[3][i]);
     case 8:
-        return ((x[0][i] + x[1][i]) + (x[2][i] + x[3][i])) + ((x[4][i] + x[5][i]) + (x[6][i] + x[7][i]));
-    default: return x[0][i];
+        return ((x[0][i] + x[1][i]) + (x[2][i] + x[3][i])) +
+               ((x[4][i] + x[5][i]) + (x[6][i] + x[7][i]));
+    default:
+        return x[0][i];
     }
 }
 
@@ -86,7 +91,8 @@ static bool threads_all_reduce(struct comm *c, float *x, size_t n, struct err *e
     return true;
 }
 
-static bool threads_all_gather(struct comm *c, void *y, const void *x, size_t n_bytes, struct err *e UNUSED)
+static bool threads_all_gather(struct comm *c, void *y, const void *x, size_t n_bytes,
+                               struct err *e UNUSED)
 {
     struct group *g = group_of(c);
 

@@ -80,8 +80,7 @@ static const struct {
     {"use_beam_search", IN_GENERATION, FIELD_REFUSE},
 };
 
-/* --- Errors. -------------------------------------------------------------------------------------
- */
+/* --- Errors. ---------------------------------------------------------------------------------- */
 
 bool api_fail(struct api_error *err, int status, const char *type, const char *param,
               const char *fmt, ...)
@@ -117,8 +116,7 @@ void api_error_write(struct buf *out, const struct api_error *err)
     buf_addf(out, ",\"code\":%d}}", err->status);
 }
 
-/* --- Fields that all kinds share. ----------------------------------------------------------------
- */
+/* --- Fields that all kinds share. ------------------------------------------------------------- */
 
 static bool is_absent(const struct json *v)
 {
@@ -298,8 +296,7 @@ static bool take_common(struct api_request *r, const struct api_limits *l, struc
     return true;
 }
 
-/* --- Chat. ---------------------------------------------------------------------------------------
- */
+/* --- Chat. ------------------------------------------------------------------------------------ */
 
 static bool take_tools(struct api_request *r, struct gen_request *req, struct api_error *err)
 {
@@ -398,8 +395,7 @@ static bool take_reasoning(struct api_request *r, struct api_error *err)
                                  "`reasoning_format` must be \"none\" or \"auto\"");
 }
 
-/* --- What becomes of it: one gen_request for each choice. ----------------------------------------
- */
+/* --- What becomes of it: one gen_request for each choice. ------------------------------------- */
 
 /* Choices of one prompt get the seeds seed, seed + 1, ..., so that n choices equal n requests. */
 static bool spread(struct api_request *r, const struct gen_request *prompts, struct api_error *err)

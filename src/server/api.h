@@ -28,8 +28,8 @@ struct api_limits {
     struct sampling defaults; /* where the request says nothing or null */
     int default_max_tokens;   /* of chat; 0: the rest of the context */
     bool accepts_images, can_score;
-    unsigned constraints;      /* bit 1 << CONSTRAINT_x: the generator obeys them */
-    enum constraint_lead lead; /* of chat answers, where the constraint leaves thoughts free */
+    unsigned constraints;         /* bit 1 << CONSTRAINT_x: the generator obeys them */
+    enum constraint_lead lead;    /* of chat answers, where the constraint leaves thoughts free */
     const struct generator *text; /* whose text operations may be used; NULL: none */
 };
 

@@ -43,7 +43,8 @@ static const char *kind_name(enum constraint_kind kind)
     return "";
 }
 
-/* Notes one constraint; value is what stands for it, owner[key] the place to put a parsed schema. */
+/* Notes one constraint; value is what stands for it, owner[key] the place to put a parsed schema.
+ */
 static bool note(struct reader *r, enum constraint_kind kind, const char *field, struct json *owner,
                  const char *key)
 {
@@ -104,9 +105,10 @@ static bool take_response_format(struct reader *r, struct json *body)
                         STR_ARG(str_slice(type, 0, 64)));
     holder = json_get(format, "json_schema");
     if (json_type(holder) != JSON_OBJECT || is_absent(json_get(holder, "schema")))
-        return api_fail(r->err, 400, BAD_SCHEMA, field,
-                        "`response_format` of type json_schema needs \"json_schema\", an object with "
-                        "a \"schema\"");
+        return api_fail(
+            r->err, 400, BAD_SCHEMA, field,
+            "`response_format` of type json_schema needs \"json_schema\", an object with "
+            "a \"schema\"");
     return note(r, CONSTRAINT_JSON_SCHEMA, field, holder, "schema");
 }
 
@@ -144,8 +146,8 @@ static bool take_structured(struct reader *r, struct json *body)
     return true;
 }
 
-bool api_constraint_parse(struct json *body, const struct api_limits *limits, struct constraint *out,
-                          struct api_error *err)
+bool api_constraint_parse(struct json *body, const struct api_limits *limits,
+                          struct constraint *out, struct api_error *err)
 {
     struct reader r = {limits, out, err};
 

@@ -6,5 +6,5 @@
 
 /* Reads all of them into *out; more than one is refused with 400, what the generator does not obey
  * with 501. A schema that came as text is parsed, and the body owns it from then on. */
-bool api_constraint_parse(struct json *body, const struct api_limits *limits, struct constraint *out,
-                          struct api_error *err) MUST_CHECK;
+bool api_constraint_parse(struct json *body, const struct api_limits *limits,
+                          struct constraint *out, struct api_error *err) MUST_CHECK;

@@ -88,8 +88,7 @@ bool call_is_over(const struct call *c)
     return c->n_ended == c->n_submitted;
 }
 
-/* --- Streaming. ----------------------------------------------------------------------------------
- */
+/* --- Streaming. ------------------------------------------------------------------------------- */
 
 static void send_event(struct call *c, struct buf *event)
 {
@@ -130,8 +129,7 @@ static void end_stream(struct call *c)
     c->is_settled = true;
 }
 
-/* --- Text of a choice. ---------------------------------------------------------------------------
- */
+/* --- Text of a choice. ------------------------------------------------------------------------ */
 
 /* What echo puts before a choice: the last message, or the prompt as text, or what is left of it.
  * In the request's arena. */
@@ -234,8 +232,7 @@ static void take_delta(struct call *c, struct sub *s, const struct gen_event *ev
     }
 }
 
-/* --- The end of a choice, and of the call. -------------------------------------------------------
- */
+/* --- The end of a choice, and of the call. ---------------------------------------------------- */
 
 static int64_t byte_count(struct call *c, const struct gen_request *r)
 {

@@ -39,8 +39,7 @@ static void add_ids(struct buf *out, const char *key, const int32_t *ids, int n)
     buf_addc(out, ']');
 }
 
-/* --- Tokens. -------------------------------------------------------------------------------------
- */
+/* --- Tokens. ---------------------------------------------------------------------------------- */
 
 /* A token's text: its bytes, with U+FFFD for parts of characters, or its id by name. */
 static void token_text(struct buf *out, const struct api_request *r, const struct top_logprob *t)
@@ -232,8 +231,7 @@ void render_prompt_logprobs(struct buf *out, const struct gen_event *ev)
     buf_addc(out, ']');
 }
 
-/* --- Choices. ------------------------------------------------------------------------------------
- */
+/* --- Choices. --------------------------------------------------------------------------------- */
 
 static void add_finish(struct buf *out, const struct gen_event *ev)
 {
@@ -360,8 +358,7 @@ void render_choice(struct buf *out, const struct render_head *h, const struct ap
     buf_addc(out, '}');
 }
 
-/* --- Bodies. -------------------------------------------------------------------------------------
- */
+/* --- Bodies. ---------------------------------------------------------------------------------- */
 
 void render_begin(struct buf *out, const struct render_head *h)
 {

@@ -81,8 +81,7 @@ struct server {
     int n_pending;
 };
 
-/* --- The generator's thread. ---------------------------------------------------------------------
- */
+/* --- The generator's thread. ------------------------------------------------------------------ */
 
 /* Closes a call that is settled and whose choices have all ended, unless it still stands on the
  * gone list, where it will be found. */
@@ -286,8 +285,7 @@ static void *generator_thread(void *arg)
     return NULL;
 }
 
-/* --- The HTTP thread. ----------------------------------------------------------------------------
- */
+/* --- The HTTP thread. ------------------------------------------------------------------------- */
 
 static void answer_error(struct http_exchange *x, const struct api_error *err)
 {
@@ -485,8 +483,7 @@ static void on_gone(void *ctx, struct http_exchange *x)
         generator_wake(s->g);
 }
 
-/* --- Open, run, close. ---------------------------------------------------------------------------
- */
+/* --- Open, run, close. ------------------------------------------------------------------------ */
 
 /* The keys of generation_config.json that are defaults of a request. */
 static bool take_defaults(struct server *s, const struct json *config, struct err *e)

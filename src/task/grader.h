@@ -25,7 +25,7 @@ struct grade {
     enum verdict verdict;
     struct str extracted;      /* the answer found in the response; "" : none */
     struct str extracted_gold; /* the answer read from the gold */
-    const char *how; /* "boxed, rational": which rule found it and which decided */
+    const char *how;           /* "boxed, rational": which rule found it and which decided */
     struct str key;            /* equal answers have equal keys (majority voting); "" : no answer */
     bool nothing_extracted, gold_unreadable;
 };

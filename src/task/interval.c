@@ -90,12 +90,14 @@ static struct interval wilson(double p, double n, double z)
     double scale = 1 + z * z / n, centre = (p + z * z / (2 * n)) / scale;
     double half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / scale;
 
-    return (struct interval){p, sqrt(p * (1 - p) / n), clamp01(centre - half), clamp01(centre + half), true};
+    return (struct interval){p, sqrt(p * (1 - p) / n), clamp01(centre - half),
+                             clamp01(centre + half), true};
 }
 
 struct interval interval_these_problems(const struct tally *t, int n_problems, double confidence)
 {
-    double z = normal_quantile((1 + confidence) / 2), n_all = 0, n_right = 0, var = 0, floor_var = 0;
+    double z = normal_quantile((1 + confidence) / 2), n_all = 0, n_right = 0, var = 0,
+           floor_var = 0;
     bool single = false;
     struct interval r;
 
@@ -104,7 +106,8 @@ struct interval interval_these_problems(const struct tally *t, int n_problems, d
         n_right += t[i].n_right;
         single |= t[i].n < 2;
     }
-    /* One sample tells nothing about the spread within its problem; the spread of all samples bounds it. */
+    /* One sample tells nothing about the spread within its problem; the spread of all samples
+     * bounds it. */
     if (single)
         return wilson(n_right / n_all, n_all, z);
     for (int i = 0; i < n_problems; i++) {
@@ -112,7 +115,8 @@ struct interval interval_these_problems(const struct tally *t, int n_problems, d
 
         var += weight * weight * p * (1 - p) / (n - 1);
         if (t[i].n_right == 0 || t[i].n_right == t[i].n) {
-            double q = (t[i].n_right + 0.5) / (n + 1); /* Jeffreys' mean: all right is not certainly right */
+            double q = (t[i].n_right + 0.5) /
+                       (n + 1); /* Jeffreys' mean: all right is not certainly right */
 
             floor_var += weight * weight * q * (1 - q) / n;
         }
@@ -125,11 +129,12 @@ struct interval interval_these_problems(const struct tally *t, int n_problems, d
     return r;
 }
 
-/* Mean of x with weights that sum to 1, its clustered variance, and the interval on the logit scale, where
- * a score near 0 or 1 has the skewed interval that it needs. Few problems, or few right or wrong ones, make
- * the variance itself uncertain: then the hull with the interval that counts one problem all right and one
- * all wrong in addition (after Agresti and Coull 1998). */
-static struct interval clustered(const double *x, const double *weight, int n, bool is_coarse, double confidence)
+/* Mean of x with weights that sum to 1, its clustered variance, and the interval on the logit
+ * scale, where a score near 0 or 1 has the skewed interval that it needs. Few problems, or few
+ * right or wrong ones, make the variance itself uncertain: then the hull with the interval that
+ * counts one problem all right and one all wrong in addition (after Agresti and Coull 1998). */
+static struct interval clustered(const double *x, const double *weight, int n, bool is_coarse,
+                                 double confidence)
 {
     double mean = x[0], var = 0, t = student_quantile((1 + confidence) / 2, MAX(n - 1, 1));
     struct interval r = {.low = 0, .high = 1};
@@ -143,7 +148,8 @@ static struct interval clustered(const double *x, const double *weight, int n, b
     r.value = mean;
     r.stderr_ = sqrt(var);
     is_few = is_coarse || n < 20 || n * MIN(mean, 1 - mean) < 5 || var == 0;
-    r.is_conservative = is_few || n * MIN(mean, 1 - mean) < 8; /* as other draws would have been widened */
+    r.is_conservative =
+        is_few || n * MIN(mean, 1 - mean) < 8; /* as other draws would have been widened */
     if (n > 1 && var > 0 && mean > 0 && mean < 1) {
         double logit = log(mean / (1 - mean)), half = t * r.stderr_ / (mean * (1 - mean));
 
@@ -164,7 +170,8 @@ static struct interval clustered(const double *x, const double *weight, int n, b
     return r;
 }
 
-struct interval interval_problems_like_these(const struct tally *t, int n_problems, double confidence)
+struct interval interval_problems_like_these(const struct tally *t, int n_problems,
+                                             double confidence)
 {
     double *x = xcalloc((size_t)n_problems, 2 * sizeof(*x)), *weight = x + n_problems, n_all = 0;
     bool is_coarse = false;
@@ -222,7 +229,8 @@ static double quantile_sorted(const double *x, int n, double p)
 struct interval interval_bootstrap(const double *value, const double *weight, int n_problems,
                                    int n_resamples, uint64_t seed, double confidence)
 {
-    double *means = xcalloc((size_t)n_resamples, sizeof(*means)), sum = 0, total = 0, mean = 0, var = 0;
+    double *means = xcalloc((size_t)n_resamples, sizeof(*means)), sum = 0, total = 0, mean = 0,
+           var = 0;
     struct interval r = {0};
 
     for (int i = 0; i < n_problems; i++) {

@@ -1,15 +1,15 @@
 /* interval.h - how far a score may be off, and by which question.
  *
- * Two questions, two intervals. "These problems": how would the score move if the same problems were sampled
- * again? "Problems like these": how would it move with other problems of the same kind? The second is wider;
- * it is the one that compares models. docs/statistics.md has the formulas, their sources and the simulated
- * coverage. Everything here is deterministic. */
+ * Two questions, two intervals. "These problems": how would the score move if the same problems
+ * were sampled again? "Problems like these": how would it move with other problems of the same
+ * kind? The second is wider; it is the one that compares models. docs/statistics.md has the
+ * formulas, their sources and the simulated coverage. Everything here is deterministic. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-double normal_quantile(double p);             /* 0 < p < 1 */
+double normal_quantile(double p); /* 0 < p < 1 */
 double student_cdf(double t, double df);
 double student_quantile(double p, double df); /* 0 < p < 1 */
 
@@ -23,13 +23,16 @@ struct tally {
     int n_right, n; /* n >= 1 */
 };
 
-/* Mean of all samples; the uncertainty that drawing other samples of the same problems would show. */
+/* Mean of all samples; the uncertainty that drawing other samples of the same problems would show.
+ */
 struct interval interval_these_problems(const struct tally *t, int n_problems, double confidence);
 
 /* Mean of all samples; problems are a random choice, samples of one problem hang together. */
-struct interval interval_problems_like_these(const struct tally *t, int n_problems, double confidence);
+struct interval interval_problems_like_these(const struct tally *t, int n_problems,
+                                             double confidence);
 
-/* The same for any value in [0, 1] that each problem has, such as its pass@k; problems weigh equally. */
+/* The same for any value in [0, 1] that each problem has, such as its pass@k; problems weigh
+ * equally. */
 struct interval interval_of_values(const double *value, int n_problems, double confidence);
 
 /* Percentile bootstrap over problems of the weighted mean sum(w x) / sum(w); n_resamples >= 2.
@@ -44,4 +47,5 @@ struct paired {
     double p_value;
     int n_better, n_worse, n_equal;
 };
-struct paired paired_difference(const double *a, const double *b, int n_problems, double confidence);
+struct paired paired_difference(const double *a, const double *b, int n_problems,
+                                double confidence);

@@ -1,10 +1,10 @@
 /* metric.c - see metric.h.
  *
- * maj@k: let the right answer get j of the k votes. The number of ways to choose the other k - j samples
- * so that no other answer gets more than j votes and exactly t get j is the coefficient of z^(k-j) u^t in
- *   (1 + z)^n_blank * product over other answers, m votes each, of  sum over x < j of C(m,x) z^x + [m >= j] C(m,j) u z^j.
- * The right answer then wins with chance 1 / (t + 1). Coefficients reach C(n, n/2), beyond double from n = 1030
- * on, hence long double. */
+ * maj@k: let the right answer get j of the k votes. The number of ways to choose the other k - j
+ * samples so that no other answer gets more than j votes and exactly t get j is the coefficient of
+ * z^(k-j) u^t in (1 + z)^n_blank * product over other answers, m votes each, of  sum over x < j of
+ * C(m,x) z^x + [m >= j] C(m,j) u z^j. The right answer then wins with chance 1 / (t + 1).
+ * Coefficients reach C(n, n/2), beyond double from n = 1030 on, hence long double. */
 #include "task/metric.h"
 
 #include <math.h>
@@ -31,7 +31,8 @@ static long double choose(int n, int k)
     return k <= n ? c : 0;
 }
 
-/* ways[t][d], rows of n_degrees: choices of d samples among the answers seen so far with t answers at j votes. */
+/* ways[t][d], rows of n_degrees: choices of d samples among the answers seen so far with t answers
+ * at j votes. */
 struct ways {
     long double *at, *next;
     int n_degrees, n_ties; /* ties: rows in use beyond row 0 */
@@ -69,7 +70,8 @@ static void times_blank(struct ways *w, int n_blank)
     memcpy(w->at, w->next, (size_t)(w->n_ties + 1) * (size_t)n * sizeof(*w->at));
 }
 
-void maj_at_k(const struct answer_class *classes, int n_classes, int n_blank, int k_max, double *out)
+void maj_at_k(const struct answer_class *classes, int n_classes, int n_blank, int k_max,
+              double *out)
 {
     int n = n_blank, n_right = 0;
     long double *total = xcalloc((size_t)k_max + 1, sizeof(*total));

@@ -5,7 +5,7 @@
 #include "tokenizer/chars.h"
 #include "tokenizer/fields.h"
 
-/* --- Reading --------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static bool read_token(const struct json *v, struct vocab *vocab, struct added_token *t,
                        struct err *e)
@@ -121,7 +121,7 @@ void added_clear(struct added *added)
     prefixes_clear(&added->normalized.contents);
 }
 
-/* --- Finding --------------------------------------------------------------------------------- */
+/* --- Finding ---------------------------------------------------------------------------------- */
 
 struct added_walk added_walk(const struct added *in, const struct added_set *set, struct str text,
                              bool skip_special)

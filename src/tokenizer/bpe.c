@@ -331,8 +331,7 @@ bool bpe_read_bytes(struct bpe *b)
     return b->reads_bytes;
 }
 
-/* --- The symbols of a word ---------------------------------------------------------------------
- */
+/* --- The symbols of a word -------------------------------------------------------------------- */
 
 void bpe_scratch_clear(struct bpe_scratch *s)
 {
@@ -396,8 +395,7 @@ static void first_symbols(const struct bpe *b, struct bpe_scratch *s, struct str
         token_buf_add(&s->first, b->unk_id);
 }
 
-/* --- Merging -----------------------------------------------------------------------------------
- */
+/* --- Merging ---------------------------------------------------------------------------------- */
 
 static int merge_short(const struct bpe *b, int32_t *ids, int n)
 {

@@ -22,8 +22,7 @@ enum { MAX_CONFIG = 64 << 20 };
 
 static const struct jinja_settings settings = {.trim_blocks = true, .lstrip_blocks = true};
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static struct chat_template *new_template(void)
 {
@@ -228,8 +227,7 @@ void chat_template_close(struct chat_template *t)
     free(t);
 }
 
-/* --- functions of the environment --------------------------------------------------------------
- */
+/* --- functions of the environment ------------------------------------------------------------- */
 
 static bool raise_exception(void *ctx, struct jinja_call *c)
 {
@@ -295,8 +293,7 @@ static bool parse_now(const char *now, struct tm *out, struct err *e)
     return true;
 }
 
-/* --- rendering ---------------------------------------------------------------------------------
- */
+/* --- rendering -------------------------------------------------------------------------------- */
 
 static const struct jinja *find_template(const struct chat_template *t, const char *name)
 {
@@ -451,8 +448,7 @@ bool chat_template_reads_parts(const struct chat_template *t)
     return reads;
 }
 
-/* --- flaws -------------------------------------------------------------------------------------
- */
+/* --- flaws ------------------------------------------------------------------------------------ */
 
 const char *chat_flaw_name(enum chat_flaw_kind kind)
 {

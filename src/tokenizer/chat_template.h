@@ -59,8 +59,7 @@ bool chat_template_mentions(const struct chat_template *t, const char *variable)
  * one string. Found out by rendering a conversation. */
 bool chat_template_reads_parts(const struct chat_template *t);
 
-/* --- what may be wrong with a prompt -----------------------------------------------------------
- */
+/* --- what may be wrong with a prompt ---------------------------------------------------------- */
 
 enum chat_flaw_kind {
     CHAT_FLAW_DOUBLE_BOS,           /* the prompt begins with the same BOS token twice */

@@ -106,7 +106,7 @@ void decoder_clear(struct decoder *d)
     d->piece_at = NULL;
 }
 
-/* --- Pieces ---------------------------------------------------------------------------------- */
+/* --- Pieces ----------------------------------------------------------------------------------- */
 
 /* The commonest decoder: one ByteLevel. */
 static void add_byte_piece(struct decoder *d, struct str content)

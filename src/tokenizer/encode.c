@@ -94,7 +94,7 @@ static void encoder_give(struct encoder_pool *p, struct encoder *x)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* --- Words ----------------------------------------------------------------------------------- */
+/* --- Words ------------------------------------------------------------------------------------ */
 
 static bool encode_word(struct encoder *x, struct str word, struct err *e)
 {
@@ -155,7 +155,7 @@ static bool on_word(void *ctx, struct str word, struct err *e)
     return encode_word(x, word, e);
 }
 
-/* --- Pieces ---------------------------------------------------------------------------------- */
+/* --- Pieces ----------------------------------------------------------------------------------- */
 
 /* A piece of the text without raw added tokens. */
 static bool encode_piece(struct encoder *x, struct str piece, bool is_start, bool skip_special,

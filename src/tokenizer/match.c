@@ -108,7 +108,7 @@ enum regex_found matcher_next(const struct matcher *m, struct regex_scratch *s, 
     return REGEX_NONE;
 }
 
-/* --- The well-known patterns ----------------------------------------------------------------- */
+/* --- The well-known patterns ------------------------------------------------------------------ */
 
 enum char_class { SPACE, NEWLINE, LETTER, NUMBER, OTHER, NOTHING };
 

@@ -10,8 +10,8 @@
 #define MAX_DEPTH 100
 
 /* White_Space. PCRE2's own \s takes U+180E in, which left that property in Unicode 6.3. */
-#define SPACES                                                                                     \
-    "\\x{9}-\\x{D}\\x{20}\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}"    \
+#define SPACES \
+    "\\x{9}-\\x{D}\\x{20}\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}" \
     "\\x{205F}\\x{3000}"
 #define WORDS    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
 #define ANY_CHAR "(?s:.)"
@@ -72,7 +72,7 @@ static void insert(struct buf *out, size_t at_byte, const char *z)
     memcpy(out->ptr + at_byte, z, n);
 }
 
-/* --- Characters ------------------------------------------------------------------------------ */
+/* --- Characters ------------------------------------------------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -172,7 +172,7 @@ static bool check_folding(struct onig *o, int64_t c)
     return true;
 }
 
-/* --- Properties ------------------------------------------------------------------------------ */
+/* --- Properties ------------------------------------------------------------------------------- */
 
 struct property {
     const char *name, *items; /* the inside of a PCRE2 class */
@@ -312,7 +312,7 @@ static bool class_letter(char c, const char **items, bool *negated)
     return true;
 }
 
-/* --- Classes --------------------------------------------------------------------------------- */
+/* --- Classes ---------------------------------------------------------------------------------- */
 
 /* A union under construction: `items` go into one PCRE2 class, `others` are whole patterns for one
  * character each, joined by "|". */
@@ -513,7 +513,7 @@ out:
     return ok;
 }
 
-/* --- Atoms, quantifiers, groups -------------------------------------------------------------- */
+/* --- Atoms, quantifiers, groups --------------------------------------------------------------- */
 
 /* The items of a class letter or property that stands outside a class. */
 static const char *lone(const char *items)
@@ -549,11 +549,10 @@ static bool parse_escape(struct onig *o)
     }
     if (letter == 'b' || letter == 'B') {
         o->p++;
-        buf_addz(o->out, letter == 'b'
-                             ? "(?:(?<=[" LONE_WORDS "])(?![" LONE_WORDS "])|(?<![" LONE_WORDS
-                               "])(?=[" LONE_WORDS "]))"
-                             : "(?:(?<=[" LONE_WORDS "])(?=[" LONE_WORDS "])|(?<![" LONE_WORDS
-                               "])(?![" LONE_WORDS "]))");
+        buf_addz(o->out, letter == 'b' ? "(?:(?<=[" LONE_WORDS "])(?![" LONE_WORDS
+                                         "])|(?<![" LONE_WORDS "])(?=[" LONE_WORDS "]))"
+                                       : "(?:(?<=[" LONE_WORDS "])(?=[" LONE_WORDS
+                                         "])|(?<![" LONE_WORDS "])(?![" LONE_WORDS "]))");
         return true;
     }
     if (letter == 'A' || letter == 'z' || letter == 'Z' || letter == 'G' || letter == 'R') {

@@ -8,7 +8,7 @@
 #include "tokenizer/chars.h"
 #include "tokenizer/fields.h"
 
-/* --- Reading --------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static const char type_names[] =
     "Split ByteLevel Digits Whitespace WhitespaceSplit Metaspace Punctuation Sequence";
@@ -157,7 +157,7 @@ void pre_scratch_clear(struct pre_scratch *s)
         buf_clear(&s->rewritten[i]);
 }
 
-/* --- Running --------------------------------------------------------------------------------- */
+/* --- Running ---------------------------------------------------------------------------------- */
 
 struct pre_run {
     const struct pretokenizer *p;

@@ -190,7 +190,7 @@ bool scan_end(struct scan *s, struct err *e)
     return s->p >= s->end || scan_fail(s, "nothing more", e);
 }
 
-/* --- Cutting the file ------------------------------------------------------------------------ */
+/* --- Cutting the file ------------------------------------------------------------------------- */
 
 static bool skip_string(struct scan *s, struct err *e)
 {

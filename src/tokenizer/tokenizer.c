@@ -10,8 +10,7 @@
 
 #define FILE_MAX (256u << 20)
 
-/* --- tokenizer_config.json ---------------------------------------------------------------------
- */
+/* --- tokenizer_config.json -------------------------------------------------------------------- */
 
 /* The token under a key, a string or {"content": ...}; -1 when there is none, or the vocabulary
  * lacks it. */
@@ -65,8 +64,7 @@ static bool read_config(struct tokenizer *t, struct str text, struct err *e)
     return ok;
 }
 
-/* --- tokenizer.json ----------------------------------------------------------------------------
- */
+/* --- tokenizer.json --------------------------------------------------------------------------- */
 
 static bool read_model(struct tokenizer *t, const struct json *model, struct str file,
                        const struct scan_parts *parts, struct err *e)
@@ -199,8 +197,7 @@ void tokenizer_close(struct tokenizer *t)
     free(t);
 }
 
-/* --- Tokens ------------------------------------------------------------------------------------
- */
+/* --- Tokens ----------------------------------------------------------------------------------- */
 
 struct str tokenizer_piece(const struct tokenizer *t, int32_t id)
 {

@@ -27,8 +27,7 @@ struct tokenizer *tokenizer_open(const char *model_dir, struct err *e) MUST_CHEC
 struct tokenizer *tokenizer_parse(struct str json, struct str config, struct err *e) MUST_CHECK;
 void tokenizer_close(struct tokenizer *t); /* NULL is fine */
 
-/* --- Encode ------------------------------------------------------------------------------------
- */
+/* --- Encode ----------------------------------------------------------------------------------- */
 
 /* Token ids that grow. A zeroed one is ready; the caller clears it. */
 struct token_buf {
@@ -52,8 +51,7 @@ enum encode_flags {
 bool tokenizer_encode(const struct tokenizer *t, struct str text, unsigned flags,
                       struct token_buf *out, struct err *e) MUST_CHECK;
 
-/* --- Decode ------------------------------------------------------------------------------------
- */
+/* --- Decode ----------------------------------------------------------------------------------- */
 
 /* Appends the text of ids to out, always valid UTF-8: what is ill-formed becomes U+FFFD. Ids
  * without a token are skipped, and special tokens too if skip_special. Fails when out is full or a
@@ -77,8 +75,7 @@ bool detok_add(struct detok *d, int32_t id, struct buf *out, struct err *e) MUST
 bool detok_finish(struct detok *d, struct buf *out,
                   struct err *e) MUST_CHECK; /* then ready for the next text */
 
-/* --- The vocabulary ----------------------------------------------------------------------------
- */
+/* --- The vocabulary --------------------------------------------------------------------------- */
 
 /* The bytes that a token stands for, maybe part of a character ("\xe4\xbd"): byte-level and <0xNN>
  * tokens as their bytes, U+2581 as a blank where the decoder says so. Empty for an id without a

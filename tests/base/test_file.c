@@ -1,4 +1,6 @@
-/* Files: whole reads, atomic replacement that survives a failing disk, folders. link-wrap: write fsync rename */
+/* Files: whole reads, atomic replacement that survives a failing disk, folders.
+ *
+ * link-wrap: write fsync rename */
 #include "test.h"
 
 #include <errno.h>
@@ -75,7 +77,8 @@ TEST(a_replacement_is_whole_or_absent)
     err_clear(&e);
     CHECK("folder", !file_read(dir, 0, &got, &e) && strstr(e.msg, "is a folder"));
     err_clear(&e);
-    CHECK("missing", !file_read("/nowhere/x", 0, &got, &e) && strstr(e.msg, "/nowhere/x: No such file"));
+    CHECK("missing",
+          !file_read("/nowhere/x", 0, &got, &e) && strstr(e.msg, "/nowhere/x: No such file"));
     buf_clear(&got);
     arena_clear(&a);
 }

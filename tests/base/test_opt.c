@@ -100,7 +100,8 @@ static void echo_back(void *ctx, const struct opt *o, struct str value)
 
 TEST(an_echo_reads_back_to_the_same_options)
 {
-    const char *args[] = {"--temperature=0.35", "--base_url", "http://a", "--base-url=http://b", "--api_key", "canary-key"};
+    const char *args[] = {"--temperature=0.35",  "--base_url", "http://a",
+                          "--base-url=http://b", "--api_key",  "canary-key"};
     struct values v = {0}, w = {0};
     struct opt_group g = {"Test", table, &v}, h = {"Test", table, &w};
     struct echo echo = {&h, {0}};
@@ -121,7 +122,8 @@ TEST(an_echo_reads_back_to_the_same_options)
 
 TEST(secrets_leave_the_command_line)
 {
-    char key[] = "canary", both[] = "--api-key=canary", flag[] = "--api_key", other[] = "--dtype", value[] = "float32";
+    char key[] = "canary", both[] = "--api-key=canary", flag[] = "--api_key", other[] = "--dtype",
+         value[] = "float32";
     char *argv[] = {flag, key, both, other, value};
     struct values v = {0};
     struct opt_group g = {"Test", table, &v};

@@ -77,7 +77,8 @@ static struct workers_opts test_opts(int n_workers)
 
     o.n_workers = n_workers;
     o.item_cpu_ms = 800; /* far more than taking the memory below needs, on a busy machine too */
-    o.item_wall_ms = 600000; /* a machine may stand still for seconds; where an item sleeps it is less */
+    o.item_wall_ms =
+        600000; /* a machine may stand still for seconds; where an item sleeps it is less */
     o.max_bytes = (size_t)160 << 20;
     o.max_answer_bytes = 1 << 20;
     return o;

@@ -1,9 +1,9 @@
 /* sched_sim.h - a naive cache that watches the scheduler at work.
  *
- * The pretended device keeps, for each slot of each block, a fingerprint of all tokens up to that position. A
- * plan is right when every position that a sequence builds on holds the fingerprint of its own tokens: then
- * no block was shared, copied, evicted or found wrongly. Bytes drive it, so that a test can feed random
- * numbers and a fuzzer its inputs. */
+ * The pretended device keeps, for each slot of each block, a fingerprint of all tokens up to that
+ * position. A plan is right when every position that a sequence builds on holds the fingerprint of
+ * its own tokens: then no block was shared, copied, evicted or found wrongly. Bytes drive it, so
+ * that a test can feed random numbers and a fuzzer its inputs. */
 #pragma once
 
 #include "base/arena.h"
@@ -106,17 +106,20 @@ static inline bool sim_run_item(struct sim *s, const struct plan *p, const struc
     const struct seq *q = it->q;
     int end = it->start + it->n_tokens;
 
-    SIM_REQUIRE(s, it->start == q->n_computed, "an item starts at %d of %d computed", it->start, q->n_computed);
+    SIM_REQUIRE(s, it->start == q->n_computed, "an item starts at %d of %d computed", it->start,
+                q->n_computed);
     for (int pos = 0; pos < end; pos++) {
         int block = q->blocks[pos / SIM_BLOCK];
-        uint64_t *slot = &s->slots[block][pos % SIM_BLOCK], want = sim_fingerprint(q->token_ids, pos + 1);
+        uint64_t *slot = &s->slots[block][pos % SIM_BLOCK],
+                 want = sim_fingerprint(q->token_ids, pos + 1);
 
         if (pos >= it->start) {
             SIM_REQUIRE(s, kv_pool_refs(s->pool, block) == 1 || it->fork_of >= 0 || p->n_items > 1,
                         "block %d is written and shared", block);
             *slot = want;
         }
-        SIM_REQUIRE(s, *slot == want, "position %d of sequence %d reads what is not its own", pos, (int)q->id);
+        SIM_REQUIRE(s, *slot == want, "position %d of sequence %d reads what is not its own", pos,
+                    (int)q->id);
     }
     s->n_rows_seen[sim_slot_of(s, q)] += it->n_rows;
     return true;
@@ -140,8 +143,10 @@ static inline bool sim_run(struct sim *s, const struct plan *p)
         if (it->fork_of >= 0) {
             const struct plan_item *leader = &p->items[it->fork_of];
 
-            SIM_REQUIRE(s, leader->draws && it->first_row == leader->first_row + leader->n_rows &&
-                               it->q->n_prompt == leader->q->n_prompt, "a fork draws from a wrong row");
+            SIM_REQUIRE(s,
+                        leader->draws && it->first_row == leader->first_row + leader->n_rows &&
+                            it->q->n_prompt == leader->q->n_prompt,
+                        "a fork draws from a wrong row");
         } else if (it->first_row >= 0) {
             SIM_REQUIRE(s, it->first_row == n_rows, "rows are not in order");
             n_rows += it->n_rows + it->draws;
@@ -159,13 +164,15 @@ static inline bool sim_take(struct sim *s, const struct plan *p, uint8_t dice)
     int n_drew = 0;
 
     for (int i = 0; i < p->n_items; i++)
-        if (p->items[i].draws || (p->items[i].q->is_score && p->items[i].q->n_computed == seq_goal(p->items[i].q)))
+        if (p->items[i].draws ||
+            (p->items[i].q->is_score && p->items[i].q->n_computed == seq_goal(p->items[i].q)))
             drew[n_drew++] = p->items[i].q;
     for (int i = 0; i < n_drew; i++) {
         struct seq *q = drew[i];
         int slot = sim_slot_of(s, q), n_rows = q->n_prompt - 1 - s->first_row[slot];
 
-        SIM_REQUIRE(s, s->n_rows_seen[slot] == n_rows, "%d prompt rows, expected %d", s->n_rows_seen[slot], n_rows);
+        SIM_REQUIRE(s, s->n_rows_seen[slot] == n_rows, "%d prompt rows, expected %d",
+                    s->n_rows_seen[slot], n_rows);
         s->n_drawn++;
         if (q->is_score) {
             sim_drop(s, slot);

@@ -1,4 +1,5 @@
-/* test_kv_pool.c - the block pool against a naive one under random operations, and the hash chain. */
+/* test_kv_pool.c - the block pool against a naive one under random operations, and the hash chain.
+ */
 #include "test.h"
 
 #include "engine/kv_pool.h"
@@ -133,28 +134,40 @@ TEST(hash_chain)
     h[4] = kv_hash_block(root, a, 4, image);
     for (int i = 0; i < 5; i++)
         for (int j = 0; j < i; j++)
-            CHECK("tokens, model, parent and picture all count", h[i].lo != h[j].lo && h[i].hi != h[j].hi);
+            CHECK("tokens, model, parent and picture all count",
+                  h[i].lo != h[j].lo && h[i].hi != h[j].hi);
     CHECK("repeatable", kv_hash_block(root, a, 4, none).lo == h[0].lo);
 }
 
 TEST(philox_known_answers)
 {
-    static const struct { const char *name; uint32_t counter[4], key[2], want[4]; } rows[] = {
+    static const struct {
+        const char *name;
+        uint32_t counter[4], key[2], want[4];
+    } rows[] = {
         {"zeros", {0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {"ones", {~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {"pi", {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0},
+        {"ones",
+         {~0u, ~0u, ~0u, ~0u},
+         {~0u, ~0u},
+         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {"pi",
+         {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+         {0xa4093822, 0x299f31d0},
          {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
 
     for (size_t i = 0; i < LEN(rows); i++) {
         const uint32_t *c = rows[i].counter;
-        struct philox out = philox4x32(rows[i].key[0] | (uint64_t)rows[i].key[1] << 32, c[0], c[1], c[2], c[3]);
+        struct philox out =
+            philox4x32(rows[i].key[0] | (uint64_t)rows[i].key[1] << 32, c[0], c[1], c[2], c[3]);
 
         for (int j = 0; j < 4; j++)
             CHECK_INT(rows[i].name, out.v[j], rows[i].want[j]);
     }
-    CHECK("noise is finite at both ends", isfinite(gumbel_of_word(0)) && isfinite(gumbel_of_word(~0u)));
-    CHECK("and rises", gumbel_of_word(0) < gumbel_of_word(1u << 31) && gumbel_of_word(1u << 31) < gumbel_of_word(~0u));
+    CHECK("noise is finite at both ends",
+          isfinite(gumbel_of_word(0)) && isfinite(gumbel_of_word(~0u)));
+    CHECK("and rises", gumbel_of_word(0) < gumbel_of_word(1u << 31) &&
+                           gumbel_of_word(1u << 31) < gumbel_of_word(~0u));
 }
 
 int main(void)

@@ -1,5 +1,6 @@
-/* test_sampler.c - the sampler against a naive one that sorts and sums everything in double precision: the same
- * survivors for every mix of parameters, and draws in the proportions that their probabilities demand. */
+/* test_sampler.c - the sampler against a naive one that sorts and sums everything in double
+ * precision: the same survivors for every mix of parameters, and draws in the proportions that
+ * their probabilities demand. */
 #include "test.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@ enum { V = 64, N_DRAWS = 6000 };
 
 static const struct sample_params plain = {.temperature = 1, .top_p = 1, .repetition_penalty = 1};
 
-/* --- the naive sampler ------------------------------------------------------------------------- */
+/* --- the naive sampler ------------------------------------------------------------------------ */
 
 static bool occurs(const int32_t *ids, int n, int32_t id)
 {
@@ -44,7 +45,8 @@ static void naive_process(double *l, const struct sample_params *p, const struct
             if (p->bias_ids[b] == id)
                 l[id] += (double)p->bias[b];
         if (occurs(h->token_ids, h->n_tokens, id))
-            l[id] = l[id] > 0 ? l[id] / (double)p->repetition_penalty : l[id] * (double)p->repetition_penalty;
+            l[id] = l[id] > 0 ? l[id] / (double)p->repetition_penalty
+                              : l[id] * (double)p->repetition_penalty;
         for (int i = h->n_prompt, seen = 0; i < h->n_tokens; i++) {
             if (h->token_ids[i] != id)
                 continue;
@@ -65,8 +67,8 @@ static int by_value_then_higher_id(const void *a, const void *b)
 }
 
 /* prob[V]: the exact distribution of the draw. */
-static void naive_distribution(const struct sample_params *p, const struct sample_history *h, const float *logits,
-                               double *prob)
+static void naive_distribution(const struct sample_params *p, const struct sample_history *h,
+                               const float *logits, double *prob)
 {
     double l[V], max = -INFINITY, total = 0, mass = 0;
     int order[V];
@@ -106,9 +108,10 @@ static void naive_distribution(const struct sample_params *p, const struct sampl
         prob[i] /= total;
 }
 
-/* --- the distribution -------------------------------------------------------------------------- */
+/* --- the distribution ------------------------------------------------------------------------- */
 
-/* The value that chi-square with df degrees of freedom exceeds once in some million times (Wilson, Hilferty). */
+/* The value that chi-square with df degrees of freedom exceeds once in some million times (Wilson,
+ * Hilferty). */
 static double chi_square_limit(int df)
 {
     double a = 2.0 / (9.0 * df);
@@ -116,8 +119,8 @@ static double chi_square_limit(int df)
     return df * pow(1 - a + 5.0 * sqrt(a), 3);
 }
 
-static void check_distribution(const char *name, const struct sample_params *params, const struct sample_history *h,
-                               const float *logits, uint64_t seed)
+static void check_distribution(const char *name, const struct sample_params *params,
+                               const struct sample_history *h, const float *logits, uint64_t seed)
 {
     struct sample_params p = *params;
     struct sampler *s = sampler_open(V);
@@ -154,8 +157,8 @@ static void check_distribution(const char *name, const struct sample_params *par
     sampler_close(s);
 }
 
-static void check_survivors(const char *name, const struct sample_params *p, const struct sample_history *h,
-                            const float *logits)
+static void check_survivors(const char *name, const struct sample_params *p,
+                            const struct sample_history *h, const float *logits)
 {
     struct sampler *s = sampler_open(V);
     double prob[V];
@@ -172,8 +175,10 @@ static void check_survivors(const char *name, const struct sample_params *p, con
     sampler_close(s);
 }
 
-/* The logprobs after all steps are the logarithms of the exact distribution of the draw, for every token. */
-static void check_processed(const char *name, const struct sample_params *p, const struct sample_history *h, const float *logits)
+/* The logprobs after all steps are the logarithms of the exact distribution of the draw, for every
+ * token. */
+static void check_processed(const char *name, const struct sample_params *p,
+                            const struct sample_history *h, const float *logits)
 {
     struct sampler *s = sampler_open(V);
     const float *row = sampler_processed(s, p, h, logits);
@@ -206,9 +211,11 @@ static void random_logits(float *logits, uint64_t seed, float scale)
 
 TEST(every_mix_of_parameters)
 {
-    static const float temperatures[] = {0.6f, 1, 1.7f}, top_ps[] = {1, 0.95f, 0.4f}, min_ps[] = {0, 0.1f};
+    static const float temperatures[] = {0.6f, 1, 1.7f}, top_ps[] = {1, 0.95f, 0.4f},
+                       min_ps[] = {0, 0.1f};
     static const int top_ks[] = {0, 1, 7, V};
-    static const int32_t tokens[] = {1, 2, 3, 9, 7, 9, 9, 12}, stops[] = {7, 8}, allowed[] = {1, 3, 5, 7, 9, 20, 21, 22, 40};
+    static const int32_t tokens[] = {1, 2, 3, 9, 7, 9, 9, 12}, stops[] = {7, 8},
+                         allowed[] = {1, 3, 5, 7, 9, 20, 21, 22, 40};
     static const int32_t bad1[] = {20}, bad2[] = {9, 12, 21}, bias_ids[] = {3, 40, 41};
     static const float bias[] = {2, -1.5f, 3};
     static const struct token_seq bad[] = {{bad1, 1}, {bad2, 3}};
@@ -237,8 +244,8 @@ TEST(every_mix_of_parameters)
         }
         if (m & 4)
             p.allowed_ids = allowed, p.n_allowed_ids = LEN(allowed);
-        snprintf(name, sizeof(name), "T %g p %g min %g k %d set %d", (double)p.temperature, (double)p.top_p, (double)p.min_p,
-                 p.top_k, m);
+        snprintf(name, sizeof(name), "T %g p %g min %g k %d set %d", (double)p.temperature,
+                 (double)p.top_p, (double)p.min_p, p.top_k, m);
         for (uint64_t seed = 0; seed < 20; seed++) {
             random_logits(logits, 1000 + seed, seed % 2 ? 1 : 3);
             check_survivors(name, &p, &h, logits);
@@ -256,10 +263,17 @@ TEST(every_mix_of_parameters)
 /* A greedy draw's logprobs know penalties and masks, and neither a temperature nor top_k. */
 TEST(processed_and_greedy)
 {
-    static const int32_t tokens[] = {1, 2, 3, 9, 7, 9, 9, 12}, allowed[] = {1, 3, 5, 7, 9, 20, 21, 22, 40};
+    static const int32_t tokens[] = {1, 2, 3, 9, 7, 9, 9, 12},
+                         allowed[] = {1, 3, 5, 7, 9, 20, 21, 22, 40};
     const struct sample_history h = {tokens, 4, 8, NULL};
-    struct sample_params p = {.temperature = 0, .top_p = 0.5f, .top_k = 2, .repetition_penalty = 1.3f, .presence_penalty = 0.5f,
-                              .allowed_ids = allowed, .n_allowed_ids = LEN(allowed)}, open = p;
+    struct sample_params p = {.temperature = 0,
+                              .top_p = 0.5f,
+                              .top_k = 2,
+                              .repetition_penalty = 1.3f,
+                              .presence_penalty = 0.5f,
+                              .allowed_ids = allowed,
+                              .n_allowed_ids = LEN(allowed)},
+                         open = p;
     float logits[V];
 
     open.temperature = open.top_p = 1;
@@ -274,13 +288,14 @@ TEST(processed_and_greedy)
         for (size_t i = 0; i < LEN(allowed); i++) {
             sampler_logprobs_of_ids(s, sampler_processed(s, &p, &h, logits), allowed[i], &r);
             CHECK("logprob", fabs((double)r.logprob - log(prob[allowed[i]])) < 1e-5);
-            CHECK("the drawn one is the best", r.is_best == (allowed[i] == sampler_draw(s, &p, &h, logits)));
+            CHECK("the drawn one is the best",
+                  r.is_best == (allowed[i] == sampler_draw(s, &p, &h, logits)));
         }
         sampler_close(s);
     }
 }
 
-/* --- case by case ------------------------------------------------------------------------------ */
+/* --- case by case ----------------------------------------------------------------------------- */
 
 /* Logits of a few tokens, the others at -100; which survive. */
 static const struct {
@@ -289,21 +304,58 @@ static const struct {
     struct sample_params p;
     int n, ids[6];
 } cases[] = {
-    {"top_k keeps ties at the threshold", {3, 2, 2, 2, 1, 0}, {.temperature = 1, .top_p = 1, .top_k = 2}, 4, {0, 1, 2, 3}},
+    {"top_k keeps ties at the threshold",
+     {3, 2, 2, 2, 1, 0},
+     {.temperature = 1, .top_p = 1, .top_k = 2},
+     4,
+     {0, 1, 2, 3}},
     {"top_k -1 is off", {3, 2, 2, 2, 1, 0}, {.temperature = 1, .top_p = 1, .top_k = -1}, 64, {0}},
-    {"top_k above the vocabulary is off", {3, 2, 2, 2, 1, 0}, {.temperature = 1, .top_p = 1, .top_k = 1000}, 64, {0}},
-    {"top_p drops while the mass is at most 1 - p", {0, 0, -INFINITY, -INFINITY, -INFINITY, -INFINITY},
-     {.temperature = 1, .top_p = 0.5f, .top_k = 2}, 1, {0}},
-    {"just above one half it keeps both", {0, 0, -INFINITY, -INFINITY, -INFINITY, -INFINITY},
-     {.temperature = 1, .top_p = 0.51f, .top_k = 2}, 2, {0, 1}},
+    {"top_k above the vocabulary is off",
+     {3, 2, 2, 2, 1, 0},
+     {.temperature = 1, .top_p = 1, .top_k = 1000},
+     64,
+     {0}},
+    {"top_p drops while the mass is at most 1 - p",
+     {0, 0, -INFINITY, -INFINITY, -INFINITY, -INFINITY},
+     {.temperature = 1, .top_p = 0.5f, .top_k = 2},
+     1,
+     {0}},
+    {"just above one half it keeps both",
+     {0, 0, -INFINITY, -INFINITY, -INFINITY, -INFINITY},
+     {.temperature = 1, .top_p = 0.51f, .top_k = 2},
+     2,
+     {0, 1}},
     {"top_p never drops the last", {1, 0, 0, 0, 0, 0}, {.temperature = 1, .top_p = 1e-6f}, 1, {0}},
-    {"of equal ones the higher ids go first", {0, 0, 0, 0, -90, -90}, {.temperature = 1, .top_p = 0.6f}, 3, {0, 1, 2}},
-    {"min_p is relative to the likeliest", {0, -0.6931f, -0.6932f, -2, -3, -4}, {.temperature = 1, .top_p = 1, .min_p = 0.5f},
-     2, {0, 1}},
-    {"min_p comes before top_k", {0, -1, -5, -6, -7, -8}, {.temperature = 1, .top_p = 1, .min_p = 0.3f, .top_k = 4}, 2, {0, 1}},
-    {"temperature comes before min_p", {0, -1, -5, -6, -7, -8}, {.temperature = 4, .top_p = 1, .min_p = 0.25f}, 3, {0, 1, 2}},
-    {"greedy takes the lowest id of a tie", {1, 3, 3, 0, 0, 0}, {.temperature = 0, .top_p = 1}, 1, {1}},
-    {"temperature below 1e-5 is greedy", {1, 3, 2.9f, 0, 0, 0}, {.temperature = 9e-6f, .top_p = 1}, 1, {1}},
+    {"of equal ones the higher ids go first",
+     {0, 0, 0, 0, -90, -90},
+     {.temperature = 1, .top_p = 0.6f},
+     3,
+     {0, 1, 2}},
+    {"min_p is relative to the likeliest",
+     {0, -0.6931f, -0.6932f, -2, -3, -4},
+     {.temperature = 1, .top_p = 1, .min_p = 0.5f},
+     2,
+     {0, 1}},
+    {"min_p comes before top_k",
+     {0, -1, -5, -6, -7, -8},
+     {.temperature = 1, .top_p = 1, .min_p = 0.3f, .top_k = 4},
+     2,
+     {0, 1}},
+    {"temperature comes before min_p",
+     {0, -1, -5, -6, -7, -8},
+     {.temperature = 4, .top_p = 1, .min_p = 0.25f},
+     3,
+     {0, 1, 2}},
+    {"greedy takes the lowest id of a tie",
+     {1, 3, 3, 0, 0, 0},
+     {.temperature = 0, .top_p = 1},
+     1,
+     {1}},
+    {"temperature below 1e-5 is greedy",
+     {1, 3, 2.9f, 0, 0, 0},
+     {.temperature = 9e-6f, .top_p = 1},
+     1,
+     {1}},
 };
 
 TEST(survivors_case_by_case)
@@ -342,10 +394,17 @@ TEST(penalties_case_by_case)
         struct sample_params p;
         float want[5];
     } rows[] = {
-        {"repetition counts prompt and output, by sign", {.repetition_penalty = 2}, {1, 0.5f, -2, 0.5f, 1}},
-        {"presence counts the output once", {.repetition_penalty = 1, .presence_penalty = 0.5f}, {1, 1, -1.5f, 0.5f, 1}},
-        {"frequency counts each time", {.repetition_penalty = 1, .frequency_penalty = 0.5f}, {1, 1, -1.5f, 0, 1}},
-        {"repetition comes first", {.repetition_penalty = 2, .frequency_penalty = 1, .presence_penalty = 0.25f},
+        {"repetition counts prompt and output, by sign",
+         {.repetition_penalty = 2},
+         {1, 0.5f, -2, 0.5f, 1}},
+        {"presence counts the output once",
+         {.repetition_penalty = 1, .presence_penalty = 0.5f},
+         {1, 1, -1.5f, 0.5f, 1}},
+        {"frequency counts each time",
+         {.repetition_penalty = 1, .frequency_penalty = 0.5f},
+         {1, 1, -1.5f, 0, 1}},
+        {"repetition comes first",
+         {.repetition_penalty = 2, .frequency_penalty = 1, .presence_penalty = 0.25f},
          {1, 0.5f, -3.25f, -1.75f, 1}},
     };
     const struct sample_history h = {tokens, 2, 5, NULL};
@@ -362,15 +421,18 @@ TEST(penalties_case_by_case)
         CHECK_INT("none is dropped", n, V);
         for (int j = 0; j < 5; j++)
             if (fabsf(scaled[j] - rows[i].want[j]) > 1e-6f)
-                fail_msg("%s: token %d has %g, expected %g", rows[i].name, j, (double)scaled[j], (double)rows[i].want[j]);
+                fail_msg("%s: token %d has %g, expected %g", rows[i].name, j, (double)scaled[j],
+                         (double)rows[i].want[j]);
     }
     sampler_close(s);
 }
 
 TEST(what_may_not_be_drawn)
 {
-    static const int32_t tokens[] = {10, 11, 12}, stops[] = {0, 1}, allowed[] = {1, 2}, after_12[] = {12, 0}, after_10[] = {10, 0};
-    static const struct token_seq bad_after_12[] = {{after_12, 2}}, bad_after_prompt[] = {{after_10, 2}};
+    static const int32_t tokens[] = {10, 11, 12}, stops[] = {0, 1}, allowed[] = {1, 2},
+                         after_12[] = {12, 0}, after_10[] = {10, 0};
+    static const struct token_seq bad_after_12[] = {{after_12, 2}},
+                                  bad_after_prompt[] = {{after_10, 2}};
     static const int32_t bias_ids[] = {5};
     static const float bias[] = {100};
     static const struct {
@@ -383,10 +445,27 @@ TEST(what_may_not_be_drawn)
         {"min_tokens not reached", {.min_tokens = 3, .stop_ids = stops, .n_stop_ids = 2}, 1, 2},
         {"min_tokens reached", {.min_tokens = 2, .stop_ids = stops, .n_stop_ids = 2}, 1, 0},
         {"allowed ids", {.allowed_ids = allowed, .n_allowed_ids = 2}, 1, 1},
-        {"allowed ids and min_tokens", {.allowed_ids = allowed, .n_allowed_ids = 2, .min_tokens = 9, .stop_ids = stops, .n_stop_ids = 2}, 1, 2},
-        {"all is forbidden", {.allowed_ids = allowed, .n_allowed_ids = 1, .min_tokens = 9, .stop_ids = stops, .n_stop_ids = 2}, 1, -1},
+        {"allowed ids and min_tokens",
+         {.allowed_ids = allowed,
+          .n_allowed_ids = 2,
+          .min_tokens = 9,
+          .stop_ids = stops,
+          .n_stop_ids = 2},
+         1,
+         2},
+        {"all is forbidden",
+         {.allowed_ids = allowed,
+          .n_allowed_ids = 1,
+          .min_tokens = 9,
+          .stop_ids = stops,
+          .n_stop_ids = 2},
+         1,
+         -1},
         {"a bad word's last token", {.bad_words = bad_after_12, .n_bad_words = 1}, 1, 1},
-        {"a bad word begins in the output only", {.bad_words = bad_after_prompt, .n_bad_words = 1}, 3, 0},
+        {"a bad word begins in the output only",
+         {.bad_words = bad_after_prompt, .n_bad_words = 1},
+         3,
+         0},
         {"bias", {.bias_ids = bias_ids, .bias = bias, .n_bias = 1}, 1, 5},
     };
     struct sampler *s = sampler_open(V);
@@ -441,16 +520,17 @@ TEST(noise_belongs_to_the_token)
         CHECK_INT("the largest of logit plus noise", id, want);
         p.top_k = 20;
         n_kept += is_kept = rank_of(logits, id) <= 20;
-        CHECK("a survivor that was drawn from all is drawn from the survivors", !is_kept || sampler_draw(s, &p, &h, logits) == id);
+        CHECK("a survivor that was drawn from all is drawn from the survivors",
+              !is_kept || sampler_draw(s, &p, &h, logits) == id);
     }
     CHECK("both kinds came up", n_kept > 1000 && n_kept < 2000);
     sampler_close(s);
 }
 
-/* Some ids, the likeliest and the least likely among them, in an order of their own: the numbers of the definition, and to
- * the bit those that the likeliest have when they are asked for as such. */
-static void check_named_ids(struct sampler *s, const float *logits, int32_t token, const struct row_logprobs *by_rank,
-                            double log_sum)
+/* Some ids, the likeliest and the least likely among them, in an order of their own: the numbers of
+ * the definition, and to the bit those that the likeliest have when they are asked for as such. */
+static void check_named_ids(struct sampler *s, const float *logits, int32_t token,
+                            const struct row_logprobs *by_rank, double log_sum)
 {
     int32_t ids[V];
     float top[V];
@@ -459,13 +539,15 @@ static void check_named_ids(struct sampler *s, const float *logits, int32_t toke
     for (int i = 0; i < V; i++)
         ids[i] = (i * 37 + 11) % V;
     sampler_logprobs_of_ids(s, logits, token, &r);
-    CHECK("the token's own", r.logprob == by_rank->logprob && r.rank == by_rank->rank && r.is_best == by_rank->is_best);
+    CHECK("the token's own", r.logprob == by_rank->logprob && r.rank == by_rank->rank &&
+                                 r.is_best == by_rank->is_best);
     CHECK_INT("all are reported", r.n_top, V);
     for (int i = 0; i < V; i++) {
         CHECK_INT("in the order asked for", ids[i], (i * 37 + 11) % V);
         CHECK("named logprob", fabs((double)top[i] - ((double)logits[ids[i]] - log_sum)) < 2e-6);
         for (int k = 0; k < by_rank->n_top; k++)
-            CHECK("the same bits", by_rank->top_ids[k] != ids[i] || by_rank->top_logprobs[k] == top[i]);
+            CHECK("the same bits",
+                  by_rank->top_ids[k] != ids[i] || by_rank->top_logprobs[k] == top[i]);
     }
 }
 
@@ -502,7 +584,8 @@ TEST(logprobs_of_a_row)
     sampler_close(s);
 }
 
-/* The bounds that spare work hold on a large vocabulary: the same survivors as by sorting all of it. */
+/* The bounds that spare work hold on a large vocabulary: the same survivors as by sorting all of
+ * it. */
 TEST(large_vocabulary)
 {
     enum { BIG = 50021 };
@@ -574,14 +657,10 @@ TEST(a_mask_as_allowed_ids)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_mix_of_parameters),
-        cmocka_unit_test(processed_and_greedy),
-        cmocka_unit_test(survivors_case_by_case),
-        cmocka_unit_test(penalties_case_by_case),
-        cmocka_unit_test(what_may_not_be_drawn),
-        cmocka_unit_test(noise_belongs_to_the_token),
-        cmocka_unit_test(logprobs_of_a_row),
-        cmocka_unit_test(large_vocabulary),
+        cmocka_unit_test(every_mix_of_parameters), cmocka_unit_test(processed_and_greedy),
+        cmocka_unit_test(survivors_case_by_case),  cmocka_unit_test(penalties_case_by_case),
+        cmocka_unit_test(what_may_not_be_drawn),   cmocka_unit_test(noise_belongs_to_the_token),
+        cmocka_unit_test(logprobs_of_a_row),       cmocka_unit_test(large_vocabulary),
         cmocka_unit_test(a_mask_as_allowed_ids),
     };
 

@@ -1,4 +1,5 @@
-/* test_scheduler.c - the scheduler against a naive cache under random operations, and its rules one by one. */
+/* test_scheduler.c - the scheduler against a naive cache under random operations, and its rules one
+ * by one. */
 #include "test.h"
 
 #include "engine/noise.h"
@@ -10,16 +11,49 @@ static const struct {
     struct sched_limits limits;
     int n_ops;
 } walks[] = {
-    {"wide", 200, {.max_num_seqs = 32, .max_num_batched_tokens = 64, .has_prefix_cache = true}, 4000},
-    {"one seat", 60, {.max_num_seqs = 1, .max_num_batched_tokens = 16, .has_prefix_cache = true}, 3000},
-    {"one token", 60, {.max_num_seqs = 8, .max_num_batched_tokens = 1, .has_prefix_cache = true}, 3000},
-    {"tight pool", 30, {.max_num_seqs = 16, .max_num_batched_tokens = 24, .has_prefix_cache = true}, 8000},
-    {"tiny pool", 8, {.max_num_seqs = 16, .max_num_batched_tokens = 24, .has_prefix_cache = true}, 8000},
-    {"no cache", 40, {.max_num_seqs = 16, .max_num_batched_tokens = 24, .has_prefix_cache = false}, 8000},
-    {"chunk 3", 40, {.max_num_seqs = 16, .max_num_batched_tokens = 40, .max_chunk = 3, .has_prefix_cache = true}, 8000},
-    {"aging", 40, {.max_num_seqs = 4, .max_num_batched_tokens = 24, .aging_steps = 3, .has_prefix_cache = true}, 8000},
-    {"aging in a tiny pool", 8, {.max_num_seqs = 16, .max_num_batched_tokens = 24, .aging_steps = 1, .has_prefix_cache = true}, 8000},
-    {"reserve", 50, {.max_num_seqs = 16, .max_num_batched_tokens = 40, .reserve_tokens = 24, .has_prefix_cache = true}, 8000},
+    {"wide",
+     200,
+     {.max_num_seqs = 32, .max_num_batched_tokens = 64, .has_prefix_cache = true},
+     4000},
+    {"one seat",
+     60,
+     {.max_num_seqs = 1, .max_num_batched_tokens = 16, .has_prefix_cache = true},
+     3000},
+    {"one token",
+     60,
+     {.max_num_seqs = 8, .max_num_batched_tokens = 1, .has_prefix_cache = true},
+     3000},
+    {"tight pool",
+     30,
+     {.max_num_seqs = 16, .max_num_batched_tokens = 24, .has_prefix_cache = true},
+     8000},
+    {"tiny pool",
+     8,
+     {.max_num_seqs = 16, .max_num_batched_tokens = 24, .has_prefix_cache = true},
+     8000},
+    {"no cache",
+     40,
+     {.max_num_seqs = 16, .max_num_batched_tokens = 24, .has_prefix_cache = false},
+     8000},
+    {"chunk 3",
+     40,
+     {.max_num_seqs = 16, .max_num_batched_tokens = 40, .max_chunk = 3, .has_prefix_cache = true},
+     8000},
+    {"aging",
+     40,
+     {.max_num_seqs = 4, .max_num_batched_tokens = 24, .aging_steps = 3, .has_prefix_cache = true},
+     8000},
+    {"aging in a tiny pool",
+     8,
+     {.max_num_seqs = 16, .max_num_batched_tokens = 24, .aging_steps = 1, .has_prefix_cache = true},
+     8000},
+    {"reserve",
+     50,
+     {.max_num_seqs = 16,
+      .max_num_batched_tokens = 40,
+      .reserve_tokens = 24,
+      .has_prefix_cache = true},
+     8000},
 };
 
 TEST(random_operations)
@@ -46,7 +80,7 @@ TEST(random_operations)
     }
 }
 
-/* --- rules ------------------------------------------------------------------------------------- */
+/* --- rules ------------------------------------------------------------------------------------ */
 
 static struct seq *add(struct sim *s, int n_prompt, int family, int n_out, int round)
 {
@@ -69,7 +103,8 @@ static struct seq *add(struct sim *s, int n_prompt, int family, int n_out, int r
 
 TEST(equal_prompts_are_prefilled_once)
 {
-    const struct sched_limits l = {.max_num_seqs = 8, .max_num_batched_tokens = 64, .has_prefix_cache = true};
+    const struct sched_limits l = {
+        .max_num_seqs = 8, .max_num_batched_tokens = 64, .has_prefix_cache = true};
     struct sim s;
     const struct plan *p;
     struct sched_stats st;
@@ -81,7 +116,8 @@ TEST(equal_prompts_are_prefilled_once)
     CHECK_INT("one prompt is computed", p->n_tokens, 10);
     CHECK_INT("four sequences draw", p->n_items, 4);
     CHECK_INT("from one row", p->n_rows, 1);
-    CHECK_INT("three full or partial blocks in use", kv_pool_n_blocks(s.pool) - kv_pool_n_free(s.pool), 3);
+    CHECK_INT("three full or partial blocks in use",
+              kv_pool_n_blocks(s.pool) - kv_pool_n_free(s.pool), 3);
     CHECK_OK("run", sim_run(&s, p), &s.e);
     scheduler_commit(s.sched, p);
     CHECK_OK("take", sim_take(&s, p, 1), &s.e);
@@ -100,7 +136,8 @@ TEST(equal_prompts_are_prefilled_once)
 
 TEST(common_prefix_is_waited_for)
 {
-    const struct sched_limits l = {.max_num_seqs = 8, .max_num_batched_tokens = 8, .has_prefix_cache = true};
+    const struct sched_limits l = {
+        .max_num_seqs = 8, .max_num_batched_tokens = 8, .has_prefix_cache = true};
     struct sim s;
     const struct plan *p;
     struct seq *longer, *other;
@@ -125,7 +162,8 @@ TEST(common_prefix_is_waited_for)
 
 TEST(order_is_priority_round_arrival)
 {
-    const struct sched_limits l = {.max_num_seqs = 8, .max_num_batched_tokens = 64, .has_prefix_cache = true};
+    const struct sched_limits l = {
+        .max_num_seqs = 8, .max_num_batched_tokens = 64, .has_prefix_cache = true};
     struct sim s;
     struct seq *q[4];
     const int want[] = {3, 1, 0, 2};
@@ -147,12 +185,14 @@ TEST(order_is_priority_round_arrival)
     sim_close(&s);
 }
 
-/* One seat, and somebody better comes with every step: how long the others wait. Each answer is one token, so a seat is
- * free in every step; a class behind n others joins one after each aging_steps. */
+/* One seat, and somebody better comes with every step: how long the others wait. Each answer is one
+ * token, so a seat is free in every step; a class behind n others joins one after each aging_steps.
+ */
 static const struct {
     const char *name;
-    int aging_steps, priority, middle; /* middle: a third class between, which always has somebody waiting; 0: none */
-    int from, to;                      /* runs in a step of these; -1: in none of N_STARVED */
+    int aging_steps, priority,
+        middle;   /* middle: a third class between, which always has somebody waiting; 0: none */
+    int from, to; /* runs in a step of these; -1: in none of N_STARVED */
 } starved[] = {
     {"without aging it starves", 0, 5, 0, -1, -1},
     {"it is served after the bound", 20, 5, 0, 20, 22},
@@ -182,7 +222,8 @@ static struct seq *add_class(struct sim *s, int family, int priority)
 TEST(no_class_starves)
 {
     for (size_t i = 0; i < LEN(starved); i++) {
-        const struct sched_limits l = {.max_num_seqs = 1, .max_num_batched_tokens = 64, .aging_steps = starved[i].aging_steps};
+        const struct sched_limits l = {
+            .max_num_seqs = 1, .max_num_batched_tokens = 64, .aging_steps = starved[i].aging_steps};
         struct sim s;
         struct seq *q;
         uint64_t id;
@@ -206,7 +247,8 @@ TEST(no_class_starves)
                 ran_at = step;
         }
         if (ran_at < starved[i].from || ran_at > starved[i].to)
-            fail_msg("%s: ran at step %d, expected %d to %d", starved[i].name, ran_at, starved[i].from, starved[i].to);
+            fail_msg("%s: ran at step %d, expected %d to %d", starved[i].name, ran_at,
+                     starved[i].from, starved[i].to);
         CHECK_OK(starved[i].name, sim_drain(&s), &s.e);
         sim_close(&s);
     }
@@ -214,7 +256,8 @@ TEST(no_class_starves)
 
 TEST(the_latest_is_preempted_and_comes_back)
 {
-    const struct sched_limits l = {.max_num_seqs = 4, .max_num_batched_tokens = 64, .has_prefix_cache = true};
+    const struct sched_limits l = {
+        .max_num_seqs = 4, .max_num_batched_tokens = 64, .has_prefix_cache = true};
     struct sim s;
     struct seq *first, *second;
     struct sched_stats st;
@@ -225,7 +268,8 @@ TEST(the_latest_is_preempted_and_comes_back)
     for (int i = 0; i < 100 && second->n_preemptions == 0; i++)
         CHECK_OK("step", sim_step(&s, 1), &s.e);
     CHECK("the second went", second->n_preemptions == 1 && first->n_preemptions == 0);
-    CHECK("it kept its tokens", second->n_tokens > 12 && second->n_computed == 0 && second->n_blocks == 0);
+    CHECK("it kept its tokens",
+          second->n_tokens > 12 && second->n_computed == 0 && second->n_blocks == 0);
     CHECK_OK("drain", sim_drain(&s), &s.e);
     scheduler_stats(s.sched, &st);
     CHECK_INT("both finished", s.n_done, 2);
@@ -234,8 +278,11 @@ TEST(the_latest_is_preempted_and_comes_back)
 
 TEST(a_reserve_holds_admission_back)
 {
-    struct sched_limits l = {.max_num_seqs = 4, .max_num_batched_tokens = 64, .has_prefix_cache = true};
-    const struct { int reserve, n_running; } rows[] = {{0, 2}, {40, 1}};
+    struct sched_limits l = {
+        .max_num_seqs = 4, .max_num_batched_tokens = 64, .has_prefix_cache = true};
+    const struct {
+        int reserve, n_running;
+    } rows[] = {{0, 2}, {40, 1}};
 
     for (size_t i = 0; i < LEN(rows); i++) {
         struct sim s;

@@ -1,9 +1,11 @@
-/* test_thinking.c - where thoughts are closed: token for token, '<' opens, '>' closes, letters are anything else. */
+/* test_thinking.c - where thoughts are closed: token for token, '<' opens, '>' closes, letters are
+ * anything else. */
 #include "test.h"
 
 #include "engine/thinking.h"
 
-/* What the model would say, and what comes of it: from a forced token on the model goes on where it was. */
+/* What the model would say, and what comes of it: from a forced token on the model goes on where it
+ * was. */
 static const struct {
     const char *name, *prompt, *says;
     int budget; /* -1: not set */
@@ -45,7 +47,8 @@ TEST(closes_thoughts)
         int n = 0;
 
         thinking_init(&t, &limit, prompt, ids_of(cases[i].prompt, prompt));
-        /* A closing that the model would say is passed over where it comes right after a forced one. */
+        /* A closing that the model would say is passed over where it comes right after a forced
+         * one. */
         for (const char *at = cases[i].says; *at && n < 63;) {
             int32_t forced = thinking_forced(&t), id = forced >= 0 ? forced : *at;
 

@@ -229,9 +229,10 @@ TEST(sends_round_by_round_with_seeds_of_their_own)
     generator_close(&diary.base);
 }
 
-/* Answers of 10, 30 and 20 tokens, one after another: from the third round on the longest goes first. */
-static bool one_by_one_poll(struct generator *g, int timeout_ms UNUSED, struct gen_event *ev, int cap UNUSED, int *n,
-                            struct err *e UNUSED)
+/* Answers of 10, 30 and 20 tokens, one after another: from the third round on the longest goes
+ * first. */
+static bool one_by_one_poll(struct generator *g, int timeout_ms UNUSED, struct gen_event *ev,
+                            int cap UNUSED, int *n, struct err *e UNUSED)
 {
     static const int lengths[] = {10, 30, 20};
     struct diary *d = diary_of(g);
@@ -239,9 +240,15 @@ static bool one_by_one_poll(struct generator *g, int timeout_ms UNUSED, struct g
     *n = d->n_open > 0;
     if (*n == 0)
         return true;
-    ev[0] = (struct gen_event){.id = d->last_id, .kind = GEN_DONE, .text = STR("x"), .finish_reason = FINISH_STOP,
-                               .finish_reason_text = STR("stop"), .n_prompt_tokens = 1, .n_cached_tokens = -1,
-                               .n_completion_tokens = lengths[d->last_id % LEN(lengths)], .n_reasoning_tokens = -1};
+    ev[0] = (struct gen_event){.id = d->last_id,
+                               .kind = GEN_DONE,
+                               .text = STR("x"),
+                               .finish_reason = FINISH_STOP,
+                               .finish_reason_text = STR("stop"),
+                               .n_prompt_tokens = 1,
+                               .n_cached_tokens = -1,
+                               .n_completion_tokens = lengths[d->last_id % LEN(lengths)],
+                               .n_reasoning_tokens = -1};
     d->n_open = 0;
     return true;
 }
@@ -251,7 +258,8 @@ static int one_by_one_room(const struct generator *g)
     return 1 - diary_of(g)->n_open;
 }
 
-static bool one_by_one_submit(struct generator *g, const struct gen_request *r, struct err *e UNUSED)
+static bool one_by_one_submit(struct generator *g, const struct gen_request *r,
+                              struct err *e UNUSED)
 {
     struct diary *d = diary_of(g);
 
@@ -279,7 +287,8 @@ TEST(later_rounds_send_the_longest_first)
     generator_close(&diary.base);
 }
 
-/* What runs at once is known: twice as much is sent, so that the order of later rounds is still open. */
+/* What runs at once is known: twice as much is sent, so that the order of later rounds is still
+ * open. */
 TEST(sends_no_more_than_twice_what_runs)
 {
     open_diary(0);
@@ -433,7 +442,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(sends_no_more_than_twice_what_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(asks_only_for_what_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(stops_when_too_many_fail, setup, teardown),
-        cmocka_unit_test_setup_teardown(prompts_over_the_context_do_not_stop_a_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(prompts_over_the_context_do_not_stop_a_run, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_success_ends_the_row_of_failures, setup, teardown),
         cmocka_unit_test_setup_teardown(a_signal_interrupts, setup, teardown),
         cmocka_unit_test_setup_teardown(several_tasks_share_the_queue, setup, teardown),

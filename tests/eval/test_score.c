@@ -1,5 +1,5 @@
-/* The same generations in the files of three tools give the same score; counts, bounds, classes and a baseline
- * against numbers worked out by hand; worker counts do not change a byte. */
+/* The same generations in the files of three tools give the same score; counts, bounds, classes and
+ * a baseline against numbers worked out by hand; worker counts do not change a byte. */
 #include "test.h"
 
 #include <math.h>
@@ -10,7 +10,8 @@
 
 enum { N_PROBLEMS = 5, N_SAMPLES = 4 };
 
-/* answers[p][s]: what sample s of problem p boxes; NULL: cut off inside its reasoning. Gold is 10 * (p + 1). */
+/* answers[p][s]: what sample s of problem p boxes; NULL: cut off inside its reasoning. Gold is 10 *
+ * (p + 1). */
 static const char *const answers[N_PROBLEMS][N_SAMPLES] = {
     {"10", "10", "\\frac{20}{2}", "11"},
     {"20", "21", "21", NULL},
@@ -46,13 +47,15 @@ static void write_file(const char *path, enum form form)
             buf_addf(&out, "{\"prompt\": \"Problem %d?\", \"answer\": ", p);
             buf_addf(&out, p % 2 ? "%d" : "\"%d\"", 10 * (p + 1));
             if (form != FORM_2025)
-                buf_addf(&out, ", \"doc_id\": \"doc%d\", \"sample_index\": %d, \"n_samples\": 4", p, s);
+                buf_addf(&out, ", \"doc_id\": \"doc%d\", \"sample_index\": %d, \"n_samples\": 4", p,
+                         s);
             buf_addz(&out, form == FORM_2025 ? ", \"gen\": [" : ", \"gen\": ");
             add_generation(&out, answers[p][s]);
             if (form == FORM_2025)
                 buf_addc(&out, ']');
             if (form == FORM_OURS)
-                buf_addf(&out, ", \"level\": %d, \"finish_reason\": \"%s\"", levels[p], answers[p][s] ? "stop" : "length");
+                buf_addf(&out, ", \"level\": %d, \"finish_reason\": \"%s\"", levels[p],
+                         answers[p][s] ? "stop" : "length");
             buf_addz(&out, "}\n");
         }
     CHECK_OK(path, file_replace(path, buf_str(&out), &e), &e);
@@ -61,9 +64,16 @@ static void write_file(const char *path, enum form form)
 
 static struct score_opts opts_for(const char *path)
 {
-    return (struct score_opts){.input_path = path, .task_name = "math_opensource/aime24", .input_key = "prompt",
-                               .label_key = "answer", .response_key = "gen", .group_key = "level", .max_workers = 2, .timeout = 20,
-                               .bootstrap_samples = 200, .confidence_level = 0.95};
+    return (struct score_opts){.input_path = path,
+                               .task_name = "math_opensource/aime24",
+                               .input_key = "prompt",
+                               .label_key = "answer",
+                               .response_key = "gen",
+                               .group_key = "level",
+                               .max_workers = 2,
+                               .timeout = 20,
+                               .bootstrap_samples = 200,
+                               .confidence_level = 0.95};
 }
 
 static struct score *must_score(const struct score_opts *o)
@@ -111,7 +121,8 @@ TEST(three_tools_files_give_one_score)
         maj[form] = s->maj[3].value;
         score_close(s);
     }
-    assert_true(accuracy[0] == 9.0 / 20 && accuracy[1] == accuracy[0] && accuracy[2] == accuracy[0]);
+    assert_true(accuracy[0] == 9.0 / 20 && accuracy[1] == accuracy[0] &&
+                accuracy[2] == accuracy[0]);
     assert_true(low[1] == low[0] && low[2] == low[0] && maj[1] == maj[0] && maj[2] == maj[0]);
 }
 
@@ -158,7 +169,9 @@ TEST(a_truncated_sample_is_never_right)
     CHECK_INT("truncated", s->counts.n_truncated, 3);
     CHECK_INT("with the gold", s->counts.n_truncated_with_gold, 2);
     CHECK_INT("no vote", s->problems[0].n_blank, 3);
-    CHECK("why", str_find(s->rows[1].how, STR("cut off by the token limit; what stands there is right (boxed"), 0) == 0);
+    CHECK("why",
+          str_find(s->rows[1].how,
+                   STR("cut off by the token limit; what stands there is right (boxed"), 0) == 0);
     assert_true(s->accuracy == 0.25 && s->accuracy_without_truncated == 1);
     assert_true(s->low_bound == 0.25 && s->high_bound == 1);
     score_close(s);
@@ -186,7 +199,8 @@ TEST(problems_of_one_level_are_scored_together)
         CHECK_INT(groups[i].name, g->n_rows, groups[i].n_rows);
         CHECK_INT(groups[i].name, g->n_right, groups[i].n_right);
         /* The interval is that of the group's problems alone. */
-        CHECK(groups[i].name, g->like.low <= (double)g->n_right / g->n_rows && g->like.high >= (double)g->n_right / g->n_rows);
+        CHECK(groups[i].name, g->like.low <= (double)g->n_right / g->n_rows &&
+                                  g->like.high >= (double)g->n_right / g->n_rows);
         CHECK(groups[i].name, g->like.low < g->like.high);
     }
     score_write_json(s, NULL, &text);
@@ -231,9 +245,11 @@ TEST(the_number_of_workers_changes_no_byte)
 
 TEST(the_result_json_has_what_the_python_tool_reads)
 {
-    static const char *const keys[] = {"task_name", "metrics", "sample_count", "effective_sample_count", "failed_count",
-                                       "excluded_count", "details", "primary_metric"};
-    static const char *const metric_keys[] = {"value", "count", "stderr", "ci_low", "ci_high", "higher_is_better"};
+    static const char *const keys[] = {
+        "task_name",    "metrics",        "sample_count", "effective_sample_count",
+        "failed_count", "excluded_count", "details",      "primary_metric"};
+    static const char *const metric_keys[] = {"value",  "count",   "stderr",
+                                              "ci_low", "ci_high", "higher_is_better"};
     struct score_opts o = opts_for(in_dir("ours.jsonl"));
     struct score *s = must_score(&o);
     struct buf text = {0};
@@ -246,7 +262,8 @@ TEST(the_result_json_has_what_the_python_tool_reads)
     for (size_t i = 0; i < LEN(keys); i++)
         CHECK(keys[i], json_get(m, keys[i]) != NULL);
     for (size_t i = 0; i < LEN(metric_keys); i++)
-        CHECK(metric_keys[i], json_get(json_get(json_get(m, "metrics"), "problem_pass@4"), metric_keys[i]) != NULL);
+        CHECK(metric_keys[i],
+              json_get(json_get(json_get(m, "metrics"), "problem_pass@4"), metric_keys[i]) != NULL);
     first = json_at(json_get(json_get(m, "details"), "problem_level"), 0);
     CHECK_STR("doc_id", json_str(json_get(first, "doc_id")), STR("doc0"));
     CHECK_INT("correct", json_int(json_get(first, "correct_samples"), -1), 3);
@@ -282,7 +299,8 @@ static const struct {
     const char *name, *text, *error;
 } bad[] = {
     {"empty", "", "holds no rows"},
-    {"not json", "{\"prompt\": \"a\", \"answer\": 1, \"gen\": \"x\"}\nnot json\n{}\n", "line 2: not valid JSON"},
+    {"not json", "{\"prompt\": \"a\", \"answer\": 1, \"gen\": \"x\"}\nnot json\n{}\n",
+     "line 2: not valid JSON"},
     {"an array", "[1]\n", "line 1: an array, not an object"},
     {"no gen", "{\"prompt\": \"a\", \"answer\": 1}\n", "--response_key"},
     {"no answer", "{\"prompt\": \"a\", \"gen\": \"x\"}\n", "--label_key"},
@@ -343,8 +361,10 @@ int main(void)
     if (!mkdtemp(dir))
         return 1;
     n = cmocka_run_group_tests(tests, NULL, NULL);
-    for (const char *const *f = (const char *const[]){"ours.jsonl", "today.jsonl", "y2025.jsonl", "scored.jsonl",
-                                                      "result.json", "bad.jsonl", "left.jsonl", "cut.jsonl", NULL}; *f; f++)
+    for (const char *const *f =
+             (const char *const[]){"ours.jsonl", "today.jsonl", "y2025.jsonl", "scored.jsonl",
+                                   "result.json", "bad.jsonl", "left.jsonl", "cut.jsonl", NULL};
+         *f; f++)
         unlink(in_dir(*f));
     rmdir(dir);
     return n;

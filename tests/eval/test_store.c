@@ -24,7 +24,8 @@ struct params {
     double temperature;
 };
 
-static const struct opt params_table[] = {OPT_REAL(struct params, temperature, "0.6", 0, 2, "heat"), {0}};
+static const struct opt params_table[] = {OPT_REAL(struct params, temperature, "0.6", 0, 2, "heat"),
+                                          {0}};
 
 static struct params params;
 static const struct opt_group group = {"Sampling", params_table, &params};
@@ -59,7 +60,8 @@ static int setup(void **state UNUSED)
     snprintf(f.input, sizeof(f.input), "%s/in.jsonl", f.folder);
     snprintf(f.output, sizeof(f.output), "%s/out/deep/er.jsonl", f.folder);
     snprintf(f.manifest, sizeof(f.manifest), "%s.manifest.json", f.output);
-    put(f.input, "{\"prompt\":\"one\",\"answer\":1}\n{\"prompt\":\"two\",\"answer\":2,\"doc_id\":\"d2\"}\n");
+    put(f.input,
+        "{\"prompt\":\"one\",\"answer\":1}\n{\"prompt\":\"two\",\"answer\":2,\"doc_id\":\"d2\"}\n");
     params.temperature = 0.6;
     f.docs = docs_open(f.input, &keys, &e);
     return f.docs == NULL;
@@ -76,8 +78,14 @@ static int teardown(void **state UNUSED)
 
 static struct store *open_with(int n_samples, bool repair, struct err *e)
 {
-    struct store_opts o = {.docs = f.docs, .n_samples = n_samples, .prompt_key = "prompt", .response_key = "gen",
-                           .fsync = STORE_FSYNC_NEVER, .repair = repair, .groups = &group, .n_groups = 1};
+    struct store_opts o = {.docs = f.docs,
+                           .n_samples = n_samples,
+                           .prompt_key = "prompt",
+                           .response_key = "gen",
+                           .fsync = STORE_FSYNC_NEVER,
+                           .repair = repair,
+                           .groups = &group,
+                           .n_groups = 1};
 
     return store_open(f.output, &o, e);
 }
@@ -94,10 +102,20 @@ static struct store *must_open(const char *name, int n_samples)
 static struct gen_event reply_of(const char *text)
 {
     return (struct gen_event){
-        .kind = GEN_DONE, .text = STR(text), .finish_reason = FINISH_STOP, .finish_reason_text = STR("stop"),
-        .n_prompt_tokens = 10, .n_completion_tokens = 20, .n_cached_tokens = -1, .n_reasoning_tokens = -1,
-        .max_tokens = 100, .seed = 12345678901234567, .n_attempts = 1, .server = STR("http://h/v1"),
-        .first_token_us = 1500, .latency_us = 2500000,
+        .kind = GEN_DONE,
+        .text = STR(text),
+        .finish_reason = FINISH_STOP,
+        .finish_reason_text = STR("stop"),
+        .n_prompt_tokens = 10,
+        .n_completion_tokens = 20,
+        .n_cached_tokens = -1,
+        .n_reasoning_tokens = -1,
+        .max_tokens = 100,
+        .seed = 12345678901234567,
+        .n_attempts = 1,
+        .server = STR("http://h/v1"),
+        .first_token_us = 1500,
+        .latency_us = 2500000,
     };
 }
 
@@ -148,13 +166,16 @@ TEST(writes_rows_with_all_fields)
     CHECK("has", store_has(s, 0, 1) && !store_has(s, 0, 0) && !store_has(s, 1, 1));
     must_close(s);
     text = get(f.output);
-    CHECK("input fields first", str_starts(buf_str(&text), "{\"prompt\":\"one\",\"answer\":1,\"doc_id\":\""));
-    CHECK("the rest",
-          str_ends(buf_str(&text),
-                   "\",\"sample_index\":1,\"n_samples\":2,\"gen\":\"x\\n\\\"\xc3\xa9\\\"\",\"reasoning\":\"why\","
-                   "\"finish_reason\":\"stop\",\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":20,\"total_tokens\":30},"
-                   "\"seed\":12345678901234567,\"max_tokens\":100,\"is_clamped\":true,\"latency\":2.5,"
-                   "\"first_token_latency\":0.0015,\"server\":\"http://h/v1\",\"attempts\":1}\n"));
+    CHECK("input fields first",
+          str_starts(buf_str(&text), "{\"prompt\":\"one\",\"answer\":1,\"doc_id\":\""));
+    CHECK(
+        "the rest",
+        str_ends(
+            buf_str(&text),
+            "\",\"sample_index\":1,\"n_samples\":2,\"gen\":\"x\\n\\\"\xc3\xa9\\\"\",\"reasoning\":\"why\","
+            "\"finish_reason\":\"stop\",\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":20,\"total_tokens\":30},"
+            "\"seed\":12345678901234567,\"max_tokens\":100,\"is_clamped\":true,\"latency\":2.5,"
+            "\"first_token_latency\":0.0015,\"server\":\"http://h/v1\",\"attempts\":1}\n"));
     buf_clear(&text);
 }
 
@@ -166,13 +187,15 @@ TEST(goes_on_where_it_ended)
     add(s, 1, 1, "b");
     must_close(s);
     s = must_open("again", 2);
-    CHECK("what was there", store_has(s, 0, 0) && store_has(s, 1, 1) && !store_has(s, 0, 1) && !store_has(s, 1, 0));
+    CHECK("what was there",
+          store_has(s, 0, 0) && store_has(s, 1, 1) && !store_has(s, 0, 1) && !store_has(s, 1, 0));
     CHECK_INT("rows", counts_of(s).n_rows, 2);
     CHECK("no warning", !counts_of(s).is_legacy && counts_of(s).n_torn_bytes == 0);
     must_close(s);
 }
 
-/* The first n bytes of a good file, for every n: whole rows stay, the torn one goes, nothing else. */
+/* The first n bytes of a good file, for every n: whole rows stay, the torn one goes, nothing else.
+ */
 TEST(cuts_a_torn_last_line_at_every_byte)
 {
     struct store *s = must_open("fresh", 2);
@@ -201,26 +224,37 @@ TEST(cuts_a_torn_last_line_at_every_byte)
     buf_clear(&whole);
 }
 
-#define ROW(id, sample, n) "{\"prompt\":\"two\",\"answer\":2,\"doc_id\":\"" id "\",\"sample_index\":" #sample ",\"n_samples\":" #n ",\"gen\":\"g\"}\n"
+#define ROW(id, sample, n) \
+    "{\"prompt\":\"two\",\"answer\":2,\"doc_id\":\"" id "\",\"sample_index\":" #sample \
+    ",\"n_samples\":" #n ",\"gen\":\"g\"}\n"
 
 static const struct {
     const char *name, *text, *words;
 } refused[] = {
-    {"damage in the middle", ROW("d2", 0, 2) "{\"prompt\":\"tw\n" ROW("d2", 1, 2), ":2: the string does not end; nothing was changed"},
+    {"damage in the middle", ROW("d2", 0, 2) "{\"prompt\":\"tw\n" ROW("d2", 1, 2),
+     ":2: the string does not end; nothing was changed"},
     {"damage with a newline at the end", ROW("d2", 0, 2) "{\"x\":\n", ":2: "},
     {"an array", "[1]\n", ":1: an array, not an object"},
     {"zeros in the middle", "\\0\n" ROW("d2", 0, 2), ":1: "},
     {"no answer", "{\"prompt\":\"two\",\"doc_id\":\"d2\"}\n", ":1: the answer is missing"},
     {"an answer of another type", "{\"prompt\":\"two\",\"gen\":5}\n", ":1: the answer is neither"},
-    {"two answers in one line", "{\"prompt\":\"two\",\"gen\":[\"a\",\"b\"]}\n", ":1: the answer is a list of several"},
-    {"the same sample twice", ROW("d2", 0, 2) ROW("d2", 1, 2) ROW("d2", 0, 2), ":3: sample 0 of doc_id \"d2\" is there twice"},
+    {"two answers in one line", "{\"prompt\":\"two\",\"gen\":[\"a\",\"b\"]}\n",
+     ":1: the answer is a list of several"},
+    {"the same sample twice", ROW("d2", 0, 2) ROW("d2", 1, 2) ROW("d2", 0, 2),
+     ":3: sample 0 of doc_id \"d2\" is there twice"},
     {"an unknown doc_id", ROW("zz", 0, 2), ":1: its doc_id is not in the input"},
-    {"an unknown prompt", "{\"prompt\":\"three\",\"gen\":\"g\"}\n", ":1: its prompt is not in the input"},
-    {"another prompt under a doc_id", "{\"prompt\":\"2\",\"doc_id\":\"d2\",\"gen\":\"g\"}\n", ":1: its prompt is not the one"},
+    {"an unknown prompt", "{\"prompt\":\"three\",\"gen\":\"g\"}\n",
+     ":1: its prompt is not in the input"},
+    {"another prompt under a doc_id", "{\"prompt\":\"2\",\"doc_id\":\"d2\",\"gen\":\"g\"}\n",
+     ":1: its prompt is not the one"},
     {"another n_samples", ROW("d2", 0, 3), ":1: its n_samples is 3 and --n_samples is 2"},
-    {"a sample beyond", "{\"prompt\":\"two\",\"sample_index\":2,\"gen\":\"g\"}\n", ":1: its sample_index is 2"},
-    {"a negative sample", "{\"prompt\":\"two\",\"sample_index\":-1,\"gen\":\"g\"}\n", ":1: sample_index is not"},
-    {"more rows than samples", "{\"prompt\":\"two\",\"gen\":\"a\"}\n{\"prompt\":\"two\",\"gen\":\"b\"}\n{\"prompt\":\"two\",\"gen\":\"c\"}\n", ":3: its problem has more rows"},
+    {"a sample beyond", "{\"prompt\":\"two\",\"sample_index\":2,\"gen\":\"g\"}\n",
+     ":1: its sample_index is 2"},
+    {"a negative sample", "{\"prompt\":\"two\",\"sample_index\":-1,\"gen\":\"g\"}\n",
+     ":1: sample_index is not"},
+    {"more rows than samples",
+     "{\"prompt\":\"two\",\"gen\":\"a\"}\n{\"prompt\":\"two\",\"gen\":\"b\"}\n{\"prompt\":\"two\",\"gen\":\"c\"}\n",
+     ":3: its problem has more rows"},
 };
 
 TEST(refuses_damage_and_leaves_it)
@@ -247,7 +281,8 @@ TEST(sets_damage_aside_when_asked)
     char damaged[256];
     struct buf text;
 
-    put_output(ROW("d2", 0, 2) "{\"prompt\":\"tw\n" ROW("d2", 1, 2) ROW("d2", 0, 2) "nonsense\n{\"torn");
+    put_output(ROW("d2", 0, 2) "{\"prompt\":\"tw\n" ROW("d2", 1, 2)
+                   ROW("d2", 0, 2) "nonsense\n{\"torn");
     s = open_with(2, true, &e);
     CHECK_OK("repair", s != NULL, &e);
     CHECK_INT("damaged", counts_of(s).n_damaged_lines, 3);
@@ -260,7 +295,8 @@ TEST(sets_damage_aside_when_asked)
     CHECK_STR("moved", buf_str(&text), STR("{\"prompt\":\"tw\n" ROW("d2", 0, 2) "nonsense\n"));
     buf_clear(&text);
     text = get(f.output);
-    CHECK("kept", str_starts(buf_str(&text), ROW("d2", 0, 2) ROW("d2", 1, 2) "{\"prompt\":\"one\""));
+    CHECK("kept",
+          str_starts(buf_str(&text), ROW("d2", 0, 2) ROW("d2", 1, 2) "{\"prompt\":\"one\""));
     buf_clear(&text);
     s = must_open("mended", 2);
     CHECK_INT("rows", counts_of(s).n_rows, 3);
@@ -272,12 +308,14 @@ TEST(reads_files_of_the_older_tools)
     struct store *s;
 
     /* 2025: no doc_id, no sample_index, gen is a list or an object */
-    put_output("{\"prompt\": \"two\", \"answer\": 2, \"gen\": [\"a\"]}\n"
-               "{\"prompt\": \"one\", \"answer\": 1, \"gen\": []}\n"
-               "{\"prompt\": \"two\", \"answer\": 2, \"gen\": [{\"gen\": \"\", \"end_reason\": \"max length exceeded\"}]}\n"
-               "{\"prompt\": \"one\", \"answer\": 1, \"gen\": {\"gen\": \"\", \"end_reason\": \"x\"}}\n");
+    put_output(
+        "{\"prompt\": \"two\", \"answer\": 2, \"gen\": [\"a\"]}\n"
+        "{\"prompt\": \"one\", \"answer\": 1, \"gen\": []}\n"
+        "{\"prompt\": \"two\", \"answer\": 2, \"gen\": [{\"gen\": \"\", \"end_reason\": \"max length exceeded\"}]}\n"
+        "{\"prompt\": \"one\", \"answer\": 1, \"gen\": {\"gen\": \"\", \"end_reason\": \"x\"}}\n");
     s = must_open("2025", 3);
-    CHECK("lowest free indices", store_has(s, 0, 0) && store_has(s, 0, 1) && store_has(s, 1, 0) && store_has(s, 1, 1));
+    CHECK("lowest free indices",
+          store_has(s, 0, 0) && store_has(s, 0, 1) && store_has(s, 1, 0) && store_has(s, 1, 1));
     CHECK("no more", !store_has(s, 0, 2) && !store_has(s, 1, 2));
     CHECK_INT("cut", counts_of(s).n_truncated, 2);
     CHECK_INT("empty", counts_of(s).n_empty, 3);
@@ -288,9 +326,10 @@ TEST(reads_files_of_the_older_tools)
     must_close(s);
 
     /* today's: error rows are retried, a row without index takes what others leave */
-    put_output("{\"prompt\":\"two\",\"doc_id\":\"d2\",\"gen\":\"a\"}\n"
-               "{\"prompt\":\"two\",\"doc_id\":\"d2\",\"sample_index\":1,\"n_samples\":3,\"error\":\"boom\"}\n"
-               "{\"prompt\":\"two\",\"doc_id\":\"d2\",\"sample_index\":0,\"n_samples\":3,\"gen\":\"b\",\"error\":null}\n");
+    put_output(
+        "{\"prompt\":\"two\",\"doc_id\":\"d2\",\"gen\":\"a\"}\n"
+        "{\"prompt\":\"two\",\"doc_id\":\"d2\",\"sample_index\":1,\"n_samples\":3,\"error\":\"boom\"}\n"
+        "{\"prompt\":\"two\",\"doc_id\":\"d2\",\"sample_index\":0,\"n_samples\":3,\"gen\":\"b\",\"error\":null}\n");
     put(f.manifest, "{\"doc_ids\": [\"x\", \"d2\"], \"n_samples\": 3}");
     {
         struct err e = ERR_INIT;
@@ -300,7 +339,8 @@ TEST(reads_files_of_the_older_tools)
     }
     unlink(f.manifest);
     s = must_open("today", 3);
-    CHECK("the row without an index is sample 1", store_has(s, 1, 0) && store_has(s, 1, 1) && !store_has(s, 1, 2));
+    CHECK("the row without an index is sample 1",
+          store_has(s, 1, 0) && store_has(s, 1, 1) && !store_has(s, 1, 2));
     CHECK_INT("error rows", counts_of(s).n_error_rows, 1);
     must_close(s);
 }
@@ -322,7 +362,8 @@ TEST(refuses_another_run)
     CHECK("the remedy", strstr(e.msg, "--output_file"));
     params.temperature = 0.6;
     err_clear(&e);
-    put(f.input, "{\"prompt\":\"one\",\"answer\":7}\n{\"prompt\":\"two\",\"answer\":2,\"doc_id\":\"d2\"}\n");
+    put(f.input,
+        "{\"prompt\":\"one\",\"answer\":7}\n{\"prompt\":\"two\",\"answer\":2,\"doc_id\":\"d2\"}\n");
     others = f.docs;
     f.docs = docs_open(f.input, &keys, &e);
     assert_null(open_with(2, false, &e));
@@ -398,8 +439,14 @@ TEST(finds_identical_samples)
 
 static struct store *open_reproducible(void)
 {
-    struct store_opts o = {.docs = f.docs, .n_samples = 2, .prompt_key = "prompt", .response_key = "gen",
-                           .fsync = STORE_FSYNC_NEVER, .is_reproducible = true, .groups = &group, .n_groups = 1};
+    struct store_opts o = {.docs = f.docs,
+                           .n_samples = 2,
+                           .prompt_key = "prompt",
+                           .response_key = "gen",
+                           .fsync = STORE_FSYNC_NEVER,
+                           .is_reproducible = true,
+                           .groups = &group,
+                           .n_groups = 1};
     struct err e = ERR_INIT;
     struct store *s = store_open(f.output, &o, &e);
 
@@ -437,7 +484,8 @@ static const struct {
     {{1, 0}, {1, 1}, {0, 1}, {0, 0}},
 };
 
-/* Rows in any order, in one run or two, end as the same bytes; while samples lack, the file is left alone. */
+/* Rows in any order, in one run or two, end as the same bytes; while samples lack, the file is left
+ * alone. */
 TEST(a_finished_store_has_the_same_bytes_whatever_came_first)
 {
     struct buf want = {0};
@@ -507,7 +555,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_writer_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_written, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_in_the_place_of_the_file, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_finished_store_has_the_same_bytes_whatever_came_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_finished_store_has_the_same_bytes_whatever_came_first,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(finds_identical_samples, setup, teardown),
         cmocka_unit_test_setup_teardown(the_manifest_says_how, setup, teardown),
     };

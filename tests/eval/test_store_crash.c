@@ -16,8 +16,7 @@
 #include "generator/generator.h"
 #include "task/docs.h"
 
-/* --- the layer that fails -----------------------------------------------------------------------
- */
+/* --- the layer that fails --------------------------------------------------------------------- */
 
 enum mode {
     MODE_NONE,
@@ -81,19 +80,19 @@ ssize_t __wrap_write(int fd, const void *ptr, size_t n)
 }
 
 /* The other calls either happen or do not. */
-#define WRAP(call, ...)                                                                            \
-    do {                                                                                           \
-        int result;                                                                                \
-        if (is_full)                                                                               \
-            return refuse();                                                                       \
-        if (!is_fatal())                                                                           \
-            return __real_##call(__VA_ARGS__);                                                     \
-        if (mode == MODE_DIE_BEFORE)                                                               \
-            _exit(77);                                                                             \
-        if (mode == MODE_FAIL || mode == MODE_FAIL_TORN)                                           \
-            return refuse();                                                                       \
-        result = __real_##call(__VA_ARGS__);                                                       \
-        _exit(result == 0 ? 77 : 78);                                                              \
+#define WRAP(call, ...) \
+    do { \
+        int result; \
+        if (is_full) \
+            return refuse(); \
+        if (!is_fatal()) \
+            return __real_##call(__VA_ARGS__); \
+        if (mode == MODE_DIE_BEFORE) \
+            _exit(77); \
+        if (mode == MODE_FAIL || mode == MODE_FAIL_TORN) \
+            return refuse(); \
+        result = __real_##call(__VA_ARGS__); \
+        _exit(result == 0 ? 77 : 78); \
     } while (0)
 
 int __wrap_fsync(int fd)
@@ -116,8 +115,7 @@ int __wrap_ftruncate(int fd, off_t length)
     WRAP(ftruncate, fd, length);
 }
 
-/* --- the work -----------------------------------------------------------------------------------
- */
+/* --- the work --------------------------------------------------------------------------------- */
 
 enum { N_DOCS = 3, N_SAMPLES = 3 };
 

@@ -33,8 +33,7 @@ static struct outcome run(const char *source, const struct jinja_settings *setti
     return o;
 }
 
-/* --- vectors -----------------------------------------------------------------------------------
- */
+/* --- vectors ---------------------------------------------------------------------------------- */
 
 static struct jinja_settings settings_of(struct str words)
 {
@@ -91,8 +90,7 @@ TEST(jinja2_agrees)
     file_map_close(&file);
 }
 
-/* --- where we are more lenient than Jinja2, or differ on purpose -------------------------------
- */
+/* --- where we are more lenient than Jinja2, or differ on purpose ------------------------------ */
 
 static const struct {
     const char *source, *want;
@@ -120,8 +118,7 @@ TEST(own_ways)
     }
 }
 
-/* --- errors ------------------------------------------------------------------------------------
- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *source, *message;
@@ -186,8 +183,7 @@ TEST(a_long_line_is_cut_around_the_place)
     buf_clear(&source);
 }
 
-/* --- limits ------------------------------------------------------------------------------------
- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name, *source;
@@ -326,8 +322,7 @@ TEST(deep_recursion_reaches_its_limit_safely)
     outcome_clear(&o);
 }
 
-/* --- host functions ----------------------------------------------------------------------------
- */
+/* --- host functions --------------------------------------------------------------------------- */
 
 static bool shout(void *ctx, struct jinja_call *c)
 {
@@ -447,8 +442,7 @@ TEST(ill_formed_source_and_data)
     json_close(s);
 }
 
-/* --- threads -----------------------------------------------------------------------------------
- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 struct worker {
     const struct jinja *t;

@@ -35,7 +35,8 @@ TEST(values_survive)
 }
 
 static const char *const bad[] = {
-    "", "{", "[1,]", "{\"a\":1,\"a\":2}", "nul", "\"\xff\"", "[1] x", "\"\\ud800\"", "01", "{'a':1}", "NaN",
+    "",      "{",           "[1,]", "{\"a\":1,\"a\":2}", "nul", "\"\xff\"",
+    "[1] x", "\"\\ud800\"", "01",   "{'a':1}",           "NaN",
 };
 
 TEST(damage_is_refused_with_its_place)
@@ -64,7 +65,8 @@ TEST(deep_nesting_is_an_error_not_a_crash)
 TEST(readers_are_neutral_about_what_is_missing)
 {
     struct err e = ERR_INIT;
-    struct json *v = json_parse(STR("{\"s\": \"x\", \"n\": 3, \"r\": 2.0, \"h\": 2.5, \"o\": {\"k\": [7]}}"), &e);
+    struct json *v = json_parse(
+        STR("{\"s\": \"x\", \"n\": 3, \"r\": 2.0, \"h\": 2.5, \"o\": {\"k\": [7]}}"), &e);
 
     CHECK_OK("parse", v != NULL, &e);
     CHECK_INT("path", json_int(json_at(json_get(json_get(v, "o"), "k"), 0), -1), 7);
@@ -94,7 +96,8 @@ TEST(trees_are_built_in_order)
     CHECK_STR("text", buf_str(&out), STR("{\"z\": [1, null], \"a\": \"\xEF\xBF\xBD!\"}"));
     buf_reset(&out);
     json_write_indent(&out, v, 2);
-    CHECK_STR("indent", buf_str(&out), STR("{\n  \"z\": [\n    1,\n    null\n  ],\n  \"a\": \"\xEF\xBF\xBD!\"\n}"));
+    CHECK_STR("indent", buf_str(&out),
+              STR("{\n  \"z\": [\n    1,\n    null\n  ],\n  \"a\": \"\xEF\xBF\xBD!\"\n}"));
     buf_clear(&out);
     json_close(v);
 }

@@ -9,7 +9,8 @@ static const struct {
 } good[] = {
     {"", "null"},
     {"a: 1\nb: [x, 'y', \"z\"]\n", "{\"a\": 1, \"b\": [\"x\", \"y\", \"z\"]}"},
-    {"- 1.5\n- 1e3\n- true\n- null\n- ~\n- yes\n- '7'\n- -3\n", "[1.5, 1000.0, true, null, null, \"yes\", \"7\", -3]"},
+    {"- 1.5\n- 1e3\n- true\n- null\n- ~\n- yes\n- '7'\n- -3\n",
+     "[1.5, 1000.0, true, null, null, \"yes\", \"7\", -3]"},
     {"base: &b {x: 1}\nuse: *b\n", "{\"base\": {\"x\": 1}, \"use\": {\"x\": 1}}"},
     {"text: |\n  two\n  lines\n", "{\"text\": \"two\\nlines\\n\"}"},
     {"---\nk: v # comment\n", "{\"k\": \"v\"}"},

@@ -12,8 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { END_ID = 0, MAX_STEPS = 24, N_TEXTS = 20, N_PIECES = 257 + N_TEXTS };
 
-static const char *const texts[N_TEXTS] = {"\":", "\",", "{\"", "\"}", "true", "null", "123", "\\u00", "[[", "]]",
-                                           "  ", "\n  ", "a\"", "abc", "\": [", "},", "e-", "\xc3\xa9", "\xe4\xb8", "</think>"};
+static const char *const texts[N_TEXTS] = {
+    "\":", "\",",  "{\"", "\"}", "true",  "null", "123", "\\u00",    "[[",       "]]",
+    "  ",  "\n  ", "a\"", "abc", "\": [", "},",   "e-",  "\xc3\xa9", "\xe4\xb8", "</think>"};
 
 static void check(bool claim)
 {

@@ -1,5 +1,5 @@
-/* fuzz_latex.c - any bytes through cleaning, tokens, the parser and the printer. The first byte picks
- * the reading. */
+/* fuzz_latex.c - any bytes through cleaning, tokens, the parser and the printer. The first byte
+ * picks the reading. */
 #include "math/latex.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

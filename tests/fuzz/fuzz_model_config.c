@@ -1,5 +1,5 @@
-/* Any JSON is a configuration within limits or one clear error; frequencies of what is accepted are finite.
- * A second value after a newline replaces the rope scaling, as an option would. */
+/* Any JSON is a configuration within limits or one clear error; frequencies of what is accepted are
+ * finite. A second value after a newline replaces the rope scaling, as an option would. */
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     config = json_parse(first, &ignored);
     if (config && model_config_parse(config, scaling, &c, &e)) {
-        if (c.head_dim < 2 || c.head_dim > 512 || c.n_heads % c.n_kv_heads != 0 || model_config_max_len(&c) < 1)
+        if (c.head_dim < 2 || c.head_dim > 512 || c.n_heads % c.n_kv_heads != 0 ||
+            model_config_max_len(&c) < 1)
             abort();
         if (!isfinite(rope_frequencies(&c, f)))
             abort();

@@ -1,4 +1,5 @@
-/* Bytes of a server, as a stream and as a body, whole and in two pieces: the pieces must not matter. */
+/* Bytes of a server, as a stream and as a body, whole and in two pieces: the pieces must not
+ * matter. */
 #include <assert.h>
 
 #include "generator/generator_remote_policy.h"
@@ -6,13 +7,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void read_in_pieces(struct remote_reply *r, bool is_stream, struct str body, size_t cut, bool *ok)
+static void read_in_pieces(struct remote_reply *r, bool is_stream, struct str body, size_t cut,
+                           bool *ok)
 {
     struct http_head head = {200, is_stream};
 
     remote_reply_init(r);
     *ok = remote_reply_take(r, &head, str_slice(body, 0, cut)) &&
-          remote_reply_take(r, &head, str_slice(body, cut, body.len)) && remote_reply_end(r, &head, true);
+          remote_reply_take(r, &head, str_slice(body, cut, body.len)) &&
+          remote_reply_end(r, &head, true);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

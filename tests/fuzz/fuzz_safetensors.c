@@ -1,4 +1,5 @@
-/* Any bytes are a safetensors file or one clear error; what is accepted can be read to its last byte. */
+/* Any bytes are a safetensors file or one clear error; what is accepted can be read to its last
+ * byte. */
 #include <stddef.h>
 #include <stdint.h>
 

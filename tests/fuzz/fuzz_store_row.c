@@ -1,4 +1,5 @@
-/* Lines of result files: the scanner and the tree reader must agree on what is JSON, and no line may crash. */
+/* Lines of result files: the scanner and the tree reader must agree on what is JSON, and no line
+ * may crash. */
 #include <assert.h>
 
 #include "eval/store_row.h"
@@ -19,8 +20,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool is_valid = json_scan_valid(text, NULL, &fault);
 
     assert(is_valid == (fault == NULL));
-    assert(!tree || is_valid || memchr(text.ptr, 0, text.len)); /* the tree reader stops at a zero after a number */
-    if (!tree && is_valid) /* only the tree reader refuses doubled keys, and what no memory could hold */
+    assert(!tree || is_valid ||
+           memchr(text.ptr, 0, text.len)); /* the tree reader stops at a zero after a number */
+    if (!tree &&
+        is_valid) /* only the tree reader refuses doubled keys, and what no memory could hold */
         assert(strstr(e.msg, "uplicate") || strstr(e.msg, "overflow") || strstr(e.msg, "big"));
     while (json_scan_next(&s))
         json_raw_str(s.value, &plain);

@@ -1,6 +1,5 @@
 /* test_constraint.c - answers of models with random weights, held to a form: they must have it,
- * whatever the seed, and must not depend on what else is computed.
- * timeout: 300 */
+ * whatever the seed, and must not depend on what else is computed. */
 #include "test.h"
 
 #include <math.h>
@@ -115,8 +114,10 @@ static const struct form {
     const char *source; /* a regex, or JSON */
     const char *check;  /* of a schema: a regex for its instances */
 } forms[] = {
-    {"choice", CONSTRAINT_CHOICE, CONSTRAINT_AT_ONCE, "[\"yes\",\"no\",\"not sure\",\"\xe4\xb8\xad\"]", NULL},
-    {"a regex", CONSTRAINT_REGEX, CONSTRAINT_AT_ONCE, "(\\d{3}-){2}\\d{4}( ext\\. [1-9]\\d*)?", NULL},
+    {"choice", CONSTRAINT_CHOICE, CONSTRAINT_AT_ONCE,
+     "[\"yes\",\"no\",\"not sure\",\"\xe4\xb8\xad\"]", NULL},
+    {"a regex", CONSTRAINT_REGEX, CONSTRAINT_AT_ONCE, "(\\d{3}-){2}\\d{4}( ext\\. [1-9]\\d*)?",
+     NULL},
     {"characters", CONSTRAINT_REGEX, CONSTRAINT_AT_ONCE, "[^\\x00-\\x7F]{5,20}", NULL},
     {"JSON", CONSTRAINT_JSON_OBJECT, CONSTRAINT_AT_ONCE, NULL, NULL},
     {"a schema", CONSTRAINT_JSON_SCHEMA, CONSTRAINT_AT_ONCE,
@@ -167,8 +168,7 @@ static void check_form(const struct form *f, const struct reply *r)
 
     if (f->lead != CONSTRAINT_AT_ONCE) {
         ptrdiff_t tag = str_find(answer, STR("</think>"), 0);
-        bool thinks = f->lead == CONSTRAINT_THINKS ||
-                      str_starts(str_trim(answer), "<think>");
+        bool thinks = f->lead == CONSTRAINT_THINKS || str_starts(str_trim(answer), "<think>");
 
         if (thinks && tag < 0)
             return; /* thoughts may end the reply */
@@ -186,7 +186,8 @@ static void check_form(const struct form *f, const struct reply *r)
 }
 
 /* A request for the form; what it points to lives in a. */
-static struct gen_request request_of(const struct generator *g, const struct form *f, struct arena *a)
+static struct gen_request request_of(const struct generator *g, const struct form *f,
+                                     struct arena *a)
 {
     struct err e = ERR_INIT;
     int32_t *ids = arena_array(a, MAX_BIASES, sizeof(*ids));
@@ -223,7 +224,8 @@ static void same(const char *name, const struct reply *a, const struct reply *b)
     CHECK(name, memcmp(a->logprobs, b->logprobs, (size_t)a->n_ids * sizeof(float)) == 0);
 }
 
-/* Each form and seed alone; then all together with others that are free, streamed, with few blocks. */
+/* Each form and seed alone; then all together with others that are free, streamed, with few blocks.
+ */
 static void try_model(const char *model)
 {
     enum { N = (int)LEN(forms) * N_SEEDS };
@@ -290,7 +292,8 @@ TEST(forms_of_llama3)
 /* Greedy draws, stop strings and the limits of a request beside a constraint. */
 TEST(beside_other_fields)
 {
-    static const struct form digits = {"digits", CONSTRAINT_REGEX, CONSTRAINT_AT_ONCE, "\\d{30}\\.?", NULL};
+    static const struct form digits = {"digits", CONSTRAINT_REGEX, CONSTRAINT_AT_ONCE,
+                                       "\\d{30}\\.?", NULL};
     static const struct str stop[] = {STR_LIT("7")};
     static const int32_t end_id[] = {998};
     struct generator *g = open_model("qwen3-tied-bf16", 400);
@@ -320,18 +323,22 @@ TEST(beside_other_fields)
     CHECK_INT("greedy", replies[0].finish, FINISH_STOP);
     check_regex("greedy", (struct str){replies[0].text, replies[0].len}, digits.source);
     CHECK_INT("a stop string", replies[1].finish, FINISH_STOP);
-    check_regex("a stop string", (struct str){replies[1].text, replies[1].len}, "[0-689]{0,30}\\.?");
+    check_regex("a stop string", (struct str){replies[1].text, replies[1].len},
+                "[0-689]{0,30}\\.?");
     CHECK_INT("ignore_eos goes on with the end", replies[2].finish, FINISH_LENGTH);
     CHECK_INT("ignore_eos goes on with the end", replies[2].ids[59], 998);
-    CHECK("more tokens than the form has", replies[3].last == GEN_FAILED && strstr(replies[3].words, "min_tokens"));
-    CHECK("no token in common", replies[4].last == GEN_FAILED && strstr(replies[4].words, "forbid all together"));
+    CHECK("more tokens than the form has",
+          replies[3].last == GEN_FAILED && strstr(replies[3].words, "min_tokens"));
+    CHECK("no token in common",
+          replies[4].last == GEN_FAILED && strstr(replies[4].words, "forbid all together"));
     generator_close(g);
     arena_clear(&a);
 }
 
 TEST(refused)
 {
-    static const struct form broken = {"broken", CONSTRAINT_REGEX, CONSTRAINT_AT_ONCE, "a(?=b)", NULL};
+    static const struct form broken = {"broken", CONSTRAINT_REGEX, CONSTRAINT_AT_ONCE, "a(?=b)",
+                                       NULL};
     struct generator *g = open_model("qwen3-tied-bf16", 400);
     struct err e = ERR_INIT;
     struct reply reply = {0};
@@ -343,7 +350,8 @@ TEST(refused)
     CHECK_OK("submit", generator_submit(g, &r, &e), &e);
     collect(g, &reply, 1);
     CHECK_INT("failed", reply.last, GEN_FAILED);
-    CHECK(reply.words, strstr(reply.words, "test: ") && strstr(reply.words, "`(?=` is not supported"));
+    CHECK(reply.words,
+          strstr(reply.words, "test: ") && strstr(reply.words, "`(?=` is not supported"));
     generator_close(g);
     arena_clear(&a);
 }

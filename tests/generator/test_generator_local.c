@@ -1,5 +1,5 @@
-/* test_generator_local.c - the engine behind the waist, with tiny models whose greedy continuations and
- * log-likelihoods were computed apart in float32 (tests/data/models/README.md). */
+/* test_generator_local.c - the engine behind the waist, with tiny models whose greedy continuations
+ * and log-likelihoods were computed apart in float32 (tests/data/models/README.md). */
 #include "test.h"
 
 #include <math.h>
@@ -64,7 +64,8 @@ static void take_event(struct reply *r, const struct gen_event *ev)
     if (ev->kind == GEN_DELTA) {
         memcpy(r->streamed + r->n_streamed, ev->text.ptr, ev->text.len);
         r->n_streamed += ev->text.len;
-        memcpy(r->streamed_ids + r->n_streamed_ids, ev->token_ids, (size_t)ev->n_token_ids * sizeof(int32_t));
+        memcpy(r->streamed_ids + r->n_streamed_ids, ev->token_ids,
+               (size_t)ev->n_token_ids * sizeof(int32_t));
         r->n_streamed_ids += ev->n_token_ids;
         return;
     }
@@ -125,7 +126,7 @@ static int read_ids(const struct json *list, int32_t *ids)
     return (int)json_len(list);
 }
 
-/* --- against figures computed apart ------------------------------------------------------------- */
+/* --- against figures computed apart ----------------------------------------------------------- */
 
 static void check_greedy(struct generator *g, const struct json *golden)
 {
@@ -134,8 +135,12 @@ static void check_greedy(struct generator *g, const struct json *golden)
     for (size_t i = 0; i < json_len(json_get(golden, "greedy")); i++) {
         const struct json *c = json_at(json_get(golden, "greedy"), i);
         int32_t prompt[MAX_IDS], want[MAX_IDS];
-        int n = read_ids(json_get(c, "prompt_ids"), prompt), n_want = read_ids(json_get(c, "tokens"), want);
-        struct gen_request r = {.kind = GEN_COMPLETE, .prompt_ids = prompt, .n_prompt_ids = n, .sampling = sampling_default()};
+        int n = read_ids(json_get(c, "prompt_ids"), prompt),
+            n_want = read_ids(json_get(c, "tokens"), want);
+        struct gen_request r = {.kind = GEN_COMPLETE,
+                                .prompt_ids = prompt,
+                                .n_prompt_ids = n,
+                                .sampling = sampling_default()};
 
         r.sampling.temperature = 0;
         r.sampling.max_tokens = n_want;
@@ -147,7 +152,8 @@ static void check_greedy(struct generator *g, const struct json *golden)
         CHECK("the same", memcmp(out.ids, want, (size_t)n_want * sizeof(int32_t)) == 0);
         CHECK_STR("text", text_of(&out), json_str(json_get(c, "text")));
         for (int k = 0; k < n_want; k++)
-            CHECK("logprob", fabs((double)out.logprobs[k] - json_num(json_at(json_get(c, "logprobs"), (size_t)k), 9)) < 2e-3);
+            CHECK("logprob", fabs((double)out.logprobs[k] -
+                                  json_num(json_at(json_get(c, "logprobs"), (size_t)k), 9)) < 2e-3);
     }
 }
 
@@ -175,8 +181,11 @@ static void check_scores(struct generator *g, const struct json *golden)
         CHECK_INT("context", out.n_prompt, r.n_prompt_ids);
         if (json_type(json_get(c, "context")) != JSON_STRING)
             continue;
-        r = (struct gen_request){.kind = GEN_SCORE, .prompt = json_str(json_get(c, "context")), .add_special_tokens = true,
-                                 .continuation = json_str(json_get(c, "continuation")), .sampling = sampling_default()};
+        r = (struct gen_request){.kind = GEN_SCORE,
+                                 .prompt = json_str(json_get(c, "context")),
+                                 .add_special_tokens = true,
+                                 .continuation = json_str(json_get(c, "continuation")),
+                                 .sampling = sampling_default()};
         ask(g, &r, &out);
         CHECK_INT("done", out.last, GEN_DONE);
         CHECK("sum by text", fabs(out.score - want) < tolerance);
@@ -190,10 +199,14 @@ static void check_chats(struct generator *g, const struct json *golden)
     int n_chats = 0;
 
     for (size_t i = 0; i < json_len(json_get(golden, "cases")); i++) {
-        const struct json *c = json_at(json_get(golden, "cases"), i), *messages = json_get(c, "messages");
+        const struct json *c = json_at(json_get(golden, "cases"), i),
+                          *messages = json_get(c, "messages");
         struct chat_part parts[8];
         struct chat_msg msgs[8];
-        struct gen_request r = {.kind = GEN_CHAT, .msgs = msgs, .n_msgs = (int)json_len(messages), .sampling = sampling_default()};
+        struct gen_request r = {.kind = GEN_CHAT,
+                                .msgs = msgs,
+                                .n_msgs = (int)json_len(messages),
+                                .sampling = sampling_default()};
         int32_t want[MAX_IDS], *ids;
         int n_want = read_ids(json_get(c, "input_ids"), want), n;
         struct err e = ERR_INIT;
@@ -205,8 +218,11 @@ static void check_chats(struct generator *g, const struct json *golden)
         n_chats++;
         arena_init(&a, 0);
         for (size_t k = 0; k < json_len(messages); k++) {
-            parts[k] = (struct chat_part){PART_TEXT, json_str(json_get(json_at(messages, k), "content"))};
-            msgs[k] = (struct chat_msg){.role = json_str(json_get(json_at(messages, k), "role")), .parts = &parts[k], .n_parts = 1};
+            parts[k] =
+                (struct chat_part){PART_TEXT, json_str(json_get(json_at(messages, k), "content"))};
+            msgs[k] = (struct chat_msg){.role = json_str(json_get(json_at(messages, k), "role")),
+                                        .parts = &parts[k],
+                                        .n_parts = 1};
         }
         CHECK_OK("encode", g->text->encode_chat(g, &r, &a, &ids, &n, &rendered, &e), &e);
         CHECK_STR("rendered", rendered, json_str(json_get(c, "rendered")));
@@ -236,7 +252,8 @@ TEST(golden_models)
 
         arena_init(&a, 0);
         o = options(models[m], &a);
-        golden = json_parse_file(str_fmt(&a, "%s/golden/golden.json", o.model_name_or_path).ptr, 0, &e);
+        golden =
+            json_parse_file(str_fmt(&a, "%s/golden/golden.json", o.model_name_or_path).ptr, 0, &e);
         CHECK_OK(models[m], golden != NULL, &e);
         g = generator_local_open(&o, &e);
         CHECK_OK(models[m], g != NULL, &e);
@@ -249,7 +266,7 @@ TEST(golden_models)
     }
 }
 
-/* --- the waist's promises ----------------------------------------------------------------------- */
+/* --- the waist's promises --------------------------------------------------------------------- */
 
 static struct generator *open_one(struct arena *a)
 {
@@ -305,7 +322,8 @@ TEST(alone_and_among_others)
             continue;
         CHECK_STR("deltas make the text", streamed_of(&alone[i]), text_of(&alone[i]));
         CHECK_INT("and the tokens", alone[i].n_streamed_ids, alone[i].n_ids);
-        CHECK("the same", memcmp(alone[i].streamed_ids, alone[i].ids, (size_t)alone[i].n_ids * sizeof(int32_t)) == 0);
+        CHECK("the same", memcmp(alone[i].streamed_ids, alone[i].ids,
+                                 (size_t)alone[i].n_ids * sizeof(int32_t)) == 0);
     }
     generator_stats(g, &st);
     CHECK_INT("done", st.n_done, 2 * N);
@@ -317,7 +335,8 @@ TEST(alone_and_among_others)
 }
 
 /* One stop string, cut out of what the model says anyway. */
-static void check_stop(struct generator *g, const struct reply *whole, struct str stop_here, bool include, bool stream)
+static void check_stop(struct generator *g, const struct reply *whole, struct str stop_here,
+                       bool include, bool stream)
 {
     static struct reply cut;
     struct str stop[] = {STR("never said"), stop_here};
@@ -334,7 +353,8 @@ static void check_stop(struct generator *g, const struct reply *whole, struct st
     CHECK_STR("by it", STR(cut.stop_text), stop_here);
     CHECK_STR("cut there", text_of(&cut), str_slice(text_of(whole), 0, end));
     CHECK_STR("nothing more was shown", streamed_of(&cut), stream ? text_of(&cut) : STR(""));
-    CHECK("tokens", cut.n_ids <= whole->n_ids && memcmp(cut.ids, whole->ids, (size_t)cut.n_ids * sizeof(int32_t)) == 0);
+    CHECK("tokens", cut.n_ids <= whole->n_ids &&
+                        memcmp(cut.ids, whole->ids, (size_t)cut.n_ids * sizeof(int32_t)) == 0);
 }
 
 TEST(stop_strings)
@@ -405,14 +425,52 @@ TEST(what_cannot_run_fails_with_its_class)
         enum fail_class want;
         const char *words;
     } rows[] = {
-        {"fits", {.kind = GEN_COMPLETE, .prompt_ids = ids, .n_prompt_ids = 1000}, 24, FAIL_NONE, ""},
-        {"clamped", {.kind = GEN_COMPLETE, .prompt_ids = ids, .n_prompt_ids = 1000}, 25, FAIL_NONE, ""},
-        {"rejected", {.kind = GEN_COMPLETE, .prompt_ids = ids, .n_prompt_ids = 1000, .overlong = OVERLONG_REJECT}, 25, FAIL_CONTEXT, "1024 tokens"},
-        {"no room", {.kind = GEN_COMPLETE, .prompt_ids = ids, .n_prompt_ids = 1024}, 0, FAIL_CONTEXT, "1024 tokens"},
-        {"too long to score", {.kind = GEN_SCORE, .prompt_ids = ids, .n_prompt_ids = 1024, .continuation_ids = ids, .n_continuation_ids = 1}, 0, FAIL_CONTEXT, "1025 tokens"},
-        {"nothing to score", {.kind = GEN_SCORE, .prompt_ids = ids, .n_prompt_ids = 3}, 0, FAIL_REQUEST, "continuation"},
+        {"fits",
+         {.kind = GEN_COMPLETE, .prompt_ids = ids, .n_prompt_ids = 1000},
+         24,
+         FAIL_NONE,
+         ""},
+        {"clamped",
+         {.kind = GEN_COMPLETE, .prompt_ids = ids, .n_prompt_ids = 1000},
+         25,
+         FAIL_NONE,
+         ""},
+        {"rejected",
+         {.kind = GEN_COMPLETE,
+          .prompt_ids = ids,
+          .n_prompt_ids = 1000,
+          .overlong = OVERLONG_REJECT},
+         25,
+         FAIL_CONTEXT,
+         "1024 tokens"},
+        {"no room",
+         {.kind = GEN_COMPLETE, .prompt_ids = ids, .n_prompt_ids = 1024},
+         0,
+         FAIL_CONTEXT,
+         "1024 tokens"},
+        {"too long to score",
+         {.kind = GEN_SCORE,
+          .prompt_ids = ids,
+          .n_prompt_ids = 1024,
+          .continuation_ids = ids,
+          .n_continuation_ids = 1},
+         0,
+         FAIL_CONTEXT,
+         "1025 tokens"},
+        {"nothing to score",
+         {.kind = GEN_SCORE, .prompt_ids = ids, .n_prompt_ids = 3},
+         0,
+         FAIL_REQUEST,
+         "continuation"},
         {"no tokens", {.kind = GEN_COMPLETE}, 4, FAIL_REQUEST, "no tokens"},
-        {"an empty stop string", {.kind = GEN_COMPLETE, .prompt_ids = ids, .n_prompt_ids = 3, .sampling = {.stop = empty, .n_stop = 1}}, 4, FAIL_REQUEST, "empty"},
+        {"an empty stop string",
+         {.kind = GEN_COMPLETE,
+          .prompt_ids = ids,
+          .n_prompt_ids = 3,
+          .sampling = {.stop = empty, .n_stop = 1}},
+         4,
+         FAIL_REQUEST,
+         "empty"},
         {"not UTF-8", {.kind = GEN_COMPLETE, .prompt = {"\xff\xfe", 2}}, 4, FAIL_REQUEST, ""},
     };
 
@@ -440,7 +498,11 @@ TEST(what_cannot_run_fails_with_its_class)
 
 TEST(open_refuses)
 {
-    static const struct { const char *name, *model, *quantization; int max_model_len, n_blocks; const char *words; } rows[] = {
+    static const struct {
+        const char *name, *model, *quantization;
+        int max_model_len, n_blocks;
+        const char *words;
+    } rows[] = {
         {"no folder", "nowhere", "", 0, 0, "is not a folder"},
         {"quantization", "qwen2-yarn-bf16", "awq", 0, 0, "--quantization awq"},
         {"no room for the context", "qwen2-yarn-bf16", "", 1024, 30, "--max_model_len 464"},

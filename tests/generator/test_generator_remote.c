@@ -23,20 +23,27 @@ struct behaviour {
 };
 
 /* What behaviours of the servers wait for. */
-static atomic_int n_heard;   /* deltas that the test has been told */
-static atomic_bool is_open;  /* held requests go on */
+static atomic_int n_heard;  /* deltas that the test has been told */
+static atomic_bool is_open; /* held requests go on */
 
 static struct fake_server servers[N_SERVERS];
 static struct behaviour behaviours[N_SERVERS];
 static struct remote_opts opts;
-static const struct opt_group groups[] = {{"Server", remote_server_table, &opts}, {"Limits", remote_limits_table, &opts}};
+static const struct opt_group groups[] = {{"Server", remote_server_table, &opts},
+                                          {"Limits", remote_limits_table, &opts}};
 static const char *urls[N_SERVERS];
 
-#define MODELS "{\"object\":\"list\",\"data\":[{\"id\":\"m\",\"object\":\"model\",\"max_model_len\":4096}]}"
-#define STREAM_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-#define PIECE(text) "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" text "\"},\"finish_reason\":null}]}\n\n"
-#define LAST "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n"
-#define CONTEXT_400 "{\"error\":{\"message\":\"This model's maximum context length is 4096 tokens. However, you requested 5096 tokens (1000 in the messages, 4096 in the completion).\",\"type\":\"BadRequestError\",\"code\":400}}"
+#define MODELS \
+    "{\"object\":\"list\",\"data\":[{\"id\":\"m\",\"object\":\"model\",\"max_model_len\":4096}]}"
+#define STREAM_HEAD \
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+#define PIECE(text) \
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" text \
+    "\"},\"finish_reason\":null}]}\n\n"
+#define LAST \
+    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n"
+#define CONTEXT_400 \
+    "{\"error\":{\"message\":\"This model's maximum context length is 4096 tokens. However, you requested 5096 tokens (1000 in the messages, 4096 in the completion).\",\"type\":\"BadRequestError\",\"code\":400}}"
 
 static bool good(struct behaviour *b UNUSED, const struct fake_request *q, int number UNUSED)
 {
@@ -51,8 +58,11 @@ static bool answer(void *ctx, const struct fake_request *q)
     bool stays;
 
     if (str_starts(q->head, "GET ")) {
-        fake_reply(q->fd, b->models_status ? b->models_status : b->models ? "200 OK" : "404 Not Found", "",
-                   b->models ? b->models : "{\"detail\":\"Not Found\"}");
+        fake_reply(q->fd,
+                   b->models_status ? b->models_status
+                   : b->models      ? "200 OK"
+                                    : "404 Not Found",
+                   "", b->models ? b->models : "{\"detail\":\"Not Found\"}");
         return true;
     }
     n = atomic_fetch_add(&b->n_chats, 1);
@@ -115,7 +125,8 @@ static const struct chat_msg msgs[] = {{STR_LIT("user"), hello, 1, NULL}};
 
 static struct gen_request request(uint64_t id)
 {
-    struct gen_request r = {.id = id, .kind = GEN_CHAT, .msgs = msgs, .n_msgs = 1, .sampling = sampling_default()};
+    struct gen_request r = {
+        .id = id, .kind = GEN_CHAT, .msgs = msgs, .n_msgs = 1, .sampling = sampling_default()};
 
     r.sampling.max_tokens = 4096;
     r.sampling.seed = id;
@@ -162,8 +173,16 @@ static int wait_ended(struct generator *g, int n_wanted)
                 atomic_fetch_add(&n_heard, 1);
                 continue;
             }
-            *d = (struct ended){ev[i].id, ev[i].kind, ev[i].fail_class, ev[i].http_status, ev[i].n_attempts,
-                                ev[i].max_tokens, ev[i].is_clamped, "", "", ""};
+            *d = (struct ended){ev[i].id,
+                                ev[i].kind,
+                                ev[i].fail_class,
+                                ev[i].http_status,
+                                ev[i].n_attempts,
+                                ev[i].max_tokens,
+                                ev[i].is_clamped,
+                                "",
+                                "",
+                                ""};
             snprintf(d->text, sizeof(d->text), STR_FMT, STR_ARG(ev[i].text));
             snprintf(d->server, sizeof(d->server), STR_FMT, STR_ARG(ev[i].server));
             snprintf(d->words, sizeof(d->words), "%s", ev[i].err ? ev[i].err->msg : "");
@@ -187,7 +206,7 @@ static const struct ended *ask_one(struct generator *g)
     return one(g);
 }
 
-/* --- opening ------------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 TEST(finds_the_model)
 {
@@ -202,12 +221,14 @@ static const struct {
     const char *name, *status, *models, *model_name, *words; /* words NULL: it opens */
 } probes[] = {
     {"another name", NULL, MODELS, "x", "/v1 does not serve \"x\"; it serves: m"},
-    {"several", NULL, "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}]}", "", "serves several models: choose one with --model_name (a, b)"},
+    {"several", NULL, "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}]}", "",
+     "serves several models: choose one with --model_name (a, b)"},
     {"one of several", NULL, "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}]}", "b", NULL},
     {"no list, but a name", NULL, NULL, "m", NULL},
     {"no list, no name", NULL, NULL, "", "give --model_name"},
     {"not JSON", NULL, "hello", "m", NULL},
-    {"no key", "401 Unauthorized", "{\"error\":\"Unauthorized\"}", "m", "refuses the key (HTTP 401: Unauthorized)"},
+    {"no key", "401 Unauthorized", "{\"error\":\"Unauthorized\"}", "m",
+     "refuses the key (HTTP 401: Unauthorized)"},
     {"still loading", "503 Service Unavailable", "{}", "m", "no server at"},
 };
 
@@ -231,7 +252,8 @@ TEST(probes_at_start)
 
 TEST(takes_addresses_as_users_write_them)
 {
-    static const char *const forms[] = {"%s", "%s/", "%s/v1", "%s/v1/", "%s/v1/chat/completions", "%s/v1/completions", "+%s"};
+    static const char *const forms[] = {
+        "%s", "%s/", "%s/v1", "%s/v1/", "%s/v1/chat/completions", "%s/v1/completions", "+%s"};
 
     for (size_t i = 0; i < LEN(forms); i++) {
         char url[128];
@@ -261,7 +283,7 @@ TEST(hides_user_and_password)
     generator_close(g);
 }
 
-/* --- one request -------------------------------------------------------------------------------- */
+/* --- one request ------------------------------------------------------------------------------ */
 
 TEST(asks_and_hears)
 {
@@ -340,13 +362,15 @@ TEST(tells_text_as_it_appears)
     behaviours[0].chat = slow_pieces;
     r.stream = true;
     submit(g, &r);
-    CHECK_STR("all of it", STR(one(g)->text), STR("a\xe4\xbd\xa0" "bc"));
+    CHECK_STR("all of it", STR(one(g)->text),
+              STR("a\xe4\xbd\xa0"
+                  "bc"));
     CHECK_STR("in pieces", buf_str(&deltas), STR("a\xe4\xbd\xa0|b|c|"));
     buf_clear(&deltas);
     generator_close(g);
 }
 
-/* --- trying again ------------------------------------------------------------------------------- */
+/* --- trying again ----------------------------------------------------------------------------- */
 
 static const char *fault_status, *fault_headers, *fault_body;
 static int n_faults;
@@ -415,7 +439,8 @@ static bool busy_until_a_date(struct behaviour *b, const struct fake_request *q,
         return good(b, q, number);
     }
     atomic_store(&busy_until, then);
-    strftime(date, sizeof(date), "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime_r(&then, &tm));
+    strftime(date, sizeof(date), "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n",
+             gmtime_r(&then, &tm));
     fake_reply(q->fd, "503 Busy", date, "{}");
     return true;
 }
@@ -481,7 +506,8 @@ TEST(never_repeats_the_key)
     free((char *)(uintptr_t)opts.api_key);
     opts.api_key = xstrdup("sk-canary");
     opts.max_retries = 0;
-    fault(99, "500 Oops", "", "{\"error\":{\"message\":\"bad key sk-canary and Bearer sk-canary\"}}");
+    fault(99, "500 Oops", "",
+          "{\"error\":{\"message\":\"bad key sk-canary and Bearer sk-canary\"}}");
     g = must_open();
     d = ask_one(g);
     CHECK_STR("words", STR(d->words), STR("HTTP 500: bad key ********* and Bearer *********"));
@@ -509,7 +535,8 @@ TEST(cuts_what_stalls)
     g = must_open();
     d = ask_one(g);
     CHECK_STR("text", STR(d->text), STR("Hello"));
-    CHECK("tried again", d->n_attempts >= 2); /* on a slow machine the good answer may come in too late as well */
+    CHECK("tried again",
+          d->n_attempts >= 2); /* on a slow machine the good answer may come in too late as well */
     generator_stats(g, &stats);
     CHECK_INT("counted", stats.n_retries[FAIL_TIMEOUT], d->n_attempts - 1);
     generator_close(g);
@@ -530,7 +557,7 @@ TEST(a_text_half_told_is_not_told_anew)
     generator_close(g);
 }
 
-/* --- context ------------------------------------------------------------------------------------ */
+/* --- context ---------------------------------------------------------------------------------- */
 
 TEST(clamps_the_limit)
 {
@@ -579,7 +606,9 @@ TEST(clamps_once_and_only_when_asked_to)
     submit(g, &r);
     d = one(g);
     CHECK("refused", d->fail_class == FAIL_CONTEXT && d->n_attempts == 1);
-    fault(99, "400 Bad Request", "", "{\"error\":{\"message\":\"maximum context length is 100 tokens, 500 in the messages\"}}");
+    fault(
+        99, "400 Bad Request", "",
+        "{\"error\":{\"message\":\"maximum context length is 100 tokens, 500 in the messages\"}}");
     d = ask_one(g);
     CHECK("the prompt alone is too long", d->fail_class == FAIL_CONTEXT && d->n_attempts == 1);
     generator_close(g);
@@ -598,7 +627,7 @@ TEST(clamps_without_numbers)
     generator_close(g);
 }
 
-/* --- several servers ---------------------------------------------------------------------------- */
+/* --- several servers -------------------------------------------------------------------------- */
 
 static bool slow(struct behaviour *b, const struct fake_request *q, int number)
 {
@@ -644,7 +673,8 @@ TEST(goes_on_without_a_server_that_is_gone_and_with_it_again)
         CHECK_INT("done", ended[i].kind, GEN_DONE);
     CHECK_INT("by the second", atomic_load(&behaviours[1].n_chats), 8);
     fake_server_start(&servers[0], port, answer, &behaviours[0]);
-    for (int64_t until = clock_ms() + LONG_MS; atomic_load(&behaviours[0].n_chats) == 0 && clock_ms() < until;) {
+    for (int64_t until = clock_ms() + LONG_MS;
+         atomic_load(&behaviours[0].n_chats) == 0 && clock_ms() < until;) {
         ask_one(g);
         usleep(100000);
     }
@@ -678,7 +708,7 @@ TEST(says_when_no_server_is_left)
     fake_server_start(&servers[0], 0, answer, &behaviours[0]);
 }
 
-/* --- order and cancelling ----------------------------------------------------------------------- */
+/* --- order and cancelling --------------------------------------------------------------------- */
 
 TEST(sends_by_priority_and_round)
 {
@@ -768,13 +798,30 @@ TEST(closes_with_requests_under_way)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(finds_the_model), T(probes_at_start), T(takes_addresses_as_users_write_them), T(hides_user_and_password),
-        T(asks_and_hears), T(takes_whole_answers), T(tells_text_as_it_appears), T(tries_again_after_a_while),
-        T(gives_up_after_max_retries), T(waits_as_long_as_the_server_says), T(refusals_use_up_no_tries_but_time),
-        T(does_not_try_what_will_not_get_better), T(never_repeats_the_key), T(cuts_what_stalls),
-        T(a_text_half_told_is_not_told_anew), T(clamps_the_limit), T(clamps_beforehand_what_it_knows), T(clamps_once_and_only_when_asked_to),
-        T(clamps_without_numbers), T(shares_the_work), T(goes_on_without_a_server_that_is_gone_and_with_it_again),
-        T(says_when_no_server_is_left), T(sends_by_priority_and_round), T(every_id_ends_once_after_a_cancel),
+        T(finds_the_model),
+        T(probes_at_start),
+        T(takes_addresses_as_users_write_them),
+        T(hides_user_and_password),
+        T(asks_and_hears),
+        T(takes_whole_answers),
+        T(tells_text_as_it_appears),
+        T(tries_again_after_a_while),
+        T(gives_up_after_max_retries),
+        T(waits_as_long_as_the_server_says),
+        T(refusals_use_up_no_tries_but_time),
+        T(does_not_try_what_will_not_get_better),
+        T(never_repeats_the_key),
+        T(cuts_what_stalls),
+        T(a_text_half_told_is_not_told_anew),
+        T(clamps_the_limit),
+        T(clamps_beforehand_what_it_knows),
+        T(clamps_once_and_only_when_asked_to),
+        T(clamps_without_numbers),
+        T(shares_the_work),
+        T(goes_on_without_a_server_that_is_gone_and_with_it_again),
+        T(says_when_no_server_is_left),
+        T(sends_by_priority_and_round),
+        T(every_id_ends_once_after_a_cancel),
         T(closes_with_requests_under_way),
     };
 

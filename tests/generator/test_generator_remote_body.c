@@ -7,14 +7,16 @@
 static const struct chat_part hello[] = {{PART_TEXT, STR_LIT("Hi \"you\"\n")}};
 static const struct chat_msg msgs[] = {{STR_LIT("user"), hello, 1, NULL}};
 
-#define SAMPLING "\"temperature\":0.6,\"top_p\":0.95,\"presence_penalty\":0.0,\"frequency_penalty\":0.0"
-#define CHAT "\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi \\\"you\\\"\\n\"}],"
-#define WIDE "\"top_k\":40,\"min_p\":0.0,\"repetition_penalty\":1.0"
+#define SAMPLING \
+    "\"temperature\":0.6,\"top_p\":0.95,\"presence_penalty\":0.0,\"frequency_penalty\":0.0"
+#define CHAT   "\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi \\\"you\\\"\\n\"}],"
+#define WIDE   "\"top_k\":40,\"min_p\":0.0,\"repetition_penalty\":1.0"
 #define STREAM "\"stream\":true,\"stream_options\":{\"include_usage\":true}"
 
 static struct gen_request request(void)
 {
-    struct gen_request r = {.kind = GEN_CHAT, .msgs = msgs, .n_msgs = 1, .sampling = sampling_default()};
+    struct gen_request r = {
+        .kind = GEN_CHAT, .msgs = msgs, .n_msgs = 1, .sampling = sampling_default()};
 
     r.sampling.temperature = 0.6;
     r.sampling.top_p = 0.95;
@@ -31,19 +33,32 @@ static const struct {
     const char *want;
     int max_tokens;
 } cases[] = {
-    {"all values", NULL, NULL, true, true, false, "{" CHAT SAMPLING ",\"seed\":9223372036854775807," WIDE "," STREAM ",\"max_tokens\":32768}", 32768},
-    {"not streamed, no seed", NULL, NULL, false, false, false, "{" CHAT SAMPLING "," WIDE ",\"max_tokens\":32768}", 32768},
-    {"OpenAI only", NULL, NULL, false, false, true, "{" CHAT SAMPLING ",\"max_completion_tokens\":32768}", 32768},
-    {"more fields", "{\"x\":{\"y\":[1]}}", NULL, false, false, false, "{" CHAT SAMPLING "," WIDE ",\"x\":{\"y\":[1]},\"max_tokens\":32768}", 32768},
-    {"fields instead of ours", "{\"top_k\":5,\"min_p\":null}", NULL, false, false, false, "{" CHAT SAMPLING ",\"repetition_penalty\":1.0,\"top_k\":5,\"max_tokens\":32768}", 32768},
-    {"the request's over the server's", "{\"top_k\":5,\"a\":1}", "{\"top_k\":6}", false, false, false, "{" CHAT SAMPLING ",\"min_p\":0.0,\"repetition_penalty\":1.0,\"a\":1,\"top_k\":6,\"max_tokens\":32768}", 32768},
-    {"another limit", "{\"max_tokens\":7}", NULL, false, false, false, "{" CHAT SAMPLING "," WIDE ",\"max_tokens\":7}", 7},
-    {"the limit by its other name", "{\"max_tokens\":null,\"max_completion_tokens\":9}", NULL, false, false, false, "{" CHAT SAMPLING "," WIDE ",\"max_completion_tokens\":9}", 9},
-    {"no limit", "{\"max_tokens\":null}", NULL, false, false, false, "{" CHAT SAMPLING "," WIDE "}", 0},
+    {"all values", NULL, NULL, true, true, false,
+     "{" CHAT SAMPLING ",\"seed\":9223372036854775807," WIDE "," STREAM ",\"max_tokens\":32768}",
+     32768},
+    {"not streamed, no seed", NULL, NULL, false, false, false,
+     "{" CHAT SAMPLING "," WIDE ",\"max_tokens\":32768}", 32768},
+    {"OpenAI only", NULL, NULL, false, false, true,
+     "{" CHAT SAMPLING ",\"max_completion_tokens\":32768}", 32768},
+    {"more fields", "{\"x\":{\"y\":[1]}}", NULL, false, false, false,
+     "{" CHAT SAMPLING "," WIDE ",\"x\":{\"y\":[1]},\"max_tokens\":32768}", 32768},
+    {"fields instead of ours", "{\"top_k\":5,\"min_p\":null}", NULL, false, false, false,
+     "{" CHAT SAMPLING ",\"repetition_penalty\":1.0,\"top_k\":5,\"max_tokens\":32768}", 32768},
+    {"the request's over the server's", "{\"top_k\":5,\"a\":1}", "{\"top_k\":6}", false, false,
+     false,
+     "{" CHAT SAMPLING
+     ",\"min_p\":0.0,\"repetition_penalty\":1.0,\"a\":1,\"top_k\":6,\"max_tokens\":32768}",
+     32768},
+    {"another limit", "{\"max_tokens\":7}", NULL, false, false, false,
+     "{" CHAT SAMPLING "," WIDE ",\"max_tokens\":7}", 7},
+    {"the limit by its other name", "{\"max_tokens\":null,\"max_completion_tokens\":9}", NULL,
+     false, false, false, "{" CHAT SAMPLING "," WIDE ",\"max_completion_tokens\":9}", 9},
+    {"no limit", "{\"max_tokens\":null}", NULL, false, false, false, "{" CHAT SAMPLING "," WIDE "}",
+     0},
 };
 
-static void check_body(const char *name, const struct remote_body_opts *o, const struct gen_request *r, const char *want_text,
-                       int want_max)
+static void check_body(const char *name, const struct remote_body_opts *o,
+                       const struct gen_request *r, const char *want_text, int want_max)
 {
     struct err e = ERR_INIT;
     struct buf out = {0};
@@ -69,8 +84,10 @@ TEST(writes_bodies)
     for (size_t i = 0; i < LEN(cases); i++) {
         struct err e = ERR_INIT;
         struct json *extra = cases[i].extra ? json_parse(STR(cases[i].extra), &e) : NULL;
-        struct json *request_extra = cases[i].request_extra ? json_parse(STR(cases[i].request_extra), &e) : NULL;
-        struct remote_body_opts o = {"m", cases[i].stream, cases[i].send_seed, cases[i].strict, extra};
+        struct json *request_extra =
+            cases[i].request_extra ? json_parse(STR(cases[i].request_extra), &e) : NULL;
+        struct remote_body_opts o = {"m", cases[i].stream, cases[i].send_seed, cases[i].strict,
+                                     extra};
         struct gen_request r = request();
 
         r.extra_body = request_extra;
@@ -83,7 +100,8 @@ TEST(writes_bodies)
 TEST(writes_completions_and_the_rest_of_sampling)
 {
     struct remote_body_opts o = {"m", false, false, false, NULL};
-    struct gen_request r = {.kind = GEN_COMPLETE, .prompt = STR("ab"), .sampling = sampling_default()};
+    struct gen_request r = {
+        .kind = GEN_COMPLETE, .prompt = STR("ab"), .sampling = sampling_default()};
     static const struct str stop[] = {STR_LIT("X"), STR_LIT("\n")};
     static const int32_t ids[] = {1, 2};
 
@@ -93,23 +111,28 @@ TEST(writes_completions_and_the_rest_of_sampling)
     r.sampling.n_stop_token_ids = 2;
     r.sampling.min_tokens = 3;
     r.sampling.ignore_eos = r.sampling.keep_special_tokens = r.sampling.include_stop_str = true;
-    check_body("a prompt", &o, &r,
-               "{\"model\":\"m\",\"prompt\":\"ab\",\"temperature\":1.0,\"top_p\":1.0,\"presence_penalty\":0.0,"
-               "\"frequency_penalty\":0.0,\"stop\":[\"X\",\"\\n\"],\"top_k\":-1,\"min_p\":0.0,\"repetition_penalty\":1.0,"
-               "\"min_tokens\":3,\"stop_token_ids\":[1,2],\"include_stop_str_in_output\":true,\"ignore_eos\":true,"
-               "\"skip_special_tokens\":false}", 0);
+    check_body(
+        "a prompt", &o, &r,
+        "{\"model\":\"m\",\"prompt\":\"ab\",\"temperature\":1.0,\"top_p\":1.0,\"presence_penalty\":0.0,"
+        "\"frequency_penalty\":0.0,\"stop\":[\"X\",\"\\n\"],\"top_k\":-1,\"min_p\":0.0,\"repetition_penalty\":1.0,"
+        "\"min_tokens\":3,\"stop_token_ids\":[1,2],\"include_stop_str_in_output\":true,\"ignore_eos\":true,"
+        "\"skip_special_tokens\":false}",
+        0);
     r.prompt_ids = ids;
     r.n_prompt_ids = 2;
     r.sampling = sampling_default();
-    check_body("ids", &o, &r,
-               "{\"model\":\"m\",\"prompt\":[1,2],\"temperature\":1.0,\"top_p\":1.0,\"presence_penalty\":0.0,"
-               "\"frequency_penalty\":0.0,\"top_k\":-1,\"min_p\":0.0,\"repetition_penalty\":1.0}", 0);
+    check_body(
+        "ids", &o, &r,
+        "{\"model\":\"m\",\"prompt\":[1,2],\"temperature\":1.0,\"top_p\":1.0,\"presence_penalty\":0.0,"
+        "\"frequency_penalty\":0.0,\"top_k\":-1,\"min_p\":0.0,\"repetition_penalty\":1.0}",
+        0);
 }
 
 TEST(writes_bias_and_truncation)
 {
     struct remote_body_opts o = {"m", false, false, false, NULL};
-    struct gen_request r = {.kind = GEN_COMPLETE, .prompt = STR("ab"), .sampling = sampling_default()};
+    struct gen_request r = {
+        .kind = GEN_COMPLETE, .prompt = STR("ab"), .sampling = sampling_default()};
     static const int32_t ids[] = {7, 9};
     static const float bias[] = {-100, 0.5f};
     struct err e = ERR_INIT;
@@ -121,29 +144,36 @@ TEST(writes_bias_and_truncation)
     r.sampling.n_bias = 2;
     r.truncate_prompt_tokens = -1;
     r.truncation_side = TRUNCATE_RIGHT;
-    check_body("bias and truncation", &o, &r,
-               "{\"model\":\"m\",\"prompt\":\"ab\",\"temperature\":1.0,\"top_p\":1.0,\"presence_penalty\":0.0,"
-               "\"frequency_penalty\":0.0,\"logit_bias\":{\"7\":-100.0,\"9\":0.5},\"top_k\":-1,\"min_p\":0.0,"
-               "\"repetition_penalty\":1.0,\"truncate_prompt_tokens\":-1,\"truncation_side\":\"right\"}", 0);
+    check_body(
+        "bias and truncation", &o, &r,
+        "{\"model\":\"m\",\"prompt\":\"ab\",\"temperature\":1.0,\"top_p\":1.0,\"presence_penalty\":0.0,"
+        "\"frequency_penalty\":0.0,\"logit_bias\":{\"7\":-100.0,\"9\":0.5},\"top_k\":-1,\"min_p\":0.0,"
+        "\"repetition_penalty\":1.0,\"truncate_prompt_tokens\":-1,\"truncation_side\":\"right\"}",
+        0);
     o.strict_openai = true;
-    CHECK("strict OpenAI has no such field", !remote_body_write(&out, &o, &r, &info, &e) && e.code == ERR_UNSUPPORTED);
+    CHECK("strict OpenAI has no such field",
+          !remote_body_write(&out, &o, &r, &info, &e) && e.code == ERR_UNSUPPORTED);
     buf_clear(&out);
 }
 
 TEST(writes_images)
 {
-    static const struct chat_part parts[] = {
-        {PART_IMAGE, STR_LIT("\x89PNG")}, {PART_IMAGE, STR_LIT("\xFF\xD8x")}, {PART_TEXT, STR_LIT("what?")}};
+    static const struct chat_part parts[] = {{PART_IMAGE, STR_LIT("\x89PNG")},
+                                             {PART_IMAGE, STR_LIT("\xFF\xD8x")},
+                                             {PART_TEXT, STR_LIT("what?")}};
     static const struct chat_msg with_images[] = {{STR_LIT("user"), parts, 3, NULL}};
     struct remote_body_opts o = {"m", false, false, true, NULL};
-    struct gen_request r = {.kind = GEN_CHAT, .msgs = with_images, .n_msgs = 1, .sampling = sampling_default()};
+    struct gen_request r = {
+        .kind = GEN_CHAT, .msgs = with_images, .n_msgs = 1, .sampling = sampling_default()};
 
-    check_body("images", &o, &r,
-               "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":["
-               "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,iVBORw==\"}},"
-               "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/jpeg;base64,/9h4\"}},"
-               "{\"type\":\"text\",\"text\":\"what?\"}]}],"
-               "\"temperature\":1.0,\"top_p\":1.0,\"presence_penalty\":0.0,\"frequency_penalty\":0.0}", 0);
+    check_body(
+        "images", &o, &r,
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":["
+        "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,iVBORw==\"}},"
+        "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/jpeg;base64,/9h4\"}},"
+        "{\"type\":\"text\",\"text\":\"what?\"}]}],"
+        "\"temperature\":1.0,\"top_p\":1.0,\"presence_penalty\":0.0,\"frequency_penalty\":0.0}",
+        0);
 }
 
 TEST(says_what_it_cannot)
@@ -184,13 +214,15 @@ TEST(constraints_as_spelled)
         struct gen_request r = request();
         struct remote_body_info info;
         struct buf out = {0};
-        struct json *value = json_parse((struct str){rows[i].value, strlen(rows[i].value)}, &e), *got;
+        struct json *value = json_parse((struct str){rows[i].value, strlen(rows[i].value)}, &e),
+                    *got;
 
         if (!value) { /* a bare string is no document of its own here */
             err_clear(&e);
             value = json_new_str(STR("a+"));
         }
-        r.constraint = (struct constraint){.kind = CONSTRAINT_REGEX, .field = rows[i].field, .value = value};
+        r.constraint =
+            (struct constraint){.kind = CONSTRAINT_REGEX, .field = rows[i].field, .value = value};
         CHECK_INT(rows[i].field, remote_body_write(&out, &o, &r, &info, &e), rows[i].taken);
         if (rows[i].taken) {
             remote_body_finish(&out, info.max_tokens);

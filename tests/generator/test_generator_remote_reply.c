@@ -3,11 +3,17 @@
 
 #include "generator/generator_remote_reply.h"
 
-#define CHUNK(delta) "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":" delta ",\"finish_reason\":null}]}\n\n"
-#define END(reason) "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"" reason "\"}]}\n\n"
-#define USAGE "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5,\"total_tokens\":12,\"prompt_tokens_details\":{\"cached_tokens\":3},\"completion_tokens_details\":{\"reasoning_tokens\":2}}}\n\n"
+#define CHUNK(delta) \
+    "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":" delta \
+    ",\"finish_reason\":null}]}\n\n"
+#define END(reason) \
+    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"" reason "\"}]}\n\n"
+#define USAGE \
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5,\"total_tokens\":12,\"prompt_tokens_details\":{\"cached_tokens\":3},\"completion_tokens_details\":{\"reasoning_tokens\":2}}}\n\n"
 #define DONE "data: [DONE]\n\n"
-#define BODY(message, reason) "{\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":" message ",\"finish_reason\":" reason "}],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5}}"
+#define BODY(message, reason) \
+    "{\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":" message \
+    ",\"finish_reason\":" reason "}],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5}}"
 
 static const struct {
     const char *name, *body;
@@ -17,37 +23,75 @@ static const struct {
     const char *error;                     /* words of a bad one */
     int n_completion_tokens;
 } cases[] = {
-    {"a stream", CHUNK("{\"role\":\"assistant\",\"content\":\"\"}") CHUNK("{\"content\":\"He\"}") ": ping\n\n" CHUNK("{\"content\":\"llo \xe4\xbd\xa0\"}") END("stop") USAGE DONE, true, FAIL_NONE, "Hello \xe4\xbd\xa0", "", "stop", NULL, 5},
-    {"without usage", CHUNK("{\"content\":\"x\"}") END("length") DONE, true, FAIL_NONE, "x", "", "length", NULL, -1},
-    {"without [DONE]", CHUNK("{\"content\":\"x\"}") END("stop"), true, FAIL_NONE, "x", "", "stop", NULL, -1},
-    {"[DONE] without finish_reason", CHUNK("{\"content\":\"x\"}") DONE, true, FAIL_NONE, "x", "", "", NULL, -1},
-    {"reasoning", CHUNK("{\"reasoning\":\"why\"}") CHUNK("{\"content\":\"x\"}") END("stop") DONE, true, FAIL_NONE, "x", "why", "stop", NULL, -1},
-    {"reasoning under its old name", CHUNK("{\"reasoning_content\":\"why\"}") END("stop") DONE, true, FAIL_NONE, "", "why", "stop", NULL, -1},
-    {"reasoning under both names", CHUNK("{\"reasoning_content\":\"why\",\"reasoning\":\"why\"}") END("stop") DONE, true, FAIL_NONE, "", "why", "stop", NULL, -1},
-    {"null content in deltas", CHUNK("{\"content\":null,\"reasoning\":\"r\"}") CHUNK("{\"content\":\"x\"}") END("stop") DONE, true, FAIL_NONE, "x", "r", "stop", NULL, -1},
-    {"an empty answer", CHUNK("{\"role\":\"assistant\",\"content\":\"\"}") END("stop") DONE, true, FAIL_NONE, "", "", "stop", NULL, -1},
-    {"of /v1/completions", "data: {\"choices\":[{\"index\":0,\"text\":\"ab\",\"finish_reason\":null}]}\n\ndata: {\"choices\":[{\"text\":\"c\",\"finish_reason\":\"stop\"}]}\n\n" DONE, true, FAIL_NONE, "abc", "", "stop", NULL, -1},
-    {"CR LF", "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\r\n\r\n", true, FAIL_NONE, "x", "", "stop", NULL, -1},
-    {"escapes", CHUNK("{\"content\":\"\\u4f60\\ud83d\\ude00\\n\"}") END("stop") DONE, true, FAIL_NONE, "\xe4\xbd\xa0\xf0\x9f\x98\x80\n", "", "stop", NULL, -1},
-    {"truncated", CHUNK("{\"content\":\"x\"}"), true, FAIL_MALFORMED, NULL, NULL, NULL, "without finish_reason", 0},
+    {"a stream",
+     CHUNK("{\"role\":\"assistant\",\"content\":\"\"}")
+         CHUNK("{\"content\":\"He\"}") ": ping\n\n" CHUNK("{\"content\":\"llo \xe4\xbd\xa0\"}")
+             END("stop") USAGE DONE,
+     true, FAIL_NONE, "Hello \xe4\xbd\xa0", "", "stop", NULL, 5},
+    {"without usage", CHUNK("{\"content\":\"x\"}") END("length") DONE, true, FAIL_NONE, "x", "",
+     "length", NULL, -1},
+    {"without [DONE]", CHUNK("{\"content\":\"x\"}") END("stop"), true, FAIL_NONE, "x", "", "stop",
+     NULL, -1},
+    {"[DONE] without finish_reason", CHUNK("{\"content\":\"x\"}") DONE, true, FAIL_NONE, "x", "",
+     "", NULL, -1},
+    {"reasoning", CHUNK("{\"reasoning\":\"why\"}") CHUNK("{\"content\":\"x\"}") END("stop") DONE,
+     true, FAIL_NONE, "x", "why", "stop", NULL, -1},
+    {"reasoning under its old name", CHUNK("{\"reasoning_content\":\"why\"}") END("stop") DONE,
+     true, FAIL_NONE, "", "why", "stop", NULL, -1},
+    {"reasoning under both names",
+     CHUNK("{\"reasoning_content\":\"why\",\"reasoning\":\"why\"}") END("stop") DONE, true,
+     FAIL_NONE, "", "why", "stop", NULL, -1},
+    {"null content in deltas",
+     CHUNK("{\"content\":null,\"reasoning\":\"r\"}") CHUNK("{\"content\":\"x\"}") END("stop") DONE,
+     true, FAIL_NONE, "x", "r", "stop", NULL, -1},
+    {"an empty answer", CHUNK("{\"role\":\"assistant\",\"content\":\"\"}") END("stop") DONE, true,
+     FAIL_NONE, "", "", "stop", NULL, -1},
+    {"of /v1/completions",
+     "data: {\"choices\":[{\"index\":0,\"text\":\"ab\",\"finish_reason\":null}]}\n\ndata: {\"choices\":[{\"text\":\"c\",\"finish_reason\":\"stop\"}]}\n\n" DONE,
+     true, FAIL_NONE, "abc", "", "stop", NULL, -1},
+    {"CR LF",
+     "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: [DONE]\r\n\r\n",
+     true, FAIL_NONE, "x", "", "stop", NULL, -1},
+    {"escapes", CHUNK("{\"content\":\"\\u4f60\\ud83d\\ude00\\n\"}") END("stop") DONE, true,
+     FAIL_NONE, "\xe4\xbd\xa0\xf0\x9f\x98\x80\n", "", "stop", NULL, -1},
+    {"truncated", CHUNK("{\"content\":\"x\"}"), true, FAIL_MALFORMED, NULL, NULL, NULL,
+     "without finish_reason", 0},
     {"nothing", "", true, FAIL_MALFORMED, NULL, NULL, NULL, "without finish_reason", 0},
-    {"half a character", CHUNK("{\"content\":\"\xe4\xbd\"}") END("stop") DONE, true, FAIL_MALFORMED, NULL, NULL, NULL, "not UTF-8", 0},
-    {"not JSON", "data: {\"choices\":[{\n\n" DONE, true, FAIL_MALFORMED, NULL, NULL, NULL, "not JSON", 0},
-    {"content of another type", CHUNK("{\"content\":5}") END("stop"), true, FAIL_MALFORMED, NULL, NULL, NULL, "content is not a string", 0},
-    {"an error inside", CHUNK("{\"content\":\"x\"}") "data: {\"error\":{\"message\":\"engine died\",\"code\":500}}\n\n" DONE, true, FAIL_SERVER, NULL, NULL, NULL, "engine died", 0},
-    {"a refusal inside", "data: {\"error\":{\"message\":\"slow down\",\"code\":429}}\n\n" DONE, true, FAIL_RATE, NULL, NULL, NULL, "slow down", 0},
-    {"an error of old servers", "data: {\"object\":\"error\",\"message\":\"bad\",\"code\":400}\n\n", true, FAIL_REQUEST, NULL, NULL, NULL, "bad", 0},
-    {"given up", CHUNK("{\"content\":\"x\"}") END("abort") DONE, true, FAIL_SERVER, NULL, NULL, NULL, "gave the answer up", 0},
-    {"a body", BODY("{\"role\":\"assistant\",\"content\":\"x\"}", "\"stop\""), false, FAIL_NONE, "x", "", "stop", NULL, 5},
-    {"null content with reasoning", BODY("{\"content\":null,\"reasoning\":\"why\"}", "\"length\""), false, FAIL_NONE, "", "why", "length", NULL, 5},
-    {"null content alone", BODY("{\"content\":null}", "\"stop\""), false, FAIL_MALFORMED, NULL, NULL, NULL, "neither content nor reasoning", 0},
-    {"tool calls", BODY("{\"content\":null,\"tool_calls\":[{\"id\":\"x\"}]}", "\"tool_calls\""), false, FAIL_NONE, "", "", "tool_calls", NULL, 5},
-    {"no finish_reason", BODY("{\"content\":\"x\"}", "null"), false, FAIL_MALFORMED, NULL, NULL, NULL, "no finish_reason", 0},
+    {"half a character", CHUNK("{\"content\":\"\xe4\xbd\"}") END("stop") DONE, true, FAIL_MALFORMED,
+     NULL, NULL, NULL, "not UTF-8", 0},
+    {"not JSON", "data: {\"choices\":[{\n\n" DONE, true, FAIL_MALFORMED, NULL, NULL, NULL,
+     "not JSON", 0},
+    {"content of another type", CHUNK("{\"content\":5}") END("stop"), true, FAIL_MALFORMED, NULL,
+     NULL, NULL, "content is not a string", 0},
+    {"an error inside",
+     CHUNK(
+         "{\"content\":\"x\"}") "data: {\"error\":{\"message\":\"engine died\",\"code\":500}}\n\n" DONE,
+     true, FAIL_SERVER, NULL, NULL, NULL, "engine died", 0},
+    {"a refusal inside", "data: {\"error\":{\"message\":\"slow down\",\"code\":429}}\n\n" DONE,
+     true, FAIL_RATE, NULL, NULL, NULL, "slow down", 0},
+    {"an error of old servers", "data: {\"object\":\"error\",\"message\":\"bad\",\"code\":400}\n\n",
+     true, FAIL_REQUEST, NULL, NULL, NULL, "bad", 0},
+    {"given up", CHUNK("{\"content\":\"x\"}") END("abort") DONE, true, FAIL_SERVER, NULL, NULL,
+     NULL, "gave the answer up", 0},
+    {"a body", BODY("{\"role\":\"assistant\",\"content\":\"x\"}", "\"stop\""), false, FAIL_NONE,
+     "x", "", "stop", NULL, 5},
+    {"null content with reasoning", BODY("{\"content\":null,\"reasoning\":\"why\"}", "\"length\""),
+     false, FAIL_NONE, "", "why", "length", NULL, 5},
+    {"null content alone", BODY("{\"content\":null}", "\"stop\""), false, FAIL_MALFORMED, NULL,
+     NULL, NULL, "neither content nor reasoning", 0},
+    {"tool calls", BODY("{\"content\":null,\"tool_calls\":[{\"id\":\"x\"}]}", "\"tool_calls\""),
+     false, FAIL_NONE, "", "", "tool_calls", NULL, 5},
+    {"no finish_reason", BODY("{\"content\":\"x\"}", "null"), false, FAIL_MALFORMED, NULL, NULL,
+     NULL, "no finish_reason", 0},
     {"no choices", "{\"id\":1}", false, FAIL_MALFORMED, NULL, NULL, NULL, "no choices", 0},
-    {"no choice", "{\"choices\":[]}", false, FAIL_MALFORMED, NULL, NULL, NULL, "neither content", 0},
-    {"choices of another type", "{\"choices\":{}}", false, FAIL_MALFORMED, NULL, NULL, NULL, "choices is not an array", 0},
+    {"no choice", "{\"choices\":[]}", false, FAIL_MALFORMED, NULL, NULL, NULL, "neither content",
+     0},
+    {"choices of another type", "{\"choices\":{}}", false, FAIL_MALFORMED, NULL, NULL, NULL,
+     "choices is not an array", 0},
     {"an empty body", "", false, FAIL_MALFORMED, NULL, NULL, NULL, "the body is empty", 0},
-    {"a body cut short", "{\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]", false, FAIL_MALFORMED, NULL, NULL, NULL, "not JSON", 0},
+    {"a body cut short",
+     "{\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]", false,
+     FAIL_MALFORMED, NULL, NULL, NULL, "not JSON", 0},
     {"HTML", "<html>", false, FAIL_MALFORMED, NULL, NULL, NULL, "not JSON", 0},
     {"an array", "[1]", false, FAIL_MALFORMED, NULL, NULL, NULL, "an array", 0},
 };
@@ -60,7 +104,8 @@ static void check_case(size_t i, struct remote_reply *r, size_t cut)
 
     remote_reply_reset(r);
     ok = remote_reply_take(r, &head, str_slice(body, 0, cut)) &&
-         remote_reply_take(r, &head, str_slice(body, cut, body.len)) && remote_reply_end(r, &head, true);
+         remote_reply_take(r, &head, str_slice(body, cut, body.len)) &&
+         remote_reply_end(r, &head, true);
     CHECK_INT(cases[i].name, r->fail_class, cases[i].want);
     CHECK_INT(cases[i].name, ok, cases[i].want == FAIL_NONE);
     if (!ok) {

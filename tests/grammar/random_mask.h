@@ -25,7 +25,8 @@ struct vocab_of_test {
     struct token_trie *trie;
 };
 
-/* Token 0 ends a text; the others are the given texts, then all texts of up to three of `letters`. */
+/* Token 0 ends a text; the others are the given texts, then all texts of up to three of `letters`.
+ */
 static inline void vocab_make(struct vocab_of_test *v, struct arena *a, const char *const *texts,
                               const char *letters)
 {
@@ -53,8 +54,9 @@ static inline bool bit_of(const uint64_t *mask, int id)
     return mask[id / 64] >> id % 64 & 1;
 }
 
-/* Draws tokens by their masks until the end or MAX_WALK; every mask must be what grammar_begins says
- * of each piece. Returns the number of tokens; *text is what they spell, *ended whether it ended. */
+/* Draws tokens by their masks until the end or MAX_WALK; every mask must be what grammar_begins
+ * says of each piece. Returns the number of tokens; *text is what they spell, *ended whether it
+ * ended. */
 static inline int walk(const char *name, struct grammar *g, const struct vocab_of_test *v,
                        struct dice *d, struct buf *text, bool *ended)
 {

@@ -7,16 +7,21 @@
 
 enum { N_PATTERNS = 600, MAX_LEN = 5 };
 
-/* --- random patterns ---------------------------------------------------------------------------
- */
+/* --- random patterns -------------------------------------------------------------------------- */
 
 static void add_pattern(struct buf *out, struct dice *d, int depth);
 
 static void add_atom(struct buf *out, struct dice *d, int depth)
 {
-    static const char *const atoms[] = {"a",     "b",      "\xc3\xa9", ".",         "[ab]", "[^a]",
-                                        "\\d",   "\\w",    "\\D",      "[a-b\xc3\xa9]", "\\.",  "[^b\xc3\xa9]",
-                                        "\\x61", "[\\w.]", "\\S",      "[b-\xc3\xa9]", "1",    "[^\\d.]"};
+    static const char *const atoms[] = {"a",        "b",
+                                        "\xc3\xa9", ".",
+                                        "[ab]",     "[^a]",
+                                        "\\d",      "\\w",
+                                        "\\D",      "[a-b\xc3\xa9]",
+                                        "\\.",      "[^b\xc3\xa9]",
+                                        "\\x61",    "[\\w.]",
+                                        "\\S",      "[b-\xc3\xa9]",
+                                        "1",        "[^\\d.]"};
 
     if (depth > 0 && roll(d, 3) == 0) {
         buf_addz(out, roll(d, 2) ? "(" : "(?:");
@@ -29,7 +34,8 @@ static void add_atom(struct buf *out, struct dice *d, int depth)
 
 static void add_pattern(struct buf *out, struct dice *d, int depth)
 {
-    static const char *const repeats[] = {"*", "+", "?", "{2}", "{1,}", "{0,2}", "{1,3}", "*?", "{0}"};
+    static const char *const repeats[] = {"*",     "+",     "?",  "{2}", "{1,}",
+                                          "{0,2}", "{1,3}", "*?", "{0}"};
     int n_alternatives = roll(d, 3) ? 1 : 2;
 
     for (int i = 0; i < n_alternatives; i++) {
@@ -45,8 +51,7 @@ static void add_pattern(struct buf *out, struct dice *d, int depth)
     }
 }
 
-/* --- PCRE2 -------------------------------------------------------------------------------------
- */
+/* --- PCRE2 ------------------------------------------------------------------------------------ */
 
 struct oracle {
     pcre2_code *code;
@@ -60,10 +65,10 @@ static void oracle_open(struct oracle *o, struct str pattern)
     PCRE2_SIZE at;
 
     buf_addf(&whole, "(?:" STR_FMT ")\\z", STR_ARG(pattern));
-    o->code = pcre2_compile((PCRE2_SPTR)whole.ptr, whole.len,
-                            PCRE2_UTF | PCRE2_ANCHORED | PCRE2_NO_START_OPTIMIZE |
-                                PCRE2_NO_AUTO_POSSESS,
-                            &code, &at, NULL);
+    o->code =
+        pcre2_compile((PCRE2_SPTR)whole.ptr, whole.len,
+                      PCRE2_UTF | PCRE2_ANCHORED | PCRE2_NO_START_OPTIMIZE | PCRE2_NO_AUTO_POSSESS,
+                      &code, &at, NULL);
     buf_clear(&whole);
     if (!o->code)
         fail_msg("PCRE2 refuses %s", pattern.ptr);
@@ -97,11 +102,10 @@ static struct grammar *open_regex(struct str pattern, const struct token_trie *t
 
 static const char *const no_texts[] = {NULL};
 
-/* --- tests -------------------------------------------------------------------------------------
- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
-static void compare_texts(const char *pattern, struct grammar *g, const struct oracle *o, char *text,
-                          size_t len, int n_left, int *n_whole)
+static void compare_texts(const char *pattern, struct grammar *g, const struct oracle *o,
+                          char *text, size_t len, int n_left, int *n_whole)
 {
     static const char *const letters[] = {"a", "b", "\xc3\xa9", "1", ".", "\n", "\xf0\x9f\x98\x80"};
     struct str s = {text, len};
@@ -156,8 +160,9 @@ TEST(as_pcre2_says)
 
 TEST(masks_as_single_questions)
 {
-    static const char *const texts[] = {"\xc3\xa9", "\xc3", "\xa9", "\251a", "a\xc3", "\xf0\x9f",
-                                        "\x98\x80", "\xe4\xb8\xad", "abab", "aaaaaa", "\xff", NULL};
+    static const char *const texts[] = {"\xc3\xa9", "\xc3",     "\xa9",     "\251a",
+                                        "a\xc3",    "\xf0\x9f", "\x98\x80", "\xe4\xb8\xad",
+                                        "abab",     "aaaaaa",   "\xff",     NULL};
     struct dice d = {.seed = 12};
     struct arena a;
     struct vocab_of_test v;

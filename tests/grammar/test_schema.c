@@ -1,7 +1,6 @@
 /* test_schema.c - random schemas against a slow validator, both ways: whatever is drawn under a
  * schema's masks satisfies it, and instances that were made from the schema are taken. What is
- * refused, by name.
- * timeout: 300 */
+ * refused, by name. */
 #include "random_mask.h"
 
 #include <math.h>
@@ -14,7 +13,8 @@
 enum { N_SCHEMAS = 500, MAX_DEPTH = 3, MAX_TEXT = 20000 };
 
 /* --- the validator ------------------------------------------------------------------------------
- * Draft 2020-12, but for objects and tuples that say nothing about more of them: they have no more. */
+ * Draft 2020-12, but for objects and tuples that say nothing about more of them: they have no more.
+ */
 
 static bool is_valid(const struct json *root, const struct json *s, const struct json *v);
 
@@ -23,9 +23,9 @@ static bool type_is(const char *name, const struct json *v)
     static const struct {
         const char *name;
         enum json_type type;
-    } types[] = {{"null", JSON_NULL},     {"boolean", JSON_BOOL}, {"integer", JSON_INT},
-                 {"number", JSON_INT},    {"number", JSON_REAL},  {"string", JSON_STRING},
-                 {"array", JSON_ARRAY},   {"object", JSON_OBJECT}};
+    } types[] = {{"null", JSON_NULL},   {"boolean", JSON_BOOL}, {"integer", JSON_INT},
+                 {"number", JSON_INT},  {"number", JSON_REAL},  {"string", JSON_STRING},
+                 {"array", JSON_ARRAY}, {"object", JSON_OBJECT}};
 
     for (size_t i = 0; i < LEN(types); i++)
         if (strcmp(types[i].name, name) == 0 && types[i].type == json_type(v))
@@ -130,7 +130,12 @@ static bool is_valid(const struct json *root, const struct json *s, const struct
     for (size_t i = 0; i < json_len(type); i++)
         ok |= type_is(json_str(json_at(type, i)).ptr, v);
     if (ref)
-        ok = ok && is_valid(root, str_eqz(json_str(ref), "#") ? root : json_get(json_get(root, "$defs"), json_str(ref).ptr + strlen("#/$defs/")), v);
+        ok = ok && is_valid(root,
+                            str_eqz(json_str(ref), "#")
+                                ? root
+                                : json_get(json_get(root, "$defs"),
+                                           json_str(ref).ptr + strlen("#/$defs/")),
+                            v);
     if (json_get(s, "const"))
         ok = ok && json_same(json_get(s, "const"), v);
     if (json_get(s, "enum")) {
@@ -151,8 +156,7 @@ static bool is_valid(const struct json *root, const struct json *s, const struct
                                                : is_valid_scalar(s, v));
 }
 
-/* --- random schemas ----------------------------------------------------------------------------
- */
+/* --- random schemas --------------------------------------------------------------------------- */
 
 static const char *const keys[] = {"a", "ab", "abc", "b", "na\xc3\xafve", "q\\\"k", "", "x y"};
 
@@ -238,8 +242,8 @@ static void add_scalar(struct buf *out, struct dice *d)
     if (roll(d, 4) == 0) {
         int lo = (int)roll(d, 2500) - 1200, hi = lo + (int)roll(d, 300);
 
-        buf_addf(out, "{\"type\":\"integer\",\"%s\":%d", roll(d, 2) ? "minimum" : "exclusiveMinimum",
-                 lo);
+        buf_addf(out, "{\"type\":\"integer\",\"%s\":%d",
+                 roll(d, 2) ? "minimum" : "exclusiveMinimum", lo);
         if (roll(d, 3))
             buf_addf(out, ",\"%s\":%d", roll(d, 2) ? "maximum" : "exclusiveMaximum", hi + 2);
         buf_addc(out, '}');
@@ -272,14 +276,19 @@ static void add_schema(struct buf *out, struct dice *d, int depth)
         buf_addz(out, "]}");
         return;
     case 6:
-        buf_addz(out, "{\"oneOf\":[{\"type\":\"null\"},{\"type\":\"object\",\"properties\":{\"t\":{\"const\":1},"
-                      "\"v\":");
+        buf_addz(
+            out,
+            "{\"oneOf\":[{\"type\":\"null\"},{\"type\":\"object\",\"properties\":{\"t\":{\"const\":1},"
+            "\"v\":");
         add_schema(out, d, depth - 1);
-        buf_addz(out, "},\"required\":[\"t\"]},{\"type\":\"object\",\"properties\":{\"t\":{\"const\":2}},"
-                      "\"required\":[\"t\"]}]}");
+        buf_addz(
+            out,
+            "},\"required\":[\"t\"]},{\"type\":\"object\",\"properties\":{\"t\":{\"const\":2}},"
+            "\"required\":[\"t\"]}]}");
         return;
     case 7:
-        buf_addz(out, roll(d, 2) ? "{\"$ref\":\"#/$defs/tree\"}" : "{\"allOf\":[{\"$ref\":\"#/$defs/list\"}]}");
+        buf_addz(out, roll(d, 2) ? "{\"$ref\":\"#/$defs/tree\"}"
+                                 : "{\"allOf\":[{\"$ref\":\"#/$defs/list\"}]}");
         return;
     default:
         add_scalar(out, d);
@@ -295,19 +304,19 @@ static struct json *make_schema(struct dice *d, struct buf *text)
     add_schema(text, d, MAX_DEPTH);
     out = json_parse(buf_str(text), &e);
     CHECK_OK(buf_z(text), out != NULL, &e);
-    defs = json_parse(STR("{\"tree\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"},\"kids\":"
-                          "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/tree\"}}},\"required\":[\"n\"]},"
-                          "\"list\":{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"array\",\"prefixItems\":["
-                          "{\"type\":\"boolean\"},{\"$ref\":\"#/$defs/list\"}],\"minItems\":2}]}}"),
-                      &e);
+    defs = json_parse(
+        STR("{\"tree\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"},\"kids\":"
+            "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/tree\"}}},\"required\":[\"n\"]},"
+            "\"list\":{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"array\",\"prefixItems\":["
+            "{\"type\":\"boolean\"},{\"$ref\":\"#/$defs/list\"}],\"minItems\":2}]}}"),
+        &e);
     json_set(out, "$defs", defs);
     buf_reset(text);
     json_write(text, out);
     return out;
 }
 
-/* --- instances made from a schema --------------------------------------------------------------
- */
+/* --- instances made from a schema ------------------------------------------------------------- */
 
 static void add_gap(struct buf *out, struct dice *d)
 {
@@ -369,7 +378,8 @@ static void add_array_of(struct buf *out, struct dice *d, const struct json *roo
                          const struct json *s, int depth)
 {
     const struct json *prefix = json_get(s, "prefixItems"), *items = json_get(s, "items");
-    int64_t min = json_int(json_get(s, "minItems"), 0), max = json_int(json_get(s, "maxItems"), 6), n;
+    int64_t min = json_int(json_get(s, "minItems"), 0), max = json_int(json_get(s, "maxItems"), 6),
+            n;
 
     if (prefix && !items)
         max = MIN(max, (int64_t)json_len(prefix));
@@ -381,7 +391,8 @@ static void add_array_of(struct buf *out, struct dice *d, const struct json *roo
             buf_addc(out, ',');
             add_gap(out, d);
         }
-        add_instance(out, d, root, i < (int64_t)json_len(prefix) ? json_at(prefix, (size_t)i) : items, depth - 1);
+        add_instance(out, d, root,
+                     i < (int64_t)json_len(prefix) ? json_at(prefix, (size_t)i) : items, depth - 1);
     }
     if (n > 0)
         add_gap(out, d);
@@ -392,9 +403,18 @@ static void add_array_of(struct buf *out, struct dice *d, const struct json *roo
 static void add_typed(struct buf *out, struct dice *d, const struct json *root,
                       const struct json *s, const char *type, int depth)
 {
-    static const char *const strings[] = {"\"\"", "\"a\"", "\"ab\"", "\"abc\"", "\"\xc3\xa9\xe4\xb8\xad\"", "\"a\\u00e9\\n\"",
-                                          "\"\\ud83d\\ude00b\"", "\"bx\\\\x\"", "\"\\\\x\"", "\"ccc\""};
-    static const char *const numbers[] = {"0", "-1", "17", "2.50", "-0.5e3", "1E+9", "12345678901234567"};
+    static const char *const strings[] = {"\"\"",
+                                          "\"a\"",
+                                          "\"ab\"",
+                                          "\"abc\"",
+                                          "\"\xc3\xa9\xe4\xb8\xad\"",
+                                          "\"a\\u00e9\\n\"",
+                                          "\"\\ud83d\\ude00b\"",
+                                          "\"bx\\\\x\"",
+                                          "\"\\\\x\"",
+                                          "\"ccc\""};
+    static const char *const numbers[] = {
+        "0", "-1", "17", "2.50", "-0.5e3", "1E+9", "12345678901234567"};
 
     if (strcmp(type, "object") == 0) {
         add_object_of(out, d, root, s, depth);
@@ -405,8 +425,10 @@ static void add_typed(struct buf *out, struct dice *d, const struct json *root,
     } else if (strcmp(type, "number") == 0) {
         buf_addz(out, numbers[roll(d, LEN(numbers))]);
     } else if (strcmp(type, "integer") == 0) {
-        int64_t lo = json_int(json_get(s, "minimum"), json_int(json_get(s, "exclusiveMinimum"), -20)),
-                hi = json_int(json_get(s, "maximum"), json_int(json_get(s, "exclusiveMaximum"), lo + 5000));
+        int64_t lo = json_int(json_get(s, "minimum"),
+                              json_int(json_get(s, "exclusiveMinimum"), -20)),
+                hi = json_int(json_get(s, "maximum"),
+                              json_int(json_get(s, "exclusiveMaximum"), lo + 5000));
 
         buf_addf(out, "%lld", (long long)(lo - 2 + (int64_t)roll(d, (uint32_t)(hi - lo) + 5)));
     } else {
@@ -427,17 +449,21 @@ static void add_instance(struct buf *out, struct dice *d, const struct json *roo
         if (json_get(s, unions[u])) {
             const struct json *of = json_get(s, unions[u]);
 
-            add_instance(out, d, root, json_at(of, depth > 0 ? roll(d, (uint32_t)json_len(of)) : 0), depth - 1);
+            add_instance(out, d, root, json_at(of, depth > 0 ? roll(d, (uint32_t)json_len(of)) : 0),
+                         depth - 1);
             return;
         }
     if (ref) {
-        add_instance(out, d, root, json_get(json_get(root, "$defs"), json_str(ref).ptr + strlen("#/$defs/")), depth - 1);
+        add_instance(out, d, root,
+                     json_get(json_get(root, "$defs"), json_str(ref).ptr + strlen("#/$defs/")),
+                     depth - 1);
     } else if (json_get(s, "const")) {
         json_write(out, json_get(s, "const"));
     } else if (list) {
         json_write(out, json_at(list, roll(d, (uint32_t)json_len(list))));
     } else if (json_type(type) == JSON_ARRAY) {
-        add_typed(out, d, root, s, json_str(json_at(type, roll(d, (uint32_t)json_len(type)))).ptr, depth);
+        add_typed(out, d, root, s, json_str(json_at(type, roll(d, (uint32_t)json_len(type)))).ptr,
+                  depth);
     } else if (json_type(type) == JSON_STRING) {
         add_typed(out, d, root, s, json_str(type).ptr, depth);
     } else {
@@ -445,15 +471,20 @@ static void add_instance(struct buf *out, struct dice *d, const struct json *roo
     }
 }
 
-/* --- tests -------------------------------------------------------------------------------------
- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static const char *const pieces[] = {
-    "\"", "{\"", "\":", "\": ", "\",", "\", \"", "},", "}]", "]}", "\"}", "{}", "[]", "[[", "true", "false", "null", "nul",
-    "123", "-1", "0.", "e+", "\\\"", "\\u", "\\u00", "00e9", "\\ud83d", "\\ude00", "\xc3\xa9", "\xc3", "\xa9", "\xe4\xb8\xad",
-    "\n  ", "  ", "\t", "kids", "kids\":[{\"n\":", "n\":", "t\":1", "t\":2,\"v\":", "abc", "na\xc3\xaf", "ve\":", "x y", "\\n", "\\\\", NULL};
+    "\"",           "{\"",     "\":",          "\": ",     "\",",        "\", \"",
+    "},",           "}]",      "]}",           "\"}",      "{}",         "[]",
+    "[[",           "true",    "false",        "null",     "nul",        "123",
+    "-1",           "0.",      "e+",           "\\\"",     "\\u",        "\\u00",
+    "00e9",         "\\ud83d", "\\ude00",      "\xc3\xa9", "\xc3",       "\xa9",
+    "\xe4\xb8\xad", "\n  ",    "  ",           "\t",       "kids",       "kids\":[{\"n\":",
+    "n\":",         "t\":1",   "t\":2,\"v\":", "abc",      "na\xc3\xaf", "ve\":",
+    "x y",          "\\n",     "\\\\",         NULL};
 
-static struct grammar *open_schema(const char *name, const struct json *schema, const struct token_trie *t)
+static struct grammar *open_schema(const char *name, const struct json *schema,
+                                   const struct token_trie *t)
 {
     struct grammar_source s = {.kind = GRAMMAR_JSON_SCHEMA, .json = schema};
     struct err e = ERR_INIT;
@@ -581,7 +612,8 @@ TEST(instances_are_taken_if_valid)
 /* Bounds against every integer near them. */
 TEST(integers_within_bounds)
 {
-    static const int64_t bounds[] = {-1000, -101, -100, -99, -10, -9, -1, 0, 1, 7, 9, 10, 11, 99, 100, 123, 456, 999, 1000};
+    static const int64_t bounds[] = {-1000, -101, -100, -99, -10, -9,  -1,  0,   1,   7,
+                                     9,     10,   11,   99,  100, 123, 456, 999, 1000};
     struct err none = ERR_INIT;
     struct str piece = STR("0");
     struct token_trie *t = token_trie_open(&piece, 1, &none);
@@ -589,7 +621,8 @@ TEST(integers_within_bounds)
     for (size_t i = 0; i <= LEN(bounds); i++)
         for (size_t k = 0; k <= LEN(bounds); k++) {
             struct json *s = json_new_object();
-            int64_t lo = i < LEN(bounds) ? bounds[i] : INT64_MIN, hi = k < LEN(bounds) ? bounds[k] : INT64_MAX;
+            int64_t lo = i < LEN(bounds) ? bounds[i] : INT64_MIN,
+                    hi = k < LEN(bounds) ? bounds[k] : INT64_MAX;
             struct grammar *g;
             char name[64], text[64];
 
@@ -625,7 +658,8 @@ static const struct {
     const char *schema, *words;
 } refused[] = {
     {"{'type':'array','uniqueItems':true}", "schema at #: the keyword \"uniqueItems\""},
-    {"{'type':'object','properties':{'a':{'multipleOf':2}}}", "schema at #/a: the keyword \"multipleOf\""},
+    {"{'type':'object','properties':{'a':{'multipleOf':2}}}",
+     "schema at #/a: the keyword \"multipleOf\""},
     {"{'type':'object','patternProperties':{}}", "\"patternProperties\""},
     {"{'not':{}}", "\"not\""},
     {"{'if':{},'then':{}}", "\"if\""},
@@ -633,22 +667,28 @@ static const struct {
     {"{'anyOf':[]}", "must be a list of schemas"},
     {"{'anyOf':[{}],'oneOf':[{}]}", "\"oneOf\" beside \"anyOf\""},
     {"{'$ref':'#/a','minimum':1}", "\"minimum\" beside \"$ref\""},
-    {"{'oneOf':[{'type':'string'},{'type':['null','string']}]}", "may match both number 0 and number 1"},
+    {"{'oneOf':[{'type':'string'},{'type':['null','string']}]}",
+     "may match both number 0 and number 1"},
     {"{'oneOf':[{'type':'integer'},{'type':'number'}]}", "may match both"},
     {"{'oneOf':[{'const':1},{'const':1.0}]}", "may match both"},
-    {"{'oneOf':[{'type':'object','properties':{'t':{'const':1}}},{'type':'object','properties':{'t':{'const':2}}}]}", "may match both"},
+    {"{'oneOf':[{'type':'object','properties':{'t':{'const':1}}},{'type':'object','properties':{'t':{'const':2}}}]}",
+     "may match both"},
     {"{'oneOf':[{'const':1},{'const':2},{'enum':['a']}]}", NULL},
     {"{'type':'text'}", "no type \"text\""},
     {"{'type':3}", "a name or a list of names"},
     {"{'$ref':'http://x/y'}", "not a place in this schema"},
     {"{'$ref':'#/$defs/no'}", "nothing at \"#/$defs/no\""},
     {"{'$ref':'#'}", "no finite text"},
-    {"{'$defs':{'a':{'$ref':'#/$defs/b'},'b':{'$ref':'#/$defs/a'}},'$ref':'#/$defs/a'}", "no finite text"},
-    {"{'$defs':{'a':{'anyOf':[{'$ref':'#/$defs/a'},{'type':'null'}]}},'$ref':'#/$defs/a'}", "refers to itself"},
+    {"{'$defs':{'a':{'$ref':'#/$defs/b'},'b':{'$ref':'#/$defs/a'}},'$ref':'#/$defs/a'}",
+     "no finite text"},
+    {"{'$defs':{'a':{'anyOf':[{'$ref':'#/$defs/a'},{'type':'null'}]}},'$ref':'#/$defs/a'}",
+     "refers to itself"},
     {"{'type':'object','properties':{'a':{'$ref':'#'}},'required':['a']}", "no finite text"},
     {"{'type':'object','properties':{'a':{'$ref':'#'}}}", NULL},
-    {"{'type':'object','required':['a'],'additionalProperties':false}", "\"a\" is required and not allowed"},
-    {"{'type':'string','pattern':'(?=a)'}", "schema at #/pattern: regular expression, offset 0: `(?=`"},
+    {"{'type':'object','required':['a'],'additionalProperties':false}",
+     "\"a\" is required and not allowed"},
+    {"{'type':'string','pattern':'(?=a)'}",
+     "schema at #/pattern: regular expression, offset 0: `(?=`"},
     {"{'type':'string','pattern':'a','maxLength':3}", "\"maxLength\" beside \"pattern\""},
     {"{'type':'string','format':'email'}", "\"format\": \"email\""},
     {"{'type':'string','format':'date-time'}", NULL},
@@ -664,7 +704,8 @@ static const struct {
     {"{'type':'array','minItems':3,'maxItems':2}", "at least 3 items"},
     {"{'enum':[]}", "no value"},
     {"{'type':'integer','const':'a'}", "not of the type"},
-    {"{'minLength':2,'title':'x','description':'y','default':3,'examples':[],'$comment':'z','$schema':'s','$id':'i'}", NULL},
+    {"{'minLength':2,'title':'x','description':'y','default':3,'examples':[],'$comment':'z','$schema':'s','$id':'i'}",
+     NULL},
     {"{'type':'object','properties':{'a':{'$id':'x'}}}", "\"$id\""},
     {"{'type':'object','minProperties':1}", "\"minProperties\""},
     {"false", "no finite text"},
@@ -693,7 +734,8 @@ TEST(refused_by_name)
         s.json = json_parse(STR(text), &e);
         CHECK_OK(text, s.json || !strchr(text, '{'), &e);
         if (!s.json)
-            s.json = strcmp(text, "3") == 0 ? json_new_int(3) : json_new_bool(strcmp(text, "true") == 0);
+            s.json =
+                strcmp(text, "3") == 0 ? json_new_int(3) : json_new_bool(strcmp(text, "true") == 0);
         err_clear(&e);
         g = grammar_open(&s, t, &e);
         if (!refused[i].words)
@@ -712,14 +754,20 @@ static const struct {
     const char *format, *text;
     bool want;
 } format_cases[] = {
-    {"date", "\"2024-02-28\"", true},       {"date", "\"2024-02-30\"", false},
-    {"date", "\"2024-04-31\"", false},      {"date", "\"2024-12-31\"", true},
-    {"date", "\"2024-1-1\"", false},        {"time", "\"23:59:59Z\"", true},
-    {"time", "\"24:00:00Z\"", false},       {"time", "\"12:00:00.5+01:30\"", true},
-    {"time", "\"12:00:00\"", false},        {"date-time", "\"2024-02-01T00:00:00-23:59\"", true},
+    {"date", "\"2024-02-28\"", true},
+    {"date", "\"2024-02-30\"", false},
+    {"date", "\"2024-04-31\"", false},
+    {"date", "\"2024-12-31\"", true},
+    {"date", "\"2024-1-1\"", false},
+    {"time", "\"23:59:59Z\"", true},
+    {"time", "\"24:00:00Z\"", false},
+    {"time", "\"12:00:00.5+01:30\"", true},
+    {"time", "\"12:00:00\"", false},
+    {"date-time", "\"2024-02-01T00:00:00-23:59\"", true},
     {"uuid", "\"123e4567-e89b-12d3-a456-426614174000\"", true},
     {"uuid", "\"123e4567-e89b-12d3-a456-42661417400\"", false},
-    {"ipv4", "\"255.0.10.249\"", true},     {"ipv4", "\"256.0.0.1\"", false},
+    {"ipv4", "\"255.0.10.249\"", true},
+    {"ipv4", "\"256.0.0.1\"", false},
     {"ipv4", "\"01.0.0.1\"", false},
 };
 
@@ -736,19 +784,21 @@ TEST(formats_of_strings)
         json_set(s, "type", json_new_str(STR("string")));
         json_set(s, "format", json_new_str(STR(format_cases[i].format)));
         g = open_schema(format_cases[i].format, s, t);
-        CHECK_INT(format_cases[i].text, grammar_accepts(g, STR(format_cases[i].text)), format_cases[i].want);
+        CHECK_INT(format_cases[i].text, grammar_accepts(g, STR(format_cases[i].text)),
+                  format_cases[i].want);
         grammar_close(g);
         json_close(s);
     }
     token_trie_close(t);
 }
 
-/* Two alternatives that never differ double the stacks with each bracket: that ends in words, not in
- * all of the memory. */
+/* Two alternatives that never differ double the stacks with each bracket: that ends in words, not
+ * in all of the memory. */
 TEST(too_many_ways_at_once)
 {
-    static const char text[] = "{\"$defs\":{\"t\":{\"anyOf\":[{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/t\"}},"
-                               "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/t\"}}]}},\"$ref\":\"#/$defs/t\"}";
+    static const char text[] =
+        "{\"$defs\":{\"t\":{\"anyOf\":[{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/t\"}},"
+        "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/t\"}}]}},\"$ref\":\"#/$defs/t\"}";
     static const int32_t end_ids[] = {END_ID};
     struct str two[] = {STR(""), STR("[")};
     struct err e = ERR_INIT;
@@ -772,12 +822,9 @@ TEST(too_many_ways_at_once)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_drawn_is_valid),
-        cmocka_unit_test(instances_are_taken_if_valid),
-        cmocka_unit_test(integers_within_bounds),
-        cmocka_unit_test(refused_by_name),
-        cmocka_unit_test(formats_of_strings),
-        cmocka_unit_test(too_many_ways_at_once),
+        cmocka_unit_test(what_is_drawn_is_valid), cmocka_unit_test(instances_are_taken_if_valid),
+        cmocka_unit_test(integers_within_bounds), cmocka_unit_test(refused_by_name),
+        cmocka_unit_test(formats_of_strings),     cmocka_unit_test(too_many_ways_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
-/* test_vocabulary.c - masks over the 151,665 tokens of a real vocabulary: in states of all sorts each
- * token is held against the question whether the text goes on with its bytes. What the walk takes
- * whole, and the chains that only count, are met here at full size.
- * timeout: 300 */
+/* test_vocabulary.c - masks over the 151,665 tokens of a real vocabulary: in states of all sorts
+ * each token is held against the question whether the text goes on with its bytes. What the walk
+ * takes whole, and the chains that only count, are met here at full size. */
 #include "tokenizer/fixture.h"
 
 #include "formats/json.h"
@@ -36,7 +35,8 @@ static int compare(const char *name, struct grammar *g, const struct token_trie 
     int32_t ids[128];
     int n = 0, n_allowed = 0;
 
-    for (size_t i = 0; i < text.len; i++) /* by single bytes, which are the first 256 ids in some order */
+    for (size_t i = 0; i < text.len;
+         i++) /* by single bytes, which are the first 256 ids in some order */
         for (int id = 0; id < 256; id++)
             if (t->pieces[id].len == 1 && t->pieces[id].ptr[0] == text.ptr[i])
                 ids[n++] = id;
@@ -54,8 +54,8 @@ static int compare(const char *name, struct grammar *g, const struct token_trie 
         }
         n_allowed += want;
         if ((mask[id / 64] >> id % 64 & 1) != want)
-            fail_msg("%s: after " STR_FMT " token %d, \"" STR_FMT "\", is %s", name, STR_ARG(text), id,
-                     STR_ARG(piece), want ? "forbidden" : "allowed");
+            fail_msg("%s: after " STR_FMT " token %d, \"" STR_FMT "\", is %s", name, STR_ARG(text),
+                     id, STR_ARG(piece), want ? "forbidden" : "allowed");
     }
     return n_allowed;
 }
@@ -78,8 +78,12 @@ TEST(masks_of_a_real_vocabulary)
     t = token_trie_open(pieces, tokenizer_vocab_size(tok), &e);
     CHECK_OK("trie", t != NULL, &e);
     for (size_t i = 0; i < LEN(cases); i++) {
-        struct json *json = cases[i].source[0] ? json_parse(STR(cases[i].source), &(struct err){0}) : NULL;
-        struct grammar_source s = {.kind = cases[i].kind, .lead = cases[i].lead, .regex = STR(cases[i].source), .json = json};
+        struct json *json =
+            cases[i].source[0] ? json_parse(STR(cases[i].source), &(struct err){0}) : NULL;
+        struct grammar_source s = {.kind = cases[i].kind,
+                                   .lead = cases[i].lead,
+                                   .regex = STR(cases[i].source),
+                                   .json = json};
         struct grammar *g = grammar_open(&s, t, &e);
 
         CHECK_OK(cases[i].source, g != NULL, &e);

@@ -462,7 +462,8 @@ static const struct {
     {"Check: \n", "", NULL},
 };
 
-/* A megabyte of each piece. The program's own time limit is the bound: anything quadratic would take hours. */
+/* A megabyte of each piece. The program's own time limit is the bound: anything quadratic would
+ * take hours. */
 TEST(hostile_text_ends_in_time)
 {
     enum { SIZE = 1 << 20 };

@@ -110,8 +110,10 @@ TEST(constants)
         {"\\begin{pmatrix}1\\\\-1\\end{pmatrix}", "(1,-1)^T", EQ},
         {"(1,-1)^T", "(1,-1)", EQ},
         {"\\begin{pmatrix}1\\\\-1\\end{pmatrix}", "\\begin{pmatrix}1&-1\\end{pmatrix}^T", EQ},
-        {"\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", "\\begin{pmatrix}1&3\\\\2&4\\end{pmatrix}^T", EQ},
-        {"\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", "\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}^T", NE},
+        {"\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", "\\begin{pmatrix}1&3\\\\2&4\\end{pmatrix}^T",
+         EQ},
+        {"\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", "\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}^T",
+         NE},
         {"\\begin{pmatrix}1\\\\-1\\end{pmatrix}", "(-1,1)^T", NE},
         {"\\{-1,0,1,2\\}", "\\{x\\in\\mathbb{Z}: -1\\le x\\le 2\\}", EQ},
         {"\\{-1,0,1\\}", "\\{x\\in\\mathbb{Z}: -1\\le x\\le 2\\}", NE},
@@ -243,7 +245,8 @@ TEST(collections)
         {"\\begin{pmatrix}1\\\\2\\end{pmatrix}", "(1,2)", EQ},
         {"\\begin{pmatrix}1\\\\2\\end{pmatrix}", "\\begin{pmatrix}1&2\\end{pmatrix}", NE},
         {"\\begin{pmatrix}1\\\\-2\\\\3\\end{pmatrix}", "\\mathbf{i}-2\\mathbf{j}+3\\mathbf{k}", EQ},
-        {"\\begin{pmatrix}2&4\\\\6&8\\end{pmatrix}", "2\\begin{bmatrix}1&2\\\\3&4\\end{bmatrix}", EQ},
+        {"\\begin{pmatrix}2&4\\\\6&8\\end{pmatrix}", "2\\begin{bmatrix}1&2\\\\3&4\\end{bmatrix}",
+         EQ},
         {"\\begin{vmatrix}1&2\\\\3&4\\end{vmatrix}", "-2", EQ},
         {"5", "\\{5\\}", EQ},
         {"5", "5,6", NE},
@@ -289,8 +292,10 @@ TEST(relations)
         {"x\\equiv2\\pmod 5", "x\\equiv7\\pmod5", EQ},
         {"x\\equiv2\\pmod 5", "x\\equiv2\\pmod{10}", NE},
         {"2", "x\\equiv2\\pmod5", EQ},
-        {"f(x)=\\begin{cases}0&x<1\\\\1&x\\ge1\\end{cases}", "f(x)=\\begin{cases}1&x\\ge1\\\\0&x<1\\end{cases}", EQ},
-        {"f(x)=\\begin{cases}0&x<1\\\\1&x\\ge1\\end{cases}", "f(x)=\\begin{cases}0&x\\le1\\\\1&x>1\\end{cases}", NE},
+        {"f(x)=\\begin{cases}0&x<1\\\\1&x\\ge1\\end{cases}",
+         "f(x)=\\begin{cases}1&x\\ge1\\\\0&x<1\\end{cases}", EQ},
+        {"f(x)=\\begin{cases}0&x<1\\\\1&x\\ge1\\end{cases}",
+         "f(x)=\\begin{cases}0&x\\le1\\\\1&x>1\\end{cases}", NE},
         {"\\sqrt3", "x=\\sqrt3\\approx1.73", EQ},
         {"2:3", "4:6", EQ},
         {"2:3", "\\frac23", EQ},
@@ -361,9 +366,11 @@ TEST(words)
 
 TEST(options)
 {
-    static const struct row rounded[] = {{"1.23", "1.2345", EQ}, {"1.23", "1.24", NE}, {"\\frac13", "0.33", EQ}};
+    static const struct row rounded[] = {
+        {"1.23", "1.2345", EQ}, {"1.23", "1.24", NE}, {"\\frac13", "0.33", EQ}};
     static const struct row renamed[] = {{"x^2+y", "a^2+b", EQ}, {"x^2+y", "a^2+a", NE}};
-    static const struct row unrelated[] = {{"[1,2]", "1\\le x\\le2", NE}, {"1\\le x\\le2", "[1,2]", EQ}};
+    static const struct row unrelated[] = {{"[1,2]", "1\\le x\\le2", NE},
+                                           {"1\\le x\\le2", "[1,2]", EQ}};
     struct math_opts opts = math_opts_default();
 
     opts.precision = 2;
@@ -387,7 +394,7 @@ TEST(undecided_has_a_reason)
     CHECK_ROWS(rows);
 }
 
-/* --- the data sets ----------------------------------------------------------------------------- */
+/* --- the data sets ---------------------------------------------------------------------------- */
 
 enum { MAX_GOLDS = 2048 };
 
@@ -413,8 +420,9 @@ static void read_golds(const char *name, struct golds *g)
         struct json *doc = json_parse(line, &e);
         CHECK_OK(name, doc != NULL, &e);
         const struct json *answer = json_get(doc, "answer");
-        struct str text = json_type(answer) == JSON_INT ? str_fmt(&g->arena, "%lld", (long long)json_int(answer, 0))
-                                                        : json_str(answer);
+        struct str text = json_type(answer) == JSON_INT
+                              ? str_fmt(&g->arena, "%lld", (long long)json_int(answer, 0))
+                              : json_str(answer);
         CHECK(name, g->n < MAX_GOLDS && text.len > 0);
         g->text[g->n++] = answer_gold(str_dup(&g->arena, text), &g->arena);
         json_close(doc);
@@ -424,11 +432,11 @@ static void read_golds(const char *name, struct golds *g)
 
 TEST(golds_equal_themselves)
 {
-    static const char *const names[] = {"aime24.jsonl", "aime25.jsonl", "aime26.jsonl", "hmmt25.jsonl",
-                                        "math500.jsonl", "gsm8k.jsonl"};
+    static const char *const names[] = {"aime24.jsonl", "aime25.jsonl",  "aime26.jsonl",
+                                        "hmmt25.jsonl", "math500.jsonl", "gsm8k.jsonl"};
     /* golds that are words parse as words */
-    static const char *const words[] = {"\\text{even}", "\\text{ellipse}", "\\text{east}", "\\text{Navin}",
-                                        "\\text{Evelyn}"};
+    static const char *const words[] = {"\\text{even}", "\\text{ellipse}", "\\text{east}",
+                                        "\\text{Navin}", "\\text{Evelyn}"};
     struct math_ctx *c = math_ctx_open();
     struct golds *g = xcalloc(1, sizeof(*g));
 
@@ -451,13 +459,27 @@ TEST(golds_equal_themselves)
     math_ctx_close(c);
 }
 
-/* All pairs of different MATH-500 golds that are equal, in either order of writing. Units and degree
- * signs may be left out on one side; 40_9 is 36; a bare list may stand for the tuple. */
+/* All pairs of different MATH-500 golds that are equal, in either order of writing. Units and
+ * degree signs may be left out on one side; 40_9 is 36; a bare list may stand for the tuple. */
 static const char *const equal_golds[][2] = {
-    {"x=5", "5"}, {"15", "15\\mbox{ cm}^2"}, {"120^\\circ", "120"}, {"\\frac{1}{4}", "\\frac14"},
-    {"40_9", "36"}, {"36", "\\$36"}, {"30^\\circ", "30"}, {"\\pi", "180^\\circ"}, {"90^\\circ", "90"},
-    {"42", "52_8"}, {"40_9", "\\$36"}, {"40_9", "36^\\circ"}, {"36^\\circ", "36"}, {"204_5", "54"},
-    {"2 \\sqrt{5}", "2\\sqrt{5}"}, {"10,\\!080", "10080"}, {"1,-2", "-2,1"}, {"(-2,1)", "-2,1"},
+    {"x=5", "5"},
+    {"15", "15\\mbox{ cm}^2"},
+    {"120^\\circ", "120"},
+    {"\\frac{1}{4}", "\\frac14"},
+    {"40_9", "36"},
+    {"36", "\\$36"},
+    {"30^\\circ", "30"},
+    {"\\pi", "180^\\circ"},
+    {"90^\\circ", "90"},
+    {"42", "52_8"},
+    {"40_9", "\\$36"},
+    {"40_9", "36^\\circ"},
+    {"36^\\circ", "36"},
+    {"204_5", "54"},
+    {"2 \\sqrt{5}", "2\\sqrt{5}"},
+    {"10,\\!080", "10080"},
+    {"1,-2", "-2,1"},
+    {"(-2,1)", "-2,1"},
 };
 
 static bool is_listed(struct str a, struct str b)
@@ -522,13 +544,18 @@ TEST(own_pairs)
     math_ctx_close(c);
 }
 
-/* --- keys -------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 TEST(keys)
 {
-    static const char *const same[][2] = {{"0.5", "\\frac12"}, {"\\{1,2\\}", "\\{2,1\\}"},
-                                          {"x+1", "1+x"}, {"\\text{Even}", "even"}, {"1,000", "1000"}};
-    static const char *const other[][2] = {{"1", "2"}, {"x", "y"}, {"(1,2)", "(2,1)"}, {"", "0"}, {"x=3", "y=3"}, {"x>1 \\text{ or } x<5", "x>1 \\text{ and } x<5"}};
+    static const char *const same[][2] = {{"0.5", "\\frac12"},
+                                          {"\\{1,2\\}", "\\{2,1\\}"},
+                                          {"x+1", "1+x"},
+                                          {"\\text{Even}", "even"},
+                                          {"1,000", "1000"}};
+    static const char *const other[][2] = {
+        {"1", "2"}, {"x", "y"},     {"(1,2)", "(2,1)"},
+        {"", "0"},  {"x=3", "y=3"}, {"x>1 \\text{ or } x<5", "x>1 \\text{ and } x<5"}};
     struct math_ctx *c = math_ctx_open();
     struct arena a;
 
@@ -536,7 +563,8 @@ TEST(keys)
     for (size_t i = 0; i < LEN(same); i++)
         CHECK_STR(same[i][0], math_key(c, STR(same[i][0]), &a), math_key(c, STR(same[i][1]), &a));
     for (size_t i = 0; i < LEN(other); i++)
-        CHECK(other[i][0], !str_eq(math_key(c, STR(other[i][0]), &a), math_key(c, STR(other[i][1]), &a)));
+        CHECK(other[i][0],
+              !str_eq(math_key(c, STR(other[i][0]), &a), math_key(c, STR(other[i][1]), &a)));
     arena_clear(&a);
     math_ctx_close(c);
 }

@@ -82,7 +82,8 @@ static const struct {
     {"\\begin{pmatrix}1&2\\\\3&4\\\\\\end{pmatrix}", "matrix 2x2[1, 2, 3, 4]"},
     {"\\begin{pmatrix}1&2\\\\3\\end{pmatrix}", NULL},
     {"\\begin{vmatrix}1&2\\\\3&4\\end{vmatrix}", "det(matrix 2x2[1, 2, 3, 4])"},
-    {"\\begin{cases}x&x>0\\\\0&\\text{otherwise}\\end{cases}", "cases(x; (x > 0); 0; \"otherwise\")"},
+    {"\\begin{cases}x&x>0\\\\0&\\text{otherwise}\\end{cases}",
+     "cases(x; (x > 0); 0; \"otherwise\")"},
     {"15\\mbox{ cm}^2", "(15 cm^2)"},
     {"10 square feet", "(10 ft^2)"},
     {"3\\,\\mathrm{km\\,h^{-1}}", "(3 km/h)"},
@@ -133,8 +134,11 @@ TEST(trees)
 TEST(plain_text)
 {
     static const char *const rows[][2] = {
-        {"\\text{ Option  C}", "Option C"}, {"\\textbf{(C)}~24", "(C) 24"}, {"3{:}45\\ \\text{p.m.}", "3:45 p.m."},
-        {"**Evelyn**", "Evelyn"}, {"\\$5", "$5"},
+        {"\\text{ Option  C}", "Option C"},
+        {"\\textbf{(C)}~24", "(C) 24"},
+        {"3{:}45\\ \\text{p.m.}", "3:45 p.m."},
+        {"**Evelyn**", "Evelyn"},
+        {"\\$5", "$5"},
     };
     struct arena a;
 
@@ -169,13 +173,16 @@ TEST(readings)
     }
 }
 
-/* One command of each letter the table begins with, its ends included: the binary search sees order. */
+/* One command of each letter the table begins with, its ends included: the binary search sees
+ * order. */
 TEST(commands_are_found)
 {
-    static const char *const names[] = {"!", "$", "%", "Alpha", "Zeta", "alpha", "boxed", "cdot", "color", "colon",
-                                        "det", "emptyset", "frac", "geq", "hspace", "in", "kappa", "leq", "left",
-                                        "mathrm", "neq", "operatorname", "pm", "quad", "right", "sqrt", "text",
-                                        "underline", "varnothing", "wedge", "xi", "zeta", "{", "|", "}"};
+    static const char *const names[] = {
+        "!",     "$",     "%",    "Alpha",     "Zeta",       "alpha",        "boxed",  "cdot",
+        "color", "colon", "det",  "emptyset",  "frac",       "geq",          "hspace", "in",
+        "kappa", "leq",   "left", "mathrm",    "neq",        "operatorname", "pm",     "quad",
+        "right", "sqrt",  "text", "underline", "varnothing", "wedge",        "xi",     "zeta",
+        "{",     "|",     "}"};
     static const char *const words[] = {"Abs", "sqrt", "sin", "pi", "tanh", "infinity"};
 
     for (size_t i = 0; i < LEN(names); i++)
@@ -216,10 +223,8 @@ TEST(limits)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trees),
-        cmocka_unit_test(plain_text),
-        cmocka_unit_test(readings),
-        cmocka_unit_test(commands_are_found),
+        cmocka_unit_test(trees),    cmocka_unit_test(plain_text),
+        cmocka_unit_test(readings), cmocka_unit_test(commands_are_found),
         cmocka_unit_test(limits),
     };
 

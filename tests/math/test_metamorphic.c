@@ -19,9 +19,19 @@ static uint64_t draw(uint64_t n)
     return (z ^ (z >> 31)) % n;
 }
 
-/* --- random trees ------------------------------------------------------------------------------ */
+/* --- random trees ----------------------------------------------------------------------------- */
 
-enum node_op { NODE_NUMBER, NODE_VARIABLE, NODE_ADD, NODE_SUB, NODE_MUL, NODE_DIV, NODE_SQUARE, NODE_SQRT, NODE_SIN };
+enum node_op {
+    NODE_NUMBER,
+    NODE_VARIABLE,
+    NODE_ADD,
+    NODE_SUB,
+    NODE_MUL,
+    NODE_DIV,
+    NODE_SQUARE,
+    NODE_SQRT,
+    NODE_SIN
+};
 
 struct node {
     enum node_op op;
@@ -68,7 +78,10 @@ static void print_tree(struct buf *out, const struct node *t, enum style style)
     case NODE_MUL:
         buf_addz(out, style == STYLE_LATEX ? "\\left(" : "(");
         print_tree(out, a, style);
-        buf_addz(out, t->op == NODE_ADD ? "+" : t->op == NODE_SUB ? " - " : style == STYLE_LATEX ? "\\cdot " : "*");
+        buf_addz(out, t->op == NODE_ADD      ? "+"
+                      : t->op == NODE_SUB    ? " - "
+                      : style == STYLE_LATEX ? "\\cdot "
+                                             : "*");
         print_tree(out, b, style);
         buf_addz(out, style == STYLE_LATEX ? "\\right)" : ")");
         return;
@@ -223,7 +236,8 @@ TEST(rational_functions_agree_with_arithmetic)
             t = rest;
         }
         for (int k = 0; k < 4; k++) {
-            uint64_t point[3] = {draw(PRIME - 2) + 2, draw(PRIME - 2) + 2, draw(PRIME - 2) + 2}, x, y;
+            uint64_t point[3] = {draw(PRIME - 2) + 2, draw(PRIME - 2) + 2, draw(PRIME - 2) + 2}, x,
+                     y;
             if (!eval_mod(s, point, &x) || !eval_mod(t, point, &y))
                 defined = false;
             else
@@ -245,9 +259,12 @@ TEST(rational_functions_agree_with_arithmetic)
 /* The same pair has the same verdict whatever was compared before it. */
 TEST(verdicts_do_not_depend_on_the_past)
 {
-    static const char *const pairs[][2] = {{"\\sqrt{5-2\\sqrt6}", "\\sqrt3-\\sqrt2"}, {"\\sin^2 x+\\cos^2 x", "1"},
-                                           {"9^{9^9}", "9^{9^8}"},                   {"[1,2]", "1\\le x\\le 2"},
-                                           {"x^2-1", "(x-1)(x+1)"},                  {"\\text{even}", "odd"}};
+    static const char *const pairs[][2] = {{"\\sqrt{5-2\\sqrt6}", "\\sqrt3-\\sqrt2"},
+                                           {"\\sin^2 x+\\cos^2 x", "1"},
+                                           {"9^{9^9}", "9^{9^8}"},
+                                           {"[1,2]", "1\\le x\\le 2"},
+                                           {"x^2-1", "(x-1)(x+1)"},
+                                           {"\\text{even}", "odd"}};
     struct math_ctx *shared = math_ctx_open();
 
     for (int round = 0; round < 3; round++) {
@@ -266,9 +283,10 @@ TEST(verdicts_do_not_depend_on_the_past)
     math_ctx_close(shared);
 }
 
-/* --- hostile inputs ---------------------------------------------------------------------------- */
+/* --- hostile inputs --------------------------------------------------------------------------- */
 
-static struct str repeated(struct arena *a, const char *head, const char *unit, size_t n, const char *tail)
+static struct str repeated(struct arena *a, const char *head, const char *unit, size_t n,
+                           const char *tail)
 {
     struct buf out = {0};
     struct str s;
@@ -289,19 +307,49 @@ TEST(hostile_inputs_end_with_a_reason)
         size_t n;
         const char *tail;
     } rows[] = {
-        {"", "9", 1000000, ""}, {"", "{", 100000, "1"}, {"", "$", 1000000, ""}, {"", "(", 100000, "1"},
-        {"1", "!", 60000, ""}, {"x", "^x", 20000, ""}, {"", "\\frac", 20000, ""}, {"", "\\sqrt", 20000, "2"},
-        {"", "|", 50000, ""}, {"", "-", 50000, "1"}, {"", "\\sin ", 20000, "x"}, {"a", "_a", 20000, ""},
-        {"f", "'", 50000, ""}, {"", "1,", 30000, "1"}, {"", "\\log_", 10000, "2"}, {"", "1<", 20000, "2"},
-        {"", "\\begin{cases}", 3000, "7"}, {"", "(1,2)\\cup", 5000, "(3,4)"}, {"", "\xff\xfe", 30000, ""},
-        {"", "\\text{", 5000, "a"}, {"", "\\sum_", 10000, "1"}, {"", "x\\pm ", 5000, "1"},
+        {"", "9", 1000000, ""},
+        {"", "{", 100000, "1"},
+        {"", "$", 1000000, ""},
+        {"", "(", 100000, "1"},
+        {"1", "!", 60000, ""},
+        {"x", "^x", 20000, ""},
+        {"", "\\frac", 20000, ""},
+        {"", "\\sqrt", 20000, "2"},
+        {"", "|", 50000, ""},
+        {"", "-", 50000, "1"},
+        {"", "\\sin ", 20000, "x"},
+        {"a", "_a", 20000, ""},
+        {"f", "'", 50000, ""},
+        {"", "1,", 30000, "1"},
+        {"", "\\log_", 10000, "2"},
+        {"", "1<", 20000, "2"},
+        {"", "\\begin{cases}", 3000, "7"},
+        {"", "(1,2)\\cup", 5000, "(3,4)"},
+        {"", "\xff\xfe", 30000, ""},
+        {"", "\\text{", 5000, "a"},
+        {"", "\\sum_", 10000, "1"},
+        {"", "x\\pm ", 5000, "1"},
         {"\\begin{pmatrix}", "1&1&1&1&1&1&1&1&1&1\\\\", 1000, "\\end{pmatrix}"},
     };
     static const char *const single[] = {
-        "9^{9^{9^{9^{9}}}}", "\\binom{3000000}{1500000}", "(10^{100})!", "((10^6)!)!", "10^{10^{10^{10}}}",
-        "\\sin(10^{10^{10}})", "e^{e^{e^{e^e}}}", "1e999999999", "\\cos\\frac{2\\pi}{9973}", "(1+10^{-9})^{10^9}",
-        "(a+b+c+d+e+f)^{1000000}", "\\frac{x^{400}-y^{400}}{x-y}", "\\sqrt[1000]{2}+\\sqrt[999]{3}", "0^{0^{0}}",
-        "2^{-99999999999}", "\\binom{x}{10^{30}}", "\\lfloor 10^{50000}/7\\rfloor", "\\gcd(10^{9000},6^{9000})",
+        "9^{9^{9^{9^{9}}}}",
+        "\\binom{3000000}{1500000}",
+        "(10^{100})!",
+        "((10^6)!)!",
+        "10^{10^{10^{10}}}",
+        "\\sin(10^{10^{10}})",
+        "e^{e^{e^{e^e}}}",
+        "1e999999999",
+        "\\cos\\frac{2\\pi}{9973}",
+        "(1+10^{-9})^{10^9}",
+        "(a+b+c+d+e+f)^{1000000}",
+        "\\frac{x^{400}-y^{400}}{x-y}",
+        "\\sqrt[1000]{2}+\\sqrt[999]{3}",
+        "0^{0^{0}}",
+        "2^{-99999999999}",
+        "\\binom{x}{10^{30}}",
+        "\\lfloor 10^{50000}/7\\rfloor",
+        "\\gcd(10^{9000},6^{9000})",
     };
     static const char *const golds[] = {"1", "\\sqrt2", "x+1", "\\{1,2\\}", "9^{9^{9^9}}", "x^2=1"};
     struct math_ctx *c = math_ctx_open();
@@ -309,8 +357,9 @@ TEST(hostile_inputs_end_with_a_reason)
     for (size_t i = 0; i < LEN(rows) + LEN(single); i++) {
         struct arena a;
         arena_init(&a, 0);
-        struct str pred = i < LEN(rows) ? repeated(&a, rows[i].head, rows[i].unit, rows[i].n, rows[i].tail)
-                                        : STR(single[i - LEN(rows)]);
+        struct str pred = i < LEN(rows)
+                              ? repeated(&a, rows[i].head, rows[i].unit, rows[i].n, rows[i].tail)
+                              : STR(single[i - LEN(rows)]);
         for (size_t k = 0; k <= LEN(golds); k++) {
             struct math_verdict v;
             struct str gold = k < LEN(golds) ? STR(golds[k]) : pred;

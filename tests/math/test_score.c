@@ -108,8 +108,8 @@ TEST(labelled_pairs_are_judged_as_labelled)
 TEST(further_pairs_are_judged_as_labelled)
 {
     static const char *const known[] = {
-        "j43",  /* "A: 42" alone may be a ratio or a name */
-        "j44",  /* "Q: 6*7? A: 42" */
+        "j43", /* "A: 42" alone may be a ratio or a name */
+        "j44", /* "Q: 6*7? A: 42" */
         NULL,
     };
 

@@ -16,7 +16,8 @@ struct run {
 /* Adds n tokens; with out, the logits of every one of them, [n, vocab_size], are written there. */
 static inline bool run_tokens(struct run *r, const int32_t *ids, int n, float *out, struct err *e)
 {
-    int32_t positions[3 * RUN_MAX_TOKENS], slots[RUN_MAX_TOKENS], rows[RUN_MAX_TOKENS], table[RUN_BLOCKS];
+    int32_t positions[3 * RUN_MAX_TOKENS], slots[RUN_MAX_TOKENS], rows[RUN_MAX_TOKENS],
+        table[RUN_BLOCKS];
     int vocab = model_config(r->model)->vocab_size, n_axes = model_config(r->model)->n_axes;
 
     for (int i = 0; i < RUN_BLOCKS; i++)
@@ -24,9 +25,17 @@ static inline bool run_tokens(struct run *r, const int32_t *ids, int n, float *o
     for (int at = 0; at < n;) {
         int t = n - at < r->chunk ? n - at : r->chunk;
         int32_t start[2] = {0, t}, len = r->n_done + t;
-        struct batch b = {.n_tokens = t, .n_seqs = 1, .n_logits = out ? t : 0, .max_blocks = (len + 15) / 16,
-                          .token_ids = ids + at, .positions = positions, .slot_mapping = slots,
-                          .block_table = table, .query_start = start, .seq_lens = &len, .logit_rows = rows};
+        struct batch b = {.n_tokens = t,
+                          .n_seqs = 1,
+                          .n_logits = out ? t : 0,
+                          .max_blocks = (len + 15) / 16,
+                          .token_ids = ids + at,
+                          .positions = positions,
+                          .slot_mapping = slots,
+                          .block_table = table,
+                          .query_start = start,
+                          .seq_lens = &len,
+                          .logit_rows = rows};
 
         for (int i = 0; i < t; i++) {
             for (int a = 0; a < n_axes; a++)

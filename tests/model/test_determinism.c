@@ -13,7 +13,8 @@ static const char *const dtypes[] = {"float32", "bfloat16"};
 
 enum { N_IDS = 290, CHUNK = 256 };
 
-static struct model *open_model(const char *name, const char *dtype, const char *isa, int n_threads, int n_ranks, struct err *e)
+static struct model *open_model(const char *name, const char *dtype, const char *isa, int n_threads,
+                                int n_ranks, struct err *e)
 {
     char dir[512];
     struct model_opts o = model_opts_default();
@@ -77,7 +78,8 @@ TEST(chunks_and_threads_do_not_change_bits)
             for (size_t c = 0; c < LEN(chunks); c++) {
                 float *got = run_all(c % 2 ? one : two, ids, chunks[c], 70);
 
-                check_same(sets[s], got, want, (size_t)N_IDS * (size_t)model_config(one)->vocab_size);
+                check_same(sets[s], got, want,
+                           (size_t)N_IDS * (size_t)model_config(one)->vocab_size);
                 free(got);
             }
             free(want);
@@ -91,7 +93,10 @@ TEST(ranks_do_not_change_bits)
     static const struct {
         const char *name;
         int n_ranks;
-    } cases[] = {{"qwen2-tied-bf16", 2}, {"qwen2-tied-bf16", 4}, {"llama3-untied-bf16-sharded", 4}, {"llama3-tied-f16", 2}};
+    } cases[] = {{"qwen2-tied-bf16", 2},
+                 {"qwen2-tied-bf16", 4},
+                 {"llama3-untied-bf16-sharded", 4},
+                 {"llama3-tied-f16", 2}};
 
     for (size_t c = 0; c < LEN(cases); c++)
         for (size_t t = 0; t < LEN(dtypes); t++) {
@@ -106,7 +111,8 @@ TEST(ranks_do_not_change_bits)
             make_ids(ids, N_IDS, 2);
             want = run_all(one, ids, CHUNK, 1);
             got = run_all(many, ids, 100, 1);
-            check_same(cases[c].name, got, want, (size_t)N_IDS * (size_t)model_config(one)->vocab_size);
+            check_same(cases[c].name, got, want,
+                       (size_t)N_IDS * (size_t)model_config(one)->vocab_size);
             free(want);
             free(got);
             model_close(one);
@@ -114,15 +120,24 @@ TEST(ranks_do_not_change_bits)
         }
 }
 
-/* One step that decodes n sequences: all end in `last`, with one token to add to N_IDS - 1 that are in the cache. */
+/* One step that decodes n sequences: all end in `last`, with one token to add to N_IDS - 1 that are
+ * in the cache. */
 static float *decode_step(struct model *m, int n, const int32_t *tables, const int32_t *last)
 {
     int32_t positions[64], slots[64], start[65] = {0}, lens[64], rows[64];
     int n_blocks = (N_IDS + 15) / 16, vocab = model_config(m)->vocab_size;
     struct err e = ERR_INIT;
-    struct batch b = {.n_tokens = n, .n_seqs = n, .n_logits = n, .max_blocks = n_blocks, .token_ids = last,
-                      .positions = positions, .slot_mapping = slots, .block_table = tables, .query_start = start,
-                      .seq_lens = lens, .logit_rows = rows};
+    struct batch b = {.n_tokens = n,
+                      .n_seqs = n,
+                      .n_logits = n,
+                      .max_blocks = n_blocks,
+                      .token_ids = last,
+                      .positions = positions,
+                      .slot_mapping = slots,
+                      .block_table = tables,
+                      .query_start = start,
+                      .seq_lens = lens,
+                      .logit_rows = rows};
     float *out = xcalloc((size_t)n * (size_t)vocab, sizeof(*out)), *logits;
 
     for (int i = 0; i < n; i++) {

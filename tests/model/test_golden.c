@@ -11,8 +11,8 @@
 #include "run_model.h"
 
 static const char *const names[] = {
-    "qwen2-tied-bf16", "qwen2-untied-f32-sharded", "qwen2-yarn-bf16", "qwen3-tied-bf16", "qwen3-untied-yarn-f32",
-    "llama3-untied-bf16-sharded", "llama3-tied-f16",
+    "qwen2-tied-bf16",       "qwen2-untied-f32-sharded",   "qwen2-yarn-bf16", "qwen3-tied-bf16",
+    "qwen3-untied-yarn-f32", "llama3-untied-bf16-sharded", "llama3-tied-f16",
 };
 
 struct golden {
@@ -90,7 +90,8 @@ static float *all_logits(struct golden *g, const int32_t *ids, int n)
     return out;
 }
 
-/* The largest difference of the cases' logits; within limit_short up to 300 tokens, else limit_long. */
+/* The largest difference of the cases' logits; within limit_short up to 300 tokens, else
+ * limit_long. */
 static double check_cases(struct golden *g, double limit_short, double limit_long)
 {
     const struct json *cases = json_get(g->json, "cases");
@@ -98,7 +99,8 @@ static double check_cases(struct golden *g, double limit_short, double limit_lon
 
     CHECK(g->dir, json_len(cases) > 0);
     for (size_t i = 0; i < json_len(cases); i++) {
-        const struct json *c = json_at((struct json *)cases, i), *positions = json_get(c, "positions");
+        const struct json *c = json_at((struct json *)cases, i),
+                          *positions = json_get(c, "positions");
         const char *name = json_str(json_get(c, "name")).ptr;
         struct err e = ERR_INIT;
         struct buf want = {0};
@@ -107,8 +109,12 @@ static double check_cases(struct golden *g, double limit_short, double limit_lon
         float *got = all_logits(g, ids, n), x;
         double diff = 0, sum = 0;
 
-        CHECK_OK(name, file_read(str_fmt(&g->arena, "%s/golden/%s", g->dir, json_str(json_get(c, "logits_file")).ptr).ptr,
-                                 64 << 20, &want, &e), &e);
+        CHECK_OK(name,
+                 file_read(str_fmt(&g->arena, "%s/golden/%s", g->dir,
+                                   json_str(json_get(c, "logits_file")).ptr)
+                               .ptr,
+                           64 << 20, &want, &e),
+                 &e);
         CHECK_INT(name, want.len, json_len(positions) * (size_t)g->vocab * sizeof(float));
         for (size_t p = 0; p < json_len(positions); p++) {
             size_t at = (size_t)json_int(json_at((struct json *)positions, p), -1);
@@ -123,7 +129,8 @@ static double check_cases(struct golden *g, double limit_short, double limit_lon
                    log_sum_exp(got + (size_t)(t - 1) * (size_t)g->vocab, g->vocab);
         if (diff > (n <= 300 ? limit_short : limit_long))
             fail_msg("%s: %s: logits differ by %g", g->dir, name, diff);
-        if (n > 1 && fabs(sum - json_num(json_get(c, "sum_logprob_of_inputs"), NAN)) > 2 * limit_short * n + 1e-3)
+        if (n > 1 && fabs(sum - json_num(json_get(c, "sum_logprob_of_inputs"), NAN)) >
+                         2 * limit_short * n + 1e-3)
             fail_msg("%s: %s: sum of logprobs %g", g->dir, name, sum);
         worst = fmax(worst, diff);
         buf_clear(&want);
@@ -131,7 +138,8 @@ static double check_cases(struct golden *g, double limit_short, double limit_lon
     return worst;
 }
 
-/* 64 tokens of argmax, each from one decode step; stops comparing where the reference's margin is small. */
+/* 64 tokens of argmax, each from one decode step; stops comparing where the reference's margin is
+ * small. */
 static void check_greedy(struct golden *g, double limit)
 {
     const struct json *all = json_get(g->json, "greedy");
@@ -154,7 +162,8 @@ static void check_greedy(struct golden *g, double limit)
 
             CHECK_INT(g->dir, best, json_int(json_at((struct json *)tokens, t), -1));
             if (!(fabs(logprob - want) <= limit))
-                fail_msg("%s: greedy %zu: logprob %zu is %g, expected %g", g->dir, i, t, logprob, want);
+                fail_msg("%s: greedy %zu: logprob %zu is %g, expected %g", g->dir, i, t, logprob,
+                         want);
             last = out;
             CHECK_OK(g->dir, run_tokens(&r, &best, 1, last, &e), &e);
         }
@@ -212,7 +221,8 @@ TEST(bfloat16_stays_near_float32)
         struct golden g;
 
         open_golden(&g, names[i], "bfloat16", "auto");
-        print_message("%-28s bfloat16: largest logit difference %.2g\n", names[i], check_cases(&g, 0.5, 0.5));
+        print_message("%-28s bfloat16: largest logit difference %.2g\n", names[i],
+                      check_cases(&g, 0.5, 0.5));
         close_golden(&g);
     }
 }
@@ -239,7 +249,8 @@ TEST(frequencies_are_the_references)
         rope = json_get(g.json, "rope");
         factor = rope_frequencies(model_config(g.model), f);
         CHECK(names[i], fabs(factor - json_num(json_get(rope, "attention_factor"), NAN)) < 1e-6);
-        CHECK_INT(names[i], json_len(json_get(rope, "inv_freq")), model_config(g.model)->head_dim / 2);
+        CHECK_INT(names[i], json_len(json_get(rope, "inv_freq")),
+                  model_config(g.model)->head_dim / 2);
         for (int p = 0; p < model_config(g.model)->head_dim / 2; p++) {
             double want = json_num(json_at(json_get(rope, "inv_freq"), (size_t)p), NAN);
 

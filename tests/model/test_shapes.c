@@ -1,5 +1,6 @@
-/* Models of random shapes against a second, slow implementation in double precision, written from the definitions:
- * odd widths, head sizes and vocabularies, every family, bias and rotary scaling. */
+/* Models of random shapes against a second, slow implementation in double precision, written from
+ * the definitions: odd widths, head sizes and vocabularies, every family, bias and rotary scaling.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@ enum { N_MODELS = 24 };
 #endif
 enum { MAX_TENSORS = 64, MAX_TOKENS = 300 };
 
-/* --- a random model ---------------------------------------------------------------------------- */
+/* --- a random model --------------------------------------------------------------------------- */
 
 struct tensor_of {
     char name[96];
@@ -51,19 +52,22 @@ static int one_of(struct random_model *m, const int *from, size_t n)
 }
 #define ONE_OF(m, ...) one_of(m, (const int[]){__VA_ARGS__}, LEN(((const int[]){__VA_ARGS__})))
 
-static void add(struct random_model *m, const char *name, int layer, int rows, int cols, double mean, double scale)
+static void add(struct random_model *m, const char *name, int layer, int rows, int cols,
+                double mean, double scale)
 {
     struct tensor_of *t = &m->tensors[m->n_tensors++];
     size_t n = (size_t)rows * (size_t)MAX(cols, 1);
 
     assert_true(m->n_tensors <= MAX_TENSORS);
-    *t = (struct tensor_of){.rows = rows, .cols = cols, .values = arena_array(&m->arena, n, sizeof(float))};
+    *t = (struct tensor_of){
+        .rows = rows, .cols = cols, .values = arena_array(&m->arena, n, sizeof(float))};
     if (layer < 0)
         snprintf(t->name, sizeof(t->name), "%s", name);
     else
         snprintf(t->name, sizeof(t->name), "model.layers.%d.%s", layer, name);
     for (size_t i = 0; i < n; i++) /* uniform with the scale as standard deviation */
-        t->values[i] = (float)(mean + scale * sqrt(12) * ((double)(next(m) >> 11) / 9007199254740992.0 - 0.5));
+        t->values[i] =
+            (float)(mean + scale * sqrt(12) * ((double)(next(m) >> 11) / 9007199254740992.0 - 0.5));
 }
 
 static const float *get(const struct random_model *m, const char *name, int layer)
@@ -80,7 +84,8 @@ static const float *get(const struct random_model *m, const char *name, int laye
     return NULL;
 }
 
-static void add_linear(struct random_model *m, const char *name, int layer, int out, int in, bool has_bias)
+static void add_linear(struct random_model *m, const char *name, int layer, int out, int in,
+                       bool has_bias)
 {
     char weight[64], bias[64];
 
@@ -141,10 +146,12 @@ static void make_model(struct random_model *m)
         m->ids[i] = (int32_t)(next(m) % (uint64_t)m->vocab);
 }
 
-/* --- its files ---------------------------------------------------------------------------------- */
+/* --- its files -------------------------------------------------------------------------------- */
 
-static const char *const arch[][2] = {
-    {"qwen2", "Qwen2ForCausalLM"}, {"qwen3", "Qwen3ForCausalLM"}, {"llama", "LlamaForCausalLM"}, {"mistral", "MistralForCausalLM"}};
+static const char *const arch[][2] = {{"qwen2", "Qwen2ForCausalLM"},
+                                      {"qwen3", "Qwen3ForCausalLM"},
+                                      {"llama", "LlamaForCausalLM"},
+                                      {"mistral", "MistralForCausalLM"}};
 
 static const char *const ropes[] = {
     "null",
@@ -161,11 +168,14 @@ static void write_model(const struct random_model *m, const char *dir)
     struct err e = ERR_INIT;
     size_t at = 0;
 
-    buf_addf(&config, "{\"model_type\": \"%s\", \"architectures\": [\"%s\"], \"hidden_size\": %d, \"intermediate_size\": %d, "
-             "\"num_attention_heads\": %d, \"num_key_value_heads\": %d, \"num_hidden_layers\": %d, \"vocab_size\": %d, "
-             "\"rms_norm_eps\": 1e-6, \"rope_theta\": %.1f, \"max_position_embeddings\": 1024, \"hidden_act\": \"silu\", "
-             "\"tie_word_embeddings\": %s, \"rope_scaling\": %s", arch[m->family][0], arch[m->family][1], m->hidden, m->inter,
-             m->heads, m->kv_heads, m->layers, m->vocab, m->theta, m->tied ? "true" : "false", ropes[m->rope]);
+    buf_addf(
+        &config,
+        "{\"model_type\": \"%s\", \"architectures\": [\"%s\"], \"hidden_size\": %d, \"intermediate_size\": %d, "
+        "\"num_attention_heads\": %d, \"num_key_value_heads\": %d, \"num_hidden_layers\": %d, \"vocab_size\": %d, "
+        "\"rms_norm_eps\": 1e-6, \"rope_theta\": %.1f, \"max_position_embeddings\": 1024, \"hidden_act\": \"silu\", "
+        "\"tie_word_embeddings\": %s, \"rope_scaling\": %s",
+        arch[m->family][0], arch[m->family][1], m->hidden, m->inter, m->heads, m->kv_heads,
+        m->layers, m->vocab, m->theta, m->tied ? "true" : "false", ropes[m->rope]);
     if (m->family != 0)
         buf_addf(&config, ", \"head_dim\": %d", m->dim);
     if (m->family == 1 || m->family == 2)
@@ -180,7 +190,8 @@ static void write_model(const struct random_model *m, const char *dir)
         const struct tensor_of *t = &m->tensors[i];
         size_t n = (size_t)t->rows * (size_t)MAX(t->cols, 1) * sizeof(float);
 
-        buf_addf(&header, "%s\"%s\": {\"dtype\": \"F32\", \"shape\": [%d", i ? ", " : "{", t->name, t->rows);
+        buf_addf(&header, "%s\"%s\": {\"dtype\": \"F32\", \"shape\": [%d", i ? ", " : "{", t->name,
+                 t->rows);
         if (t->cols)
             buf_addf(&header, ", %d", t->cols);
         buf_addf(&header, "], \"data_offsets\": [%zu, %zu]}", at, at + n);
@@ -194,7 +205,8 @@ static void write_model(const struct random_model *m, const char *dir)
     buf_add_str(&file, buf_str(&header));
     for (int i = 0; i < m->n_tensors; i++)
         buf_add_str(&file, (struct str){(const char *)m->tensors[i].values,
-                                        (size_t)m->tensors[i].rows * (size_t)MAX(m->tensors[i].cols, 1) * sizeof(float)});
+                                        (size_t)m->tensors[i].rows *
+                                            (size_t)MAX(m->tensors[i].cols, 1) * sizeof(float)});
     snprintf(path, sizeof(path), "%s/model.safetensors", dir);
     CHECK_OK(path, file_replace(path, buf_str(&file), &e), &e);
     buf_clear(&config);
@@ -202,10 +214,11 @@ static void write_model(const struct random_model *m, const char *dir)
     buf_clear(&file);
 }
 
-/* --- the slow implementation -------------------------------------------------------------------- */
+/* --- the slow implementation ------------------------------------------------------------------ */
 
 /* y[out] += x[in] w[out, in] transposed, plus the bias where the model has one. */
-static void slow_linear(const struct random_model *m, const char *name, int layer, double *y, const double *x, int out, int in)
+static void slow_linear(const struct random_model *m, const char *name, int layer, double *y,
+                        const double *x, int out, int in)
 {
     char weight[64], bias[64];
     const float *w, *b;
@@ -233,7 +246,8 @@ static void slow_norm(double *y, const double *x, const float *w, int n, double 
         y[i] = x[i] / sqrt(sum / n + eps) * (double)w[i];
 }
 
-/* The angle of pair i at a position, by the papers: linear (Chen et al. 2023), Llama 3's bands, YaRN (Peng et al. 2023). */
+/* The angle of pair i at a position, by the papers: linear (Chen et al. 2023), Llama 3's bands,
+ * YaRN (Peng et al. 2023). */
 static double slow_angle(const struct random_model *m, int position, int i, double *attention)
 {
     const double pi = 3.14159265358979323846;
@@ -244,14 +258,16 @@ static double slow_angle(const struct random_model *m, int position, int i, doub
     case 1:
         return position * f / 2;
     case 2:
-        turns = 128 * f / (2 * pi); /* of 128 positions; below 1: stretched by 8, above 4: left alone */
+        turns =
+            128 * f / (2 * pi); /* of 128 positions; below 1: stretched by 8, above 4: left alone */
         ramp = turns <= 1 ? 0 : turns >= 4 ? 1 : (turns - 1) / 3;
         return position * (ramp * f + (1 - ramp) * f / 8);
     case 3:
         *attention = 0.1 * log(4) + 1;
         low = fmax(floor(m->dim * log(256 / (32 * 2 * pi)) / (2 * log(m->theta))), 0);
         high = fmin(ceil(m->dim * log(256 / (2 * pi)) / (2 * log(m->theta))), m->dim - 1);
-        ramp = fmin(fmax((i - low) / (high == low ? 0.001 : high - low), 0), 1); /* 0: left alone, 1: stretched */
+        ramp = fmin(fmax((i - low) / (high == low ? 0.001 : high - low), 0),
+                    1); /* 0: left alone, 1: stretched */
         return position * ((1 - ramp) * f + ramp * f / 4);
     default:
         return position * f;
@@ -261,7 +277,8 @@ static double slow_angle(const struct random_model *m, int position, int i, doub
 static void slow_rotate(const struct random_model *m, double *head, int position)
 {
     for (int i = 0; i < m->dim / 2; i++) {
-        double attention, angle = slow_angle(m, position, i, &attention), a = head[i], b = head[i + m->dim / 2];
+        double attention, angle = slow_angle(m, position, i, &attention), a = head[i],
+                          b = head[i + m->dim / 2];
 
         head[i] = attention * (a * cos(angle) - b * sin(angle));
         head[i + m->dim / 2] = attention * (b * cos(angle) + a * sin(angle));
@@ -269,7 +286,8 @@ static void slow_rotate(const struct random_model *m, double *head, int position
 }
 
 /* One token's heads: norm where the family has it, rotation. */
-static void slow_heads(const struct random_model *m, double *x, int n_heads, const char *norm, int layer, int position)
+static void slow_heads(const struct random_model *m, double *x, int n_heads, const char *norm,
+                       int layer, int position)
 {
     const float *w = norm ? get(m, norm, layer) : NULL;
 
@@ -281,12 +299,14 @@ static void slow_heads(const struct random_model *m, double *x, int n_heads, con
 }
 
 /* Token t against all tokens up to itself. */
-static void slow_attend(const struct random_model *m, double *y, const double *q, const double *k, const double *v, int t)
+static void slow_attend(const struct random_model *m, double *y, const double *q, const double *k,
+                        const double *v, int t)
 {
     double s[MAX_TOKENS];
 
     for (int h = 0; h < m->heads; h++) {
-        size_t row = (size_t)m->kv_heads * (size_t)m->dim, kv = (size_t)(h / (m->heads / m->kv_heads)) * (size_t)m->dim;
+        size_t row = (size_t)m->kv_heads * (size_t)m->dim,
+               kv = (size_t)(h / (m->heads / m->kv_heads)) * (size_t)m->dim;
         double max = -INFINITY, sum = 0;
 
         for (int j = 0; j <= t; j++) {
@@ -310,16 +330,20 @@ static void slow_layer(struct random_model *m, int l, double *x, int hidden)
     double *v = arena_array(&m->arena, (size_t)m->n_tokens * (size_t)kv, sizeof(*v));
 
     for (int t = 0; t < m->n_tokens; t++) {
-        double *h = arena_array(&m->arena, (size_t)hidden, sizeof(*h)), *q = arena_array(&m->arena, (size_t)width, sizeof(*q));
-        double *o = arena_array(&m->arena, (size_t)width, sizeof(*o)), *row = x + (size_t)t * (size_t)hidden;
-        double *gate = arena_array(&m->arena, (size_t)m->inter, sizeof(*gate)), *up = arena_array(&m->arena, (size_t)m->inter, sizeof(*up));
+        double *h = arena_array(&m->arena, (size_t)hidden, sizeof(*h)),
+               *q = arena_array(&m->arena, (size_t)width, sizeof(*q));
+        double *o = arena_array(&m->arena, (size_t)width, sizeof(*o)),
+               *row = x + (size_t)t * (size_t)hidden;
+        double *gate = arena_array(&m->arena, (size_t)m->inter, sizeof(*gate)),
+               *up = arena_array(&m->arena, (size_t)m->inter, sizeof(*up));
 
         slow_norm(h, row, get(m, "input_layernorm.weight", l), hidden, m->eps);
         slow_linear(m, "self_attn.q_proj", l, q, h, width, hidden);
         slow_linear(m, "self_attn.k_proj", l, k + (size_t)t * (size_t)kv, h, kv, hidden);
         slow_linear(m, "self_attn.v_proj", l, v + (size_t)t * (size_t)kv, h, kv, hidden);
         slow_heads(m, q, m->heads, m->family == 1 ? "self_attn.q_norm.weight" : NULL, l, t);
-        slow_heads(m, k + (size_t)t * (size_t)kv, m->kv_heads, m->family == 1 ? "self_attn.k_norm.weight" : NULL, l, t);
+        slow_heads(m, k + (size_t)t * (size_t)kv, m->kv_heads,
+                   m->family == 1 ? "self_attn.k_norm.weight" : NULL, l, t);
         slow_attend(m, o, q, k, v, t);
         slow_linear(m, "self_attn.o_proj", l, row, o, hidden, width);
         slow_norm(h, row, get(m, "post_attention_layernorm.weight", l), hidden, m->eps);
@@ -336,7 +360,8 @@ static double *slow_forward(struct random_model *m)
 {
     const float *embed = get(m, "model.embed_tokens.weight", -1);
     double *x = arena_array(&m->arena, (size_t)m->n_tokens * (size_t)m->hidden, sizeof(*x));
-    double *logits = arena_array(&m->arena, (size_t)m->n_tokens * (size_t)m->vocab, sizeof(*logits));
+    double *logits =
+        arena_array(&m->arena, (size_t)m->n_tokens * (size_t)m->vocab, sizeof(*logits));
 
     for (int t = 0; t < m->n_tokens; t++)
         for (int i = 0; i < m->hidden; i++)
@@ -347,16 +372,16 @@ static double *slow_forward(struct random_model *m)
         double *row = x + (size_t)t * (size_t)m->hidden;
 
         slow_norm(row, row, get(m, "model.norm.weight", -1), m->hidden, m->eps);
-        slow_linear(m, m->tied ? "model.embed_tokens" : "lm_head", -1, logits + (size_t)t * (size_t)m->vocab, row, m->vocab,
-                    m->hidden);
+        slow_linear(m, m->tied ? "model.embed_tokens" : "lm_head", -1,
+                    logits + (size_t)t * (size_t)m->vocab, row, m->vocab, m->hidden);
     }
     return logits;
 }
 
-/* --- the comparison ----------------------------------------------------------------------------- */
+/* --- the comparison --------------------------------------------------------------------------- */
 
-static double distance(const struct random_model *m, const char *dir, const char *dtype, const char *isa, int chunk,
-                       const double *want)
+static double distance(const struct random_model *m, const char *dir, const char *dtype,
+                       const char *isa, int chunk, const double *want)
 {
     struct model_opts o = model_opts_default();
     size_t n = (size_t)m->n_tokens * (size_t)m->vocab;
@@ -401,9 +426,11 @@ TEST(models_of_any_shape_agree_with_the_slow_one)
         plain = distance(m, dir, "float32", "plain", 256, want);
         bf16 = distance(m, dir, "bfloat16", "auto", 256, want);
         if (f32 > 3e-6 * scale || plain > 3e-6 * scale || bf16 > 0.02 * scale)
-            fail_msg("model %d: %s, %d heads of %d over %d, width %d, %d inner, %d layers, %d words, %d tokens, rope %d: "
-                     "off by %g (float32), %g (plain), %g (bfloat16) of %g", i, arch[m->family][0], m->heads, m->dim, m->kv_heads,
-                     m->hidden, m->inter, m->layers, m->vocab, m->n_tokens, m->rope, f32, plain, bf16, scale);
+            fail_msg(
+                "model %d: %s, %d heads of %d over %d, width %d, %d inner, %d layers, %d words, %d tokens, rope %d: "
+                "off by %g (float32), %g (plain), %g (bfloat16) of %g",
+                i, arch[m->family][0], m->heads, m->dim, m->kv_heads, m->hidden, m->inter,
+                m->layers, m->vocab, m->n_tokens, m->rope, f32, plain, bf16, scale);
         arena_clear(&m->arena);
         free(m);
     }

@@ -144,8 +144,8 @@ TEST(nobody_listens)
 
     http_client_start(client, &r);
     CHECK_INT("unreachable", wait_done().outcome, HTTP_UNREACHABLE);
-    /* No label of a name is longer than 63 letters: this one is refused without asking a name server, which
-     * may answer late, never, or with an address for everything. */
+    /* No label of a name is longer than 63 letters: this one is refused without asking a name
+     * server, which may answer late, never, or with an address for everything. */
     r.url = "http://no-such-name-no-such-name-no-such-name-no-such-name-no-such-name.invalid/";
     http_client_start(client, &r);
     CHECK_INT("no such name", wait_done().outcome, HTTP_UNREACHABLE);

@@ -35,12 +35,14 @@ static void *play(void *arg)
             r->sum[i] = value(r->comm->rank, i, round);
         for (int i = 0; i < 5; i++)
             r->told[i] = r->comm->rank == 0 ? round + i : -1;
-        r->ok = comm_all_reduce(r->comm, r->sum, N, &e) && comm_all_gather(r->comm, r->gathered, mine, sizeof(mine), &e) &&
+        r->ok = comm_all_reduce(r->comm, r->sum, N, &e) &&
+                comm_all_gather(r->comm, r->gathered, mine, sizeof(mine), &e) &&
                 comm_broadcast(r->comm, r->told, sizeof(r->told), &e) && comm_barrier(r->comm, &e);
         for (int i = 0; i < 5; i++)
             r->ok &= r->told[i] == round + i;
         for (int k = 0; k < r->comm->size; k++)
-            r->ok &= r->gathered[3 * k] == k && r->gathered[3 * k + 1] == round && r->gathered[3 * k + 2] == -k;
+            r->ok &= r->gathered[3 * k] == k && r->gathered[3 * k + 1] == round &&
+                     r->gathered[3 * k + 2] == -k;
     }
     return NULL;
 }

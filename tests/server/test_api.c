@@ -38,8 +38,7 @@ static struct json *post(const char *path, const char *body)
     return http_post_json(server.port, path, body, 200);
 }
 
-/* --- Clients. ------------------------------------------------------------------------------------
- */
+/* --- Clients. --------------------------------------------------------------------------------- */
 
 static const char *const chat_fields[][2] = {
     {"id", "s"},
@@ -265,8 +264,7 @@ TEST(tokenizer_routes)
     buf_clear(&body);
 }
 
-/* --- The numbers agree. --------------------------------------------------------------------------
- */
+/* --- The numbers agree. ----------------------------------------------------------------------- */
 
 /* Sum of token_logprobs from `from` up to, not including, the generated token. */
 static double echo_sum(const struct json *logprobs, size_t from)
@@ -324,14 +322,14 @@ TEST(four_ways_to_a_logprob)
     json_close(none);
 }
 
-/* The logprobs of named ids are those that /v1/score gives the same ids, in the order of the request, at every position and
- * in place of the likeliest; a chat streams the same. */
+/* The logprobs of named ids are those that /v1/score gives the same ids, in the order of the
+ * request, at every position and in place of the likeliest; a chat streams the same. */
 TEST(logprobs_of_named_ids)
 {
-    struct json *v =
-        post("/v1/completions",
-             "{\"prompt\":[65,66],\"max_tokens\":3,\"logprobs\":2,\"logprob_token_ids\":[67,337458277,"
-             "90,67],\"return_token_ids\":true,\"return_tokens_as_token_ids\":true,\"seed\":1}");
+    struct json *v = post(
+        "/v1/completions",
+        "{\"prompt\":[65,66],\"max_tokens\":3,\"logprobs\":2,\"logprob_token_ids\":[67,337458277,"
+        "90,67],\"return_token_ids\":true,\"return_tokens_as_token_ids\":true,\"seed\":1}");
     const struct json *maps = at_path(v, "choices.0.logprobs.top_logprobs"),
                       *ids = at_path(v, "choices.0.token_ids");
     static const int named[] = {67, 337458277, 90};
@@ -359,8 +357,9 @@ TEST(logprobs_of_named_ids)
         buf_clear(&body);
     }
     json_close(v);
-    v = post("/v1/chat/completions",
-             "{" USER("stop") ",\"logprobs\":true,\"top_logprobs\":5,\"logprob_token_ids\":[68,65]}");
+    v = post(
+        "/v1/chat/completions",
+        "{" USER("stop") ",\"logprobs\":true,\"top_logprobs\":5,\"logprob_token_ids\":[68,65]}");
     CHECK("several tokens", json_len(at_path(v, "choices.0.logprobs.content")) > 2);
     for (size_t i = 0; i < json_len(at_path(v, "choices.0.logprobs.content")); i++) {
         const struct json *top =
@@ -380,12 +379,14 @@ static const struct {
 } cuts[] = {
     {"the last ones are kept", "\"truncate_prompt_tokens\":2", 2, 68, 3},
     {"said outright", "\"truncate_prompt_tokens\":2,\"truncation_side\":\"left\"", 2, 68, 3},
-    {"the first ones are kept", "\"truncate_prompt_tokens\":2,\"truncation_side\":\"right\"", 2, 65, 3},
+    {"the first ones are kept", "\"truncate_prompt_tokens\":2,\"truncation_side\":\"right\"", 2, 65,
+     3},
     {"as many as there are", "\"truncate_prompt_tokens\":5", 5, 65, 0},
     {"more than there are", "\"truncate_prompt_tokens\":50", 5, 65, 0},
     {"as many as fit", "\"truncate_prompt_tokens\":-1", 5, 65, 0},
     {"beside max_tokens", "\"truncate_prompt_tokens\":-1,\"max_tokens\":32764", 4, 66, 1},
-    {"with the prompt's logprobs", "\"truncate_prompt_tokens\":4,\"echo\":true,\"logprobs\":1,\"max_tokens\":0", 4, 66, 1},
+    {"with the prompt's logprobs",
+     "\"truncate_prompt_tokens\":4,\"echo\":true,\"logprobs\":1,\"max_tokens\":0", 4, 66, 1},
 };
 
 TEST(prompts_are_cut_as_asked_and_it_is_said)
@@ -398,7 +399,8 @@ TEST(prompts_are_cut_as_asked_and_it_is_said)
         struct json *v;
         const struct json *choice;
 
-        snprintf(body, sizeof(body), "{\"prompt\":[65,66,67,68,69],\"return_token_ids\":true,\"seed\":1,%s}",
+        snprintf(body, sizeof(body),
+                 "{\"prompt\":[65,66,67,68,69],\"return_token_ids\":true,\"seed\":1,%s}",
                  cuts[i].fields);
         v = post("/v1/completions", body);
         choice = json_at(json_get(v, "choices"), 0);
@@ -418,7 +420,8 @@ TEST(prompts_are_cut_as_asked_and_it_is_said)
     }
     http_call(server.port, "GET", "/metrics", "", STR(""), &r);
     CHECK("counted",
-          str_find(buf_str(&r.body), STR("vllm:prompt_tokens_truncated_total{model_name=\"tiny\"} "), 0) >= 0 &&
+          str_find(buf_str(&r.body),
+                   STR("vllm:prompt_tokens_truncated_total{model_name=\"tiny\"} "), 0) >= 0 &&
               str_find(buf_str(&r.body), STR("truncated_total{model_name=\"tiny\"} 0\n"), 0) < 0);
     CHECK("some were", n_cut > 0);
     http_reply_clear(&r);
@@ -427,13 +430,15 @@ TEST(prompts_are_cut_as_asked_and_it_is_said)
 /* An echo shows what is left, and who asks for nothing is told nothing. */
 TEST(a_cut_prompt_is_echoed_as_it_was_read)
 {
-    struct json *v = post("/v1/completions", "{\"prompt\":[65,66,67,68,69],\"echo\":true,\"max_tokens\":0,"
-                                             "\"logprobs\":0,\"truncate_prompt_tokens\":3}");
+    struct json *v =
+        post("/v1/completions", "{\"prompt\":[65,66,67,68,69],\"echo\":true,\"max_tokens\":0,"
+                                "\"logprobs\":0,\"truncate_prompt_tokens\":3}");
 
     CHECK_STR("text", json_str(at_path(v, "choices.0.text")), STR("CDE"));
     json_close(v);
     v = post("/v1/completions", "{\"prompt\":[65,66],\"max_tokens\":1}");
-    CHECK_INT("no word of it", json_type(at_path(v, "choices.0.truncated_prompt_tokens")), JSON_ABSENT);
+    CHECK_INT("no word of it", json_type(at_path(v, "choices.0.truncated_prompt_tokens")),
+              JSON_ABSENT);
     CHECK_INT("nor in usage", json_type(at_path(v, "usage.prompt_tokens_details")), JSON_NULL);
     json_close(v);
 }
@@ -486,8 +491,7 @@ TEST(offsets_cut_the_text)
     json_close(v);
 }
 
-/* --- Choices, seeds, streams. --------------------------------------------------------------------
- */
+/* --- Choices, seeds, streams. ----------------------------------------------------------------- */
 
 /* n choices equal n requests with the seeds seed, seed + 1, ...; prompts come first, choices
  * within. */
@@ -535,7 +539,8 @@ static const char *const stream_bodies[] = {
     "\"prompt\":\"wide\",\"max_tokens\":50,\"logprobs\":0,\"logprob_token_ids\":[65,66]",
     "\"prompt\":\"stop\",\"max_tokens\":3,\"echo\":true",
     "\"prompt\":\"What is to be cut off here?\",\"max_tokens\":30,\"echo\":true,\"truncate_prompt_tokens\":3,\"seed\":4",
-    USER("Where does it begin?") ",\"max_tokens\":30,\"truncate_prompt_tokens\":5,\"truncation_side\":\"right\",\"n\":2,\"seed\":4",
+    USER(
+        "Where does it begin?") ",\"max_tokens\":30,\"truncate_prompt_tokens\":5,\"truncation_side\":\"right\",\"n\":2,\"seed\":4",
     "\"prompt\":[\"stop\",\"wide\"],\"max_tokens\":4,\"n\":2,\"echo\":true,\"logprobs\":0,\"seed\":1",
 };
 
@@ -632,12 +637,18 @@ TEST(unknown_fields_are_named)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes_of_clients),        cmocka_unit_test(plain_routes),
-        cmocka_unit_test(tokenizer_routes),         cmocka_unit_test(four_ways_to_a_logprob),
-        cmocka_unit_test(teacher_forced),           cmocka_unit_test(offsets_cut_the_text),
-        cmocka_unit_test(order_of_choices),         cmocka_unit_test(streams_equal_whole_answers),
-        cmocka_unit_test(reasoning_apart_and_raw),  cmocka_unit_test(stop_strings_and_limits),
-        cmocka_unit_test(unknown_fields_are_named), cmocka_unit_test(logprobs_of_named_ids),
+        cmocka_unit_test(shapes_of_clients),
+        cmocka_unit_test(plain_routes),
+        cmocka_unit_test(tokenizer_routes),
+        cmocka_unit_test(four_ways_to_a_logprob),
+        cmocka_unit_test(teacher_forced),
+        cmocka_unit_test(offsets_cut_the_text),
+        cmocka_unit_test(order_of_choices),
+        cmocka_unit_test(streams_equal_whole_answers),
+        cmocka_unit_test(reasoning_apart_and_raw),
+        cmocka_unit_test(stop_strings_and_limits),
+        cmocka_unit_test(unknown_fields_are_named),
+        cmocka_unit_test(logprobs_of_named_ids),
         cmocka_unit_test(prompts_are_cut_as_asked_and_it_is_said),
         cmocka_unit_test(a_cut_prompt_is_echoed_as_it_was_read),
     };

@@ -1,6 +1,5 @@
 /* test_constraint.c - every spelling of a constrained answer, over a model and through a proxy
- * before it; and what is refused, by name.
- * timeout: 300 */
+ * before it; and what is refused, by name. */
 #include "http_client.h"
 
 #include "base/arena.h"
@@ -12,11 +11,20 @@ static struct test_server server, proxy;
 
 static int start(void **state UNUSED)
 {
-    static const char *const args[] = {"--model", MODEL, "--dtype", "float32", "--max-model-len",
-                                       "512", "--num_kv_blocks", "400", "--served-model-name",
-                                       "tiny", NULL};
+    static const char *const args[] = {"--model",
+                                       MODEL,
+                                       "--dtype",
+                                       "float32",
+                                       "--max-model-len",
+                                       "512",
+                                       "--num_kv_blocks",
+                                       "400",
+                                       "--served-model-name",
+                                       "tiny",
+                                       NULL};
     static char url[64];
-    static const char *const proxy_args[] = {"--base_url", url, "--served-model-name", "tiny", NULL};
+    static const char *const proxy_args[] = {"--base_url", url, "--served-model-name", "tiny",
+                                             NULL};
 
     test_server_start(&server, args);
     snprintf(url, sizeof(url), "http://127.0.0.1:%d/v1", server.port);
@@ -44,27 +52,38 @@ static const struct {
     {"the older name", CHAT, "$guided_choice$:[$xyz$]", 200, "xyz"},
     {"a regex", CHAT, "$structured_outputs$:{$regex$:$ab{3}c$}", 200, "abbbc"},
     {"the older name of a regex", TEXT, "$guided_regex$:$ab{3}c$", 200, "abbbc"},
-    {"nulls beside it", CHAT, "$structured_outputs$:{$regex$:$ab$,$json$:null,$choice$:null}", 200, "ab"},
+    {"nulls beside it", CHAT, "$structured_outputs$:{$regex$:$ab$,$json$:null,$choice$:null}", 200,
+     "ab"},
     {"logprobs", CHAT, "$guided_choice$:[$xyz$],$logprobs$:true,$top_logprobs$:2", 200, "xyz"},
     {"streams end as well", TEXT, "$guided_choice$:[$xyz$],$n$:3,$seed$:1", 200, "xyz"},
-    {"a schema", CHAT, "$response_format$:{$type$:$json_schema$,$json_schema$:{$name$:$n$,$strict$:true,$schema$:{$const$:[1,$a$]}}},$seed$:4,$logit_bias$:{}", 200, NULL},
+    {"a schema", CHAT,
+     "$response_format$:{$type$:$json_schema$,$json_schema$:{$name$:$n$,$strict$:true,$schema$:{$const$:[1,$a$]}}},$seed$:4,$logit_bias$:{}",
+     200, NULL},
     {"a schema of one text", CHAT, "$structured_outputs$:{$json$:{$const$:$a$}}", 200, "\"a\""},
     {"a schema as text", TEXT, "$guided_json$:$ {\\$enum\\$:[17]}$", 200, "17"},
     {"a schema that is not JSON", TEXT, "$guided_json$:$ {$", 400, "the schema is not JSON"},
-    {"a schema beyond the subset", CHAT, "$guided_json$:{$not$:{}}", 400, "guided_json: schema at #: the keyword \\\"not\\\" is not supported"},
-    {"no schema", CHAT, "$response_format$:{$type$:$json_schema$,$json_schema$:{$name$:$n$}}", 400, "an object with a"},
-    {"two kinds", CHAT, "$structured_outputs$:{$regex$:$a$,$choice$:[$a$]}", 400, "only use one kind"},
-    {"two fields", CHAT, "$guided_regex$:$a$,$response_format$:{$type$:$json_object$}", 400, "`guided_regex`: the form of the answer is constrained already by `response_format`"},
+    {"a schema beyond the subset", CHAT, "$guided_json$:{$not$:{}}", 400,
+     "guided_json: schema at #: the keyword \\\"not\\\" is not supported"},
+    {"no schema", CHAT, "$response_format$:{$type$:$json_schema$,$json_schema$:{$name$:$n$}}", 400,
+     "an object with a"},
+    {"two kinds", CHAT, "$structured_outputs$:{$regex$:$a$,$choice$:[$a$]}", 400,
+     "only use one kind"},
+    {"two fields", CHAT, "$guided_regex$:$a$,$response_format$:{$type$:$json_object$}", 400,
+     "`guided_regex`: the form of the answer is constrained already by `response_format`"},
     {"no object", CHAT, "$structured_outputs$:$a$", 400, "must be an object"},
     {"an unknown key", CHAT, "$structured_outputs$:{$regexp$:$a$}", 400, "no key \\\"regexp\\\""},
     {"a regex of a wrong type", CHAT, "$guided_regex$:3", 400, "a regex must be a string"},
     {"no choices", CHAT, "$guided_choice$:[]", 400, "at least one string"},
     {"a choice of a wrong type", CHAT, "$guided_choice$:[$a$,1]", 400, "choice 1 is an integer"},
-    {"beyond the subset", CHAT, "$guided_regex$:$a(?=b)$", 400, "guided_regex: regular expression, offset 1: `(?=`"},
-    {"EBNF", CHAT, "$structured_outputs$:{$grammar$:$root ::= a$}", 501, "`structured_outputs`: grammar is not supported"},
-    {"EBNF by its older name", CHAT, "$guided_grammar$:$root ::= a$", 501, "`guided_grammar`: grammar"},
+    {"beyond the subset", CHAT, "$guided_regex$:$a(?=b)$", 400,
+     "guided_regex: regular expression, offset 1: `(?=`"},
+    {"EBNF", CHAT, "$structured_outputs$:{$grammar$:$root ::= a$}", 501,
+     "`structured_outputs`: grammar is not supported"},
+    {"EBNF by its older name", CHAT, "$guided_grammar$:$root ::= a$", 501,
+     "`guided_grammar`: grammar"},
     {"structural tags", CHAT, "$response_format$:{$type$:$structural_tag$}", 501, "structural_tag"},
-    {"other blanks", CHAT, "$structured_outputs$:{$regex$:$a$,$whitespace_pattern$:$ $}", 501, "whitespace_pattern"},
+    {"other blanks", CHAT, "$structured_outputs$:{$regex$:$a$,$whitespace_pattern$:$ $}", 501,
+     "whitespace_pattern"},
     {"an unknown format", CHAT, "$response_format$:{$type$:$xml$}", 400, "no type \\\"xml\\\""},
     {"a format without type", CHAT, "$response_format$:{}", 400, "with a \\\"type\\\""},
 };

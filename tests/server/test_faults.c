@@ -1,11 +1,13 @@
-/* test_faults.c - every fault looks to a client as its name says, strikes when it should, and leaves the
- * server whole. */
+/* test_faults.c - every fault looks to a client as its name says, strikes when it should, and
+ * leaves the server whole. */
 #include "api_check.h"
 
 static struct test_server server;
 
-#define BODY "{\"messages\":[{\"role\":\"user\",\"content\":\"Find $x$.\"}],\"seed\":3,\"max_tokens\":400}"
-#define STREAM_BODY "{\"messages\":[{\"role\":\"user\",\"content\":\"Find $x$.\"}],\"seed\":3,\"max_tokens\":30,\"stream\":true}"
+#define BODY \
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"Find $x$.\"}],\"seed\":3,\"max_tokens\":400}"
+#define STREAM_BODY \
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"Find $x$.\"}],\"seed\":3,\"max_tokens\":30,\"stream\":true}"
 
 static int start(void **state UNUSED)
 {
@@ -20,7 +22,8 @@ static int stop(void **state UNUSED)
     return test_server_stop(&server);
 }
 
-/* No byte for STALL_MS is a stall where one is expected; everywhere else a machine may stand still for as long. */
+/* No byte for STALL_MS is a stall where one is expected; everywhere else a machine may stand still
+ * for as long. */
 enum { STALL_MS = 700, LONG_MS = 600000 };
 
 static void call_with(const char *fault, bool is_stream, struct http_reply *r)
@@ -32,7 +35,8 @@ static void call_with(const char *fault, bool is_stream, struct http_reply *r)
 
     *r = (struct http_reply){0};
     snprintf(header, sizeof(header), "x-llmeval-fault: %s\r\n", fault);
-    http_request_write(&out, "POST", "/v1/chat/completions", fault[0] ? header : "", STR(is_stream ? STREAM_BODY : BODY));
+    http_request_write(&out, "POST", "/v1/chat/completions", fault[0] ? header : "",
+                       STR(is_stream ? STREAM_BODY : BODY));
     http_write(fd, buf_str(&out));
     if (strcmp(fault, "stall") == 0)
         poll(&p, 1, LONG_MS); /* it stalls after its first bytes */
@@ -173,7 +177,8 @@ static struct json *post_with(const char *fault, const char *body)
 
 TEST(faults_of_the_generator)
 {
-    const char *other = "{\"messages\":[{\"role\":\"user\",\"content\":\"Find $x$.\"}],\"seed\":4,\"max_tokens\":400}";
+    const char *other =
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"Find $x$.\"}],\"seed\":4,\"max_tokens\":400}";
     struct json *plain = http_post_json(server.port, "/v1/chat/completions", BODY, 200);
     struct json *plain4 = http_post_json(server.port, "/v1/chat/completions", other, 200);
     struct json *empty = post_with("empty", BODY), *length = post_with("length", BODY);
@@ -184,9 +189,11 @@ TEST(faults_of_the_generator)
     CHECK_STR("empty", json_str(at_path(empty, "choices.0.finish_reason")), STR("stop"));
     CHECK_STR("length", json_str(at_path(length, "choices.0.finish_reason")), STR("length"));
     CHECK("length", json_str(at_path(length, CONTENT)).len < json_str(at_path(plain, CONTENT)).len);
-    CHECK("seeds differ", !str_eq(json_str(at_path(plain, CONTENT)), json_str(at_path(plain4, CONTENT))));
+    CHECK("seeds differ",
+          !str_eq(json_str(at_path(plain, CONTENT)), json_str(at_path(plain4, CONTENT))));
     CHECK_STR("duplicate", json_str(at_path(twin, CONTENT)), json_str(at_path(twin4, CONTENT)));
-    CHECK("context", str_find(json_str(at_path(context, "error.message")), STR("maximum context length"), 0) >= 0);
+    CHECK("context", str_find(json_str(at_path(context, "error.message")),
+                              STR("maximum context length"), 0) >= 0);
     json_close(plain);
     json_close(plain4);
     json_close(empty);
@@ -202,7 +209,9 @@ static int status_of(int port, int seed)
     struct http_reply r;
     int status;
 
-    snprintf(body, sizeof(body), "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"seed\":%d,\"max_tokens\":3}", seed);
+    snprintf(body, sizeof(body),
+             "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"seed\":%d,\"max_tokens\":3}",
+             seed);
     http_call(port, "POST", "/v1/chat/completions", "", STR(body), &r);
     status = r.status;
     http_reply_clear(&r);
@@ -222,10 +231,12 @@ TEST(every_second_attempt)
     assert_int_equal(test_server_stop(&s), 0);
 }
 
-/* The same requests meet the same faults in another order and another process; the share is as asked. */
+/* The same requests meet the same faults in another order and another process; the share is as
+ * asked. */
 TEST(dice_follow_the_request)
 {
-    static const char *const args[] = {"--fault", "429:0.1", "--fault", "500:0.1", "--fault_seed", "7", NULL};
+    static const char *const args[] = {"--fault",      "429:0.1", "--fault", "500:0.1",
+                                       "--fault_seed", "7",       NULL};
     int first[400], n_429 = 0, n_500 = 0;
     struct test_server s;
 
@@ -248,10 +259,8 @@ TEST(dice_follow_the_request)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_answers),
-        cmocka_unit_test(streamed_answers),
-        cmocka_unit_test(faults_of_the_generator),
-        cmocka_unit_test(every_second_attempt),
+        cmocka_unit_test(whole_answers),           cmocka_unit_test(streamed_answers),
+        cmocka_unit_test(faults_of_the_generator), cmocka_unit_test(every_second_attempt),
         cmocka_unit_test(dice_follow_the_request),
     };
 

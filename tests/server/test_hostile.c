@@ -13,17 +13,9 @@ static rlim_t max_files; /* that a process may have open */
 
 static int start(void **state UNUSED)
 {
-    static const char *const args[] = {"--max_unsent_mb",
-                                       "1",
-                                       "--max_body_mb",
-                                       "8",
-                                       "--max_queue",
-                                       "500",
-                                       "--max_num_seqs",
-                                       "64",
-                                       "--token_ms",
-                                       "1",
-                                       NULL};
+    static const char *const args[] = {
+        "--max_unsent_mb", "1",  "--max_body_mb", "8", "--max_queue", "500",
+        "--max_num_seqs",  "64", "--token_ms",    "1", NULL};
 
     test_server_start(&server, args);
     return 0;
@@ -70,11 +62,11 @@ static void check_healthy(const char *name)
     http_reply_clear(&r);
 }
 
-#define LONG_STREAM                                                                                \
-    "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"max_tokens\":30000,\"ignore_eos\":"   \
+#define LONG_STREAM \
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"max_tokens\":30000,\"ignore_eos\":" \
     "true,\"stream\":true}"
-#define LONG_WHOLE                                                                                 \
-    "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"max_tokens\":30000,\"ignore_eos\":"   \
+#define LONG_WHOLE \
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"max_tokens\":30000,\"ignore_eos\":" \
     "true}"
 
 /* The server ends the connection. */
@@ -99,12 +91,19 @@ static bool is_cut(int fd, const char *drop)
     return false;
 }
 
-/* --- Clients that make no progress, on a server that waits for seconds instead of minutes. ------- */
+/* --- Clients that make no progress, on a server that waits for seconds instead of minutes. ---- */
 
 static int start_impatient(void **state UNUSED)
 {
-    static const char *const args[] = {"--request_timeout", "2", "--idle_timeout", "3", "--max_unsent_mb", "1",
-                                       "--token_ms",        "1", NULL};
+    static const char *const args[] = {"--request_timeout",
+                                       "2",
+                                       "--idle_timeout",
+                                       "3",
+                                       "--max_unsent_mb",
+                                       "1",
+                                       "--token_ms",
+                                       "1",
+                                       NULL};
 
     test_server_start(&server, args);
     return 0;
@@ -207,7 +206,7 @@ TEST(deaf_client)
     close(fd);
 }
 
-/* --- Clients of all kinds, on a server that is busy only with them. ------------------------------ */
+/* --- Clients of all kinds, on a server that is busy only with them. --------------------------- */
 
 static int send_long(const char *body)
 {
@@ -419,7 +418,8 @@ static int begin_stream(int port, int n_tokens)
     int fd = http_dial(port);
     struct pollfd p = {.fd = fd, .events = POLLIN};
 
-    buf_addf(&body, "{\"prompt\":\"x\",\"max_tokens\":%d,\"ignore_eos\":true,\"stream\":true}", n_tokens);
+    buf_addf(&body, "{\"prompt\":\"x\",\"max_tokens\":%d,\"ignore_eos\":true,\"stream\":true}",
+             n_tokens);
     http_request_write(&out, "POST", "/v1/completions", "", buf_str(&body));
     http_write(fd, buf_str(&out));
     CHECK_INT("the stream begins", poll(&p, 1, LONG_MS), 1);
@@ -460,7 +460,8 @@ TEST(drain_and_stop)
     waitpid(s.pid, &status, 0);
     CHECK_INT("in good order", status, 0);
     http_read_reply(fd, &r, LONG_MS);
-    CHECK("at once", r.is_closed && !r.is_whole && str_find(buf_str(&r.body), STR("[DONE]"), 0) < 0);
+    CHECK("at once",
+          r.is_closed && !r.is_whole && str_find(buf_str(&r.body), STR("[DONE]"), 0) < 0);
     http_reply_clear(&r);
     close(fd);
     unlink(s.port_file);
@@ -469,19 +470,21 @@ TEST(drain_and_stop)
 int main(void)
 {
     const struct CMUnitTest stalling[] = {
-        cmocka_unit_test(slow_headers),
-        cmocka_unit_test(slow_body),
-        cmocka_unit_test(nothing_sent),
-        cmocka_unit_test(half_a_request),
-        cmocka_unit_test(garbage_on_the_line),
-        cmocka_unit_test(deaf_client),
+        cmocka_unit_test(slow_headers),        cmocka_unit_test(slow_body),
+        cmocka_unit_test(nothing_sent),        cmocka_unit_test(half_a_request),
+        cmocka_unit_test(garbage_on_the_line), cmocka_unit_test(deaf_client),
     };
     const struct CMUnitTest others[] = {
-        cmocka_unit_test(half_close),          cmocka_unit_test(gone_while_waiting),
-        cmocka_unit_test(reset_in_mid_stream), cmocka_unit_test(body_of_100_mb),
-        cmocka_unit_test(announced_100_mb),    cmocka_unit_test(deep_json),
-        cmocka_unit_test(pipelined_requests),  cmocka_unit_test(header_too_long),
-        cmocka_unit_test(ten_thousand_requests), cmocka_unit_test(drain_and_stop),
+        cmocka_unit_test(half_close),
+        cmocka_unit_test(gone_while_waiting),
+        cmocka_unit_test(reset_in_mid_stream),
+        cmocka_unit_test(body_of_100_mb),
+        cmocka_unit_test(announced_100_mb),
+        cmocka_unit_test(deep_json),
+        cmocka_unit_test(pipelined_requests),
+        cmocka_unit_test(header_too_long),
+        cmocka_unit_test(ten_thousand_requests),
+        cmocka_unit_test(drain_and_stop),
     };
     struct rlimit files;
     int n_failed;

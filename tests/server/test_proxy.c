@@ -65,8 +65,9 @@ TEST(the_same_through_a_proxy)
 
 TEST(truncation_and_bias_pass_a_proxy)
 {
-    static const char body[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"Find x, then y.\"}],\"seed\":3,"
-                               "\"max_tokens\":20,\"truncate_prompt_tokens\":4,\"logit_bias\":{\"65\":-1}}";
+    static const char body[] =
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"Find x, then y.\"}],\"seed\":3,"
+        "\"max_tokens\":20,\"truncate_prompt_tokens\":4,\"logit_bias\":{\"65\":-1}}";
     struct json *a = http_post_json(behind.port, "/v1/chat/completions", body, 200);
     struct json *b = http_post_json(proxy.port, "/v1/chat/completions", body, 200);
 

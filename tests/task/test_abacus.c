@@ -1,5 +1,5 @@
-/* data/abacus.jsonl, the problems that the model in the box is measured with: none can have been trained on, each
- * asks what its key says, and each gold answer is what the key comes to. */
+/* data/abacus.jsonl, the problems that the model in the box is measured with: none can have been
+ * trained on, each asks what its key says, and each gold answer is what the key comes to. */
 #include "test.h"
 
 #include <ctype.h>
@@ -13,7 +13,7 @@
 
 enum { N_LEVELS = 4, PER_LEVEL = 50, MAX_NUMBERS = 4 };
 
-/* --- what a key comes to ------------------------------------------------------------------------- */
+/* --- what a key comes to ---------------------------------------------------------------------- */
 
 struct fraction {
     long long num, den;
@@ -49,7 +49,8 @@ static struct fraction product(const char **s)
         bool is_product = *(*s)++ == '*';
         struct fraction y = number(s);
 
-        x = is_product ? reduced(x.num * y.num, x.den * y.den) : reduced(x.num * y.den, x.den * y.num);
+        x = is_product ? reduced(x.num * y.num, x.den * y.den)
+                       : reduced(x.num * y.den, x.den * y.num);
     }
     return x;
 }
@@ -68,7 +69,7 @@ static struct fraction value(const char *s)
     return x;
 }
 
-/* --- what a prompt asks --------------------------------------------------------------------------- */
+/* --- what a prompt asks ----------------------------------------------------------------------- */
 
 /* Stories: their words, and how the numbers in order of the text make the key. */
 static const struct {
@@ -117,7 +118,8 @@ static void formula_key(struct str prompt, struct buf *out)
             i += strlen("\\times") - 1;
         } else if (str_starts(rest, "\\frac")) {
             i += strlen("\\frac") - 1;
-        } else if (isdigit((unsigned char)rest.ptr[0]) || rest.ptr[0] == '+' || rest.ptr[0] == '-') {
+        } else if (isdigit((unsigned char)rest.ptr[0]) || rest.ptr[0] == '+' ||
+                   rest.ptr[0] == '-') {
             buf_addc(out, rest.ptr[0]);
         }
     }
@@ -133,9 +135,10 @@ static void key_of(struct str prompt, struct buf *out)
     formula_key(prompt, out);
 }
 
-/* --- the file ------------------------------------------------------------------------------------- */
+/* --- the file --------------------------------------------------------------------------------- */
 
-/* What tools/abacus/problems.py keeps from training: keys whose SHA-256 begins with a smaller byte. */
+/* What tools/abacus/problems.py keeps from training: keys whose SHA-256 begins with a smaller byte.
+ */
 static int held_back(void)
 {
     struct err e = ERR_INIT;
@@ -169,7 +172,8 @@ static void check_row(const struct json *row, int limit)
     if (x.den == 1)
         snprintf(want, sizeof(want), "%lld", x.num);
     else
-        snprintf(want, sizeof(want), "%s\\frac{%lld}{%lld}", x.num < 0 ? "-" : "", x.num < 0 ? -x.num : x.num, x.den);
+        snprintf(want, sizeof(want), "%s\\frac{%lld}{%lld}", x.num < 0 ? "-" : "",
+                 x.num < 0 ? -x.num : x.num, x.den);
     CHECK_STR(key.ptr, json_str(json_get(row, "answer")), STR(want));
     buf_clear(&asked);
 }

@@ -42,20 +42,28 @@ static const struct {
     {"only blank lines", "\n\n  \n", "holds no problems"},
     {"not JSON", "{\"prompt\":\"a\"}\nhello\n", ":2: not a JSON object"},
     {"a JSON array", "[{\"prompt\":\"a\"}]\n", ":1: a JSON array"},
-    {"over several lines", "{\n \"prompt\": \"a\"\n}\n", ":1: the object goes on over several lines"},
+    {"over several lines", "{\n \"prompt\": \"a\"\n}\n",
+     ":1: the object goes on over several lines"},
     {"compressed", "PK\x03\x04zzz\n", "compressed"},
-    {"no prompt", "{\"prompt\":\"a\"}\n\n{\"question\":\"q\",\"answer\":1}\n", ":3: no field \"prompt\"; the line has: question, answer. Name the right one with --input_key"},
-    {"a prompt that is no string", "{\"prompt\":[1]}\n", ":1: the field \"prompt\" is not a string"},
+    {"no prompt", "{\"prompt\":\"a\"}\n\n{\"question\":\"q\",\"answer\":1}\n",
+     ":3: no field \"prompt\"; the line has: question, answer. Name the right one with --input_key"},
+    {"a prompt that is no string", "{\"prompt\":[1]}\n",
+     ":1: the field \"prompt\" is not a string"},
     {"an empty prompt", "{\"prompt\":\" \"}\n", ":1: the field \"prompt\" is empty"},
-    {"a duplicate doc_id", "{\"prompt\":\"a\",\"doc_id\":\"x\"}\n{\"prompt\":\"b\",\"doc_id\":\"x\"}\n", ":2: doc_id \"x\" stands in line 1 already"},
-    {"doc_id 1 and \"1\"", "{\"prompt\":\"a\",\"doc_id\":1}\n{\"prompt\":\"b\",\"doc_id\":\"1\"}\n", ":2: doc_id \"1\" stands in line 1 already"},
+    {"a duplicate doc_id",
+     "{\"prompt\":\"a\",\"doc_id\":\"x\"}\n{\"prompt\":\"b\",\"doc_id\":\"x\"}\n",
+     ":2: doc_id \"x\" stands in line 1 already"},
+    {"doc_id 1 and \"1\"", "{\"prompt\":\"a\",\"doc_id\":1}\n{\"prompt\":\"b\",\"doc_id\":\"1\"}\n",
+     ":2: doc_id \"1\" stands in line 1 already"},
     {"a doc_id of another type", "{\"prompt\":\"a\",\"doc_id\":1.5}\n", ":1: doc_id is neither"},
     {"an empty doc_id", "{\"prompt\":\"a\",\"doc_id\":\"\"}\n", ":1: doc_id is empty"},
-    {"a field twice", "{\"prompt\":\"a\",\"prompt\":\"b\"}\n", ":1: the field \"prompt\" stands there twice"},
+    {"a field twice", "{\"prompt\":\"a\",\"prompt\":\"b\"}\n",
+     ":1: the field \"prompt\" stands there twice"},
     {"a result file", "{\"prompt\":\"a\",\"gen\":\"b\"}\n", "is this a result file?"},
     {"NaN", "{\"prompt\":\"a\",\"answer\":NaN}\n", ":1: not a JSON object"},
     {"not UTF-8", "{\"prompt\":\"a\xff\"}\n", "not UTF-8"},
-    {"half a last line", "{\"prompt\":\"a\"}\n{\"prompt\":\"b", ":2: not a JSON object: the string does not end"},
+    {"half a last line", "{\"prompt\":\"a\"}\n{\"prompt\":\"b",
+     ":2: not a JSON object: the string does not end"},
 };
 
 TEST(refuses_with_line_and_words)
@@ -96,17 +104,23 @@ TEST(a_line_of_100_megabytes_is_refused)
 TEST(keeps_fields_as_they_stand)
 {
     struct err e = ERR_INIT;
-    struct docs *d = open_text(STR("\xEF\xBB\xBF{ \"prompt\": \"a\\u00e9\", \"answer\": 12345678901234567890123, \"x\" : [1,  2] }\r\n"
-                                   "{\"seed\":1,\"prompt\":\"b\",\"doc_id\":7}\n{}\n"), &e);
+    struct docs *d = open_text(
+        STR("\xEF\xBB\xBF{ \"prompt\": \"a\\u00e9\", \"answer\": 12345678901234567890123, \"x\" : [1,  2] }\r\n"
+            "{\"seed\":1,\"prompt\":\"b\",\"doc_id\":7}\n{}\n"),
+        &e);
 
     assert_null(d); /* {} has no prompt */
     err_clear(&e);
-    d = open_text(STR("\xEF\xBB\xBF{ \"prompt\": \"a\\u00e9\", \"answer\": 12345678901234567890123, \"x\" : [1,  2] }\r\n"
-                      "{\"seed\":1,\"prompt\":\"b\",\"doc_id\":7}\n"), &e);
+    d = open_text(
+        STR("\xEF\xBB\xBF{ \"prompt\": \"a\\u00e9\", \"answer\": 12345678901234567890123, \"x\" : [1,  2] }\r\n"
+            "{\"seed\":1,\"prompt\":\"b\",\"doc_id\":7}\n"),
+        &e);
     CHECK_OK("open", d != NULL, &e);
     CHECK_INT("two docs", d->n, 2);
     CHECK_STR("prompt", d->items[0].prompt, STR("a\xc3\xa9"));
-    CHECK_STR("fields", d->items[0].fields, STR("\"prompt\": \"a\\u00e9\", \"answer\": 12345678901234567890123, \"x\" : [1,  2]"));
+    CHECK_STR(
+        "fields", d->items[0].fields,
+        STR("\"prompt\": \"a\\u00e9\", \"answer\": 12345678901234567890123, \"x\" : [1,  2]"));
     CHECK_STR("answer", d->items[0].answer, STR("12345678901234567890123"));
     CHECK_STR("renamed", d->items[1].fields, STR("\"input_seed\":1,\"prompt\":\"b\",\"doc_id\":7"));
     CHECK_INT("counted", d->n_renamed, 1);
@@ -121,8 +135,10 @@ TEST(keeps_fields_as_they_stand)
 TEST(makes_ids_from_content)
 {
     struct err e = ERR_INIT;
-    struct docs *a = open_text(STR("{\"prompt\":\"p\",\"answer\":1}\n{\"prompt\":\"q\",\"answer\":1}\n"
-                                   "{\"prompt\":\"p\",\"answer\":1,\"x\":2}\n{\"prompt\":\"p\",\"answer\":2}\n"), &e);
+    struct docs *a =
+        open_text(STR("{\"prompt\":\"p\",\"answer\":1}\n{\"prompt\":\"q\",\"answer\":1}\n"
+                      "{\"prompt\":\"p\",\"answer\":1,\"x\":2}\n{\"prompt\":\"p\",\"answer\":2}\n"),
+                  &e);
     char want[20], first[20];
     struct docs *b;
 
@@ -130,7 +146,8 @@ TEST(makes_ids_from_content)
     snprintf(want, sizeof(want), "%016llx", (unsigned long long)siphash64(0, 0, "p\0001", 3));
     snprintf(first, sizeof(first), STR_FMT, STR_ARG(a->items[0].id));
     CHECK_STR("recipe", a->items[0].id, STR(want));
-    CHECK("alike in prompt and answer", strncmp(a->items[2].id.ptr, want, 16) == 0 && str_ends(a->items[2].id, "-2"));
+    CHECK("alike in prompt and answer",
+          strncmp(a->items[2].id.ptr, want, 16) == 0 && str_ends(a->items[2].id, "-2"));
     CHECK("another answer", !str_starts(a->items[3].id, want));
     CHECK_INT("the next with this prompt", a->items[0].next_same_prompt, 2);
     CHECK_INT("and the next", a->items[2].next_same_prompt, 3);

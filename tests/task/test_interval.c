@@ -9,9 +9,11 @@
 static const struct {
     double p, df, want;
 } student[] = {
-    {0.975, 1, 12.706204736}, {0.975, 2, 4.302652730}, {0.975, 9, 2.262157163},
-    {0.975, 29, 2.045229642}, {0.95, 29, 1.699127027}, {0.995, 499, 2.585717683},
-    {0.025, 29, -2.045229642}, {0.5, 7, 0},            {0.975, 1e6, 1.959966},
+    {0.975, 1, 12.706204736},  {0.975, 2, 4.302652730},
+    {0.975, 9, 2.262157163},   {0.975, 29, 2.045229642},
+    {0.95, 29, 1.699127027},   {0.995, 499, 2.585717683},
+    {0.025, 29, -2.045229642}, {0.5, 7, 0},
+    {0.975, 1e6, 1.959966},
 };
 
 TEST(quantiles_agree_with_tables)
@@ -20,14 +22,16 @@ TEST(quantiles_agree_with_tables)
         CHECK("t", fabs(student_quantile(student[i].p, student[i].df) - student[i].want) < 2e-6);
     assert_true(fabs(normal_quantile(0.975) - 1.959963984540054) < 1e-9);
     assert_true(fabs(normal_quantile(0.5)) < 1e-9);
-    assert_true(fabs(student_cdf(1, 1) - 0.75) < 1e-12);                      /* Cauchy */
-    assert_true(fabs(student_cdf(sqrt(2), 2) - (0.5 + 0.5 / sqrt(2))) < 1e-12); /* closed form at df 2 */
+    assert_true(fabs(student_cdf(1, 1) - 0.75) < 1e-12); /* Cauchy */
+    assert_true(fabs(student_cdf(sqrt(2), 2) - (0.5 + 0.5 / sqrt(2))) <
+                1e-12); /* closed form at df 2 */
 }
 
 TEST(standard_errors_agree_with_their_formulas)
 {
     const struct tally t[] = {{3, 4}, {1, 4}, {2, 4}};
-    struct interval a = interval_these_problems(t, 3, 0.95), b = interval_problems_like_these(t, 3, 0.95);
+    struct interval a = interval_these_problems(t, 3, 0.95),
+                    b = interval_problems_like_these(t, 3, 0.95);
     double within = sqrt((0.75 * 0.25 + 0.75 * 0.25 + 0.25) / 3) / 3;
 
     assert_true(fabs(a.value - 0.5) < 1e-15 && fabs(b.value - 0.5) < 1e-15);
@@ -39,7 +43,8 @@ TEST(standard_errors_agree_with_their_formulas)
 TEST(nothing_is_certain_at_the_edges)
 {
     const struct tally all[] = {{64, 64}, {64, 64}, {64, 64}}, one[] = {{1, 1}};
-    struct interval a = interval_these_problems(all, 3, 0.95), b = interval_problems_like_these(all, 3, 0.95);
+    struct interval a = interval_these_problems(all, 3, 0.95),
+                    b = interval_problems_like_these(all, 3, 0.95);
 
     assert_true(a.low < 1 && a.high == 1 && a.is_conservative);
     assert_true(b.low < 0.9 && b.high == 1 && b.is_conservative);
@@ -62,11 +67,13 @@ TEST(all_right_is_exactly_one_for_any_number_of_problems)
         x[i] = 1;
     }
     for (int n = 2; n <= MOST; n++) {
-        struct interval a = interval_problems_like_these(t, n, 0.95), b = interval_of_values(x, n, 0.95);
+        struct interval a = interval_problems_like_these(t, n, 0.95),
+                        b = interval_of_values(x, n, 0.95);
 
         CHECK_INT("value", n, a.value == 1 && b.value == 1 && a.stderr_ == 0 ? n : -1);
         CHECK_INT("high", n, a.high == 1 && b.high == 1 ? n : -1);
-        CHECK_INT("low grows", n, a.low >= before && b.low == a.low && (n < 50 || a.low > 0.9) ? n : -1);
+        CHECK_INT("low grows", n,
+                  a.low >= before && b.low == a.low && (n < 50 || a.low > 0.9) ? n : -1);
         before = a.low;
     }
 }
@@ -102,7 +109,7 @@ TEST(the_bootstrap_is_repeatable_and_centred)
     assert_true(fabs(r.stderr_ - sqrt(31.0 / 29 / 12) / sqrt(30)) < 0.003);
 }
 
-/* --- coverage ---------------------------------------------------------------------------------- */
+/* --- coverage --------------------------------------------------------------------------------- */
 
 static uint64_t random_state = 12345;
 
@@ -136,8 +143,10 @@ static double gamma_draw(double shape)
     }
 }
 
-/* Problems whose chance to be solved is Beta with this mean; correlation is that of two samples of one problem. */
-static void draw(struct tally *t, double *chance, int n_problems, int n, double mean, double correlation)
+/* Problems whose chance to be solved is Beta with this mean; correlation is that of two samples of
+ * one problem. */
+static void draw(struct tally *t, double *chance, int n_problems, int n, double mean,
+                 double correlation)
 {
     double total = 1 / correlation - 1;
 
@@ -164,7 +173,8 @@ TEST(intervals_cover_as_often_as_they_say)
             for (size_t c = 0; c < LEN(means); c++)
                 for (size_t d = 0; d < LEN(correlations); d++) {
                     int P = n_problems[a], n = n_samples[b];
-                    int runs = asked ? (int)strtol(asked, NULL, 10) : MAX(100, MIN(2000, work / (P * n)));
+                    int runs =
+                        asked ? (int)strtol(asked, NULL, 10) : MAX(100, MIN(2000, work / (P * n)));
                     int these = 0, like = 0, loose_these = 0, loose_like = 0;
                     struct tally t[500];
                     double chance[500], slack = 3.3 * sqrt(0.05 * 0.95 / runs);
@@ -184,12 +194,16 @@ TEST(intervals_cover_as_often_as_they_say)
                         loose_these += x.is_conservative;
                         loose_like += y.is_conservative;
                     }
-                    snprintf(name, sizeof(name), "%d problems x %d, mean %.1f, correlation %.2f: these %.3f%s like %.3f%s",
-                             P, n, means[c], correlations[d], (double)these / runs, 2 * loose_these > runs ? "c" : "",
-                             (double)like / runs, 2 * loose_like > runs ? "c" : "");
+                    snprintf(
+                        name, sizeof(name),
+                        "%d problems x %d, mean %.1f, correlation %.2f: these %.3f%s like %.3f%s",
+                        P, n, means[c], correlations[d], (double)these / runs,
+                        2 * loose_these > runs ? "c" : "", (double)like / runs,
+                        2 * loose_like > runs ? "c" : "");
                     if (asked)
                         puts(name);
-                    /* Never below 94 % but for the noise of the simulation; above 96 % only where some runs are labelled. */
+                    /* Never below 94 % but for the noise of the simulation; above 96 % only where
+                     * some runs are labelled. */
                     CHECK(name, (double)these / runs >= 0.94 - slack);
                     CHECK(name, (double)like / runs >= 0.94 - slack);
                     CHECK(name, (double)these / runs <= 0.96 + slack || 50 * loose_these > runs);

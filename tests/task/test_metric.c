@@ -23,8 +23,10 @@ static const struct {
     {"large right class", {{7, true}, {2, false}, {1, false}}, 3, 1},
 };
 
-/* The vote among the samples of one subset: 1 / (tied answers) if the right answer is among the first. */
-static double vote(const int *class_of, int n, unsigned subset, const struct answer_class *c, int n_classes)
+/* The vote among the samples of one subset: 1 / (tied answers) if the right answer is among the
+ * first. */
+static double vote(const int *class_of, int n, unsigned subset, const struct answer_class *c,
+                   int n_classes)
 {
     int votes[8] = {0}, most = 0, tied = 0;
     bool right_leads = false;
@@ -67,7 +69,8 @@ TEST(both_agree_with_brute_force)
                     continue;
                 n_subsets++;
                 for (int s = 0; s < n; s++)
-                    any |= (subset >> s & 1) && class_of[s] >= 0 && cases[i].classes[class_of[s]].is_right;
+                    any |= (subset >> s & 1) && class_of[s] >= 0 &&
+                           cases[i].classes[class_of[s]].is_right;
                 sum_pass += any;
                 sum_maj += vote(class_of, n, subset, cases[i].classes, cases[i].n_classes);
             }
@@ -90,7 +93,8 @@ TEST(large_cases_keep_their_closed_forms)
     assert_true(fabs(maj[1] - (40.0 * 39 + 40.0 * 24) / (64 * 63)) < 1e-12);
     for (int k = 1; k < 64; k++)
         assert_true(maj[k] >= maj[0] - 1e-12);
-    /* 512 different answers: every vote is a tie of k, so each answer wins as often as any other. */
+    /* 512 different answers: every vote is a tie of k, so each answer wins as often as any other.
+     */
     for (int i = 0; i < 512; i++)
         many[i] = (struct answer_class){1, i == 7};
     maj_at_k(many, 512, 0, 512, maj);

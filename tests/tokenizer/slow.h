@@ -231,8 +231,7 @@ static inline void slow_word(struct slow *s, struct str word)
         token_buf_add(s->out, (int32_t)map_find(&s->vocab, w.text[i]));
 }
 
-/* --- From a normalized piece to words ----------------------------------------------------------
- */
+/* --- From a normalized piece to words --------------------------------------------------------- */
 
 static inline struct str slow_alphabet(struct arena *a, struct str bytes)
 {
@@ -302,8 +301,7 @@ static inline struct str slow_normal(struct slow *s, struct str text)
     return normal;
 }
 
-/* --- Added tokens -------------------------------------------------------------------------------
- */
+/* --- Added tokens ----------------------------------------------------------------------------- */
 
 static inline bool slow_is_blank(uint32_t c)
 {

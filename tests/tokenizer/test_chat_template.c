@@ -10,8 +10,7 @@
 #include "test.h"
 #include "tokenizer/chat_template.h"
 
-/* --- golden renderings -------------------------------------------------------------------------
- */
+/* --- golden renderings ------------------------------------------------------------------------ */
 
 static void check_case(const char *name, const struct chat_template *t,
                        const struct json *conversation, const struct json *want)
@@ -106,15 +105,26 @@ static int check_root(const char *root)
     return n;
 }
 
-/* Templates that loop over parts, and ones that would fail over a list, print it, or say nothing of it. */
+/* Templates that loop over parts, and ones that would fail over a list, print it, or say nothing of
+ * it. */
 static const struct {
     const char *name;
     bool reads_parts;
 } part_readers[] = {
-    {"qwen2.5-vl", true},        {"qwen3.5", true},     {"mistral-small-3.2", true}, {"glm-4.6", true},
-    {"ministral-3-reasoning", true}, {"mimo-vl", false},  {"granite-3.3", false},
-    {"qwen2.5-instruct", false}, {"qwen3", false},      {"qwq-32b", false},          {"zephyr-7b", false},
-    {"deepseek-r1", false},      {"mistral-nemo", false}, {"phi-3.5-mini", false},
+    {"qwen2.5-vl", true},
+    {"qwen3.5", true},
+    {"mistral-small-3.2", true},
+    {"glm-4.6", true},
+    {"ministral-3-reasoning", true},
+    {"mimo-vl", false},
+    {"granite-3.3", false},
+    {"qwen2.5-instruct", false},
+    {"qwen3", false},
+    {"qwq-32b", false},
+    {"zephyr-7b", false},
+    {"deepseek-r1", false},
+    {"mistral-nemo", false},
+    {"phi-3.5-mini", false},
 };
 
 TEST(who_reads_parts)
@@ -127,9 +137,17 @@ TEST(who_reads_parts)
         struct json *golden;
 
         arena_init(&a, 0);
-        CHECK_OK("read", file_read(str_fmt(&a, TEST_DATA "/chat_templates/%s/template.jinja", part_readers[i].name).ptr, 0, &source, &e), &e);
-        golden = json_parse_file(str_fmt(&a, TEST_DATA "/chat_templates/%s/golden.json", part_readers[i].name).ptr, 0, &e);
-        t = chat_template_parse(part_readers[i].name, buf_str(&source), json_get(golden, "tokens"), &e);
+        CHECK_OK("read",
+                 file_read(str_fmt(&a, TEST_DATA "/chat_templates/%s/template.jinja",
+                                   part_readers[i].name)
+                               .ptr,
+                           0, &source, &e),
+                 &e);
+        golden = json_parse_file(
+            str_fmt(&a, TEST_DATA "/chat_templates/%s/golden.json", part_readers[i].name).ptr, 0,
+            &e);
+        t = chat_template_parse(part_readers[i].name, buf_str(&source), json_get(golden, "tokens"),
+                                &e);
         CHECK_OK("parse", t != NULL, &e);
         CHECK_INT(part_readers[i].name, chat_template_reads_parts(t), part_readers[i].reads_parts);
         chat_template_close(t);
@@ -158,8 +176,7 @@ TEST(golden_renderings_of_other_licences)
     arena_clear(&a);
 }
 
-/* --- model directories -------------------------------------------------------------------------
- */
+/* --- model directories ------------------------------------------------------------------------ */
 
 struct model_dir {
     struct arena a;
@@ -311,13 +328,12 @@ TEST(model_directories)
         check_model(i);
 }
 
-/* --- continuing the last message ---------------------------------------------------------------
- */
+/* --- continuing the last message -------------------------------------------------------------- */
 
-#define CHATML                                                                                     \
+#define CHATML \
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
 #define TRIMMING "{% for m in messages %}[{{ m.content | trim }}]{% endfor %}"
-#define PARTS                                                                                      \
+#define PARTS \
     "{% for m in messages %}{% for p in m.content %}<{{ p.text }}>{% endfor %}{% endfor %}"
 
 static const struct {
@@ -369,8 +385,7 @@ TEST(continue_final_message)
     }
 }
 
-/* --- time --------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *format, *want;
@@ -422,8 +437,7 @@ TEST(a_broken_time_is_refused)
     chat_template_close(t);
 }
 
-/* --- flaws -------------------------------------------------------------------------------------
- */
+/* --- flaws ------------------------------------------------------------------------------------ */
 
 /* Five tokens, three of them special; each byte of "abc" is a token. */
 static const char tokenizer_json[] =
@@ -444,8 +458,8 @@ static const char tokenizer_json[] =
     "\"ignore_merges\": false,"
     " \"vocab\": {\"a\": 0, \"b\": 1, \"c\": 2}, \"merges\": []}}";
 
-#define WITH_PROMPT                                                                                \
-    "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}{% if "                      \
+#define WITH_PROMPT \
+    "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}{% if " \
     "add_generation_prompt %}a{% endif %}"
 #define WITHOUT_PROMPT "{% for m in messages %}{{ m.content }}{% endfor %}"
 

@@ -1,5 +1,5 @@
-/* test_tokenizer.c - what is refused and how, the tokens of tokenizer_config.json, pieces, many threads at once, and
- * Unigram against all ways to cut a word. */
+/* test_tokenizer.c - what is refused and how, the tokens of tokenizer_config.json, pieces, many
+ * threads at once, and Unigram against all ways to cut a word. */
 #include <pthread.h>
 
 #include "base/file.h"
@@ -7,11 +7,13 @@
 #include "test.h"
 #include "tokenizer/tokenizer.h"
 
-#define BPE(rest) "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}" rest "}"
+#define BPE(rest) \
+    "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}" rest \
+    "}"
 #define MODEL(model) "{\"model\":" model "}"
-#define AB_TEMPLATE                                                                                \
-    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"ab\",\"type_id\":0}},"           \
-    "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"special_tokens\":{\"ab\":{\"id\":\"ab\",\"ids\":[2],"        \
+#define AB_TEMPLATE \
+    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"ab\",\"type_id\":0}}," \
+    "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"special_tokens\":{\"ab\":{\"id\":\"ab\",\"ids\":[2]," \
     "\"tokens\":[\"ab\"]}}}"
 
 static const struct {
@@ -23,44 +25,80 @@ static const struct {
     {"trailing", BPE("") "x", "nothing more"},
     {"no model", "{}", "\"model\" is"},
     {"not UTF-8", "{\"model\":\"\xFF\"}", "not UTF-8"},
-    {"another model", MODEL("{\"type\":\"WordPiece\",\"vocab\":{}}"), "\"WordPiece\", expected one of: BPE Unigram"},
+    {"another model", MODEL("{\"type\":\"WordPiece\",\"vocab\":{}}"),
+     "\"WordPiece\", expected one of: BPE Unigram"},
     {"no merges", MODEL("{\"type\":\"BPE\",\"vocab\":{}}"), "\"merges\" is missing"},
     {"no vocab", MODEL("{\"type\":\"BPE\",\"merges\":[]}"), "\"vocab\" is missing"},
-    {"vocab twice", MODEL("{\"type\":\"BPE\",\"vocab\":{},\"vocab\":{},\"merges\":[]}"), "only once"},
-    {"token twice", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"a\":1},\"merges\":[]}"), "\"a\" is there twice"},
-    {"id twice", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}"), "the id 0 stands for"},
-    {"negative id", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}"), "expected an integer"},
-    {"huge id", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":99999999},\"merges\":[]}"), "ids run from 0"},
-    {"half a pair", MODEL("{\"type\":\"BPE\",\"vocab\":{\"\\ud800\":0},\"merges\":[]}"), "surrogate"},
-    {"unknown merge", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a c\"]}"), "merge 1: the merge's right part \"c\""},
-    {"unmade merge", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"c\":1},\"merges\":[[\"a\",\"c\"]]}"), "the merged token \"ac\""},
-    {"three parts", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a a a\"]}"), "not two tokens"},
-    {"dropout", MODEL("{\"type\":\"BPE\",\"dropout\":0.1,\"vocab\":{},\"merges\":[]}"), "\"dropout\" makes encoding random"},
-    {"unknown key", MODEL("{\"type\":\"BPE\",\"vocab\":{},\"merges\":[],\"magic\":1}"), "model asks for \"magic\""},
-    {"no unk", MODEL("{\"type\":\"BPE\",\"unk_token\":\"?\",\"vocab\":{},\"merges\":[]}"), "unk_token \"?\" is not"},
-    {"unk_id", MODEL("{\"type\":\"Unigram\",\"unk_id\":2,\"vocab\":[[\"a\",0]]}"), "\"unk_id\" is 2"},
+    {"vocab twice", MODEL("{\"type\":\"BPE\",\"vocab\":{},\"vocab\":{},\"merges\":[]}"),
+     "only once"},
+    {"token twice", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"a\":1},\"merges\":[]}"),
+     "\"a\" is there twice"},
+    {"id twice", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}"),
+     "the id 0 stands for"},
+    {"negative id", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}"),
+     "expected an integer"},
+    {"huge id", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":99999999},\"merges\":[]}"),
+     "ids run from 0"},
+    {"half a pair", MODEL("{\"type\":\"BPE\",\"vocab\":{\"\\ud800\":0},\"merges\":[]}"),
+     "surrogate"},
+    {"unknown merge", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a c\"]}"),
+     "merge 1: the merge's right part \"c\""},
+    {"unmade merge",
+     MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"c\":1},\"merges\":[[\"a\",\"c\"]]}"),
+     "the merged token \"ac\""},
+    {"three parts", MODEL("{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a a a\"]}"),
+     "not two tokens"},
+    {"dropout", MODEL("{\"type\":\"BPE\",\"dropout\":0.1,\"vocab\":{},\"merges\":[]}"),
+     "\"dropout\" makes encoding random"},
+    {"unknown key", MODEL("{\"type\":\"BPE\",\"vocab\":{},\"merges\":[],\"magic\":1}"),
+     "model asks for \"magic\""},
+    {"no unk", MODEL("{\"type\":\"BPE\",\"unk_token\":\"?\",\"vocab\":{},\"merges\":[]}"),
+     "unk_token \"?\" is not"},
+    {"unk_id", MODEL("{\"type\":\"Unigram\",\"unk_id\":2,\"vocab\":[[\"a\",0]]}"),
+     "\"unk_id\" is 2"},
     {"score", MODEL("{\"type\":\"Unigram\",\"vocab\":[[\"a\",\"x\"]]}"), "expected a number"},
-    {"normalizer", BPE(",\"normalizer\":{\"type\":\"BertNormalizer\"}"), "normalizer: \"type\" is \"BertNormalizer\""},
-    {"deep", BPE(",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Precompiled\"}]}"), "\"Precompiled\""},
-    {"pattern", BPE(",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Glob\":\"*\"},\"content\":\"\"}"), "\"Glob\""},
-    {"regex", BPE(",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(a\"},\"content\":\"\"}"), "without its end"},
-    {"pre", BPE(",\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}"), "pre_tokenizer: \"type\" is \"UnicodeScripts\""},
-    {"behavior", BPE(",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\"a\"},\"behavior\":\"Both\"}"), "\"behavior\" is \"Both\""},
+    {"normalizer", BPE(",\"normalizer\":{\"type\":\"BertNormalizer\"}"),
+     "normalizer: \"type\" is \"BertNormalizer\""},
+    {"deep",
+     BPE(",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Precompiled\"}]}"),
+     "\"Precompiled\""},
+    {"pattern",
+     BPE(",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Glob\":\"*\"},\"content\":\"\"}"),
+     "\"Glob\""},
+    {"regex",
+     BPE(",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(a\"},\"content\":\"\"}"),
+     "without its end"},
+    {"pre", BPE(",\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}"),
+     "pre_tokenizer: \"type\" is \"UnicodeScripts\""},
+    {"behavior",
+     BPE(",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\"a\"},\"behavior\":\"Both\"}"),
+     "\"behavior\" is \"Both\""},
     {"no flag", BPE(",\"pre_tokenizer\":{\"type\":\"ByteLevel\"}"), "\"add_prefix_space\" is"},
-    {"scheme", BPE(",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"__\"}"), "expected one character"},
+    {"scheme", BPE(",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"__\"}"),
+     "expected one character"},
     {"decoder", BPE(",\"decoder\":{\"type\":\"CTC\"}"), "decoder: \"type\" is \"CTC\""},
-    {"post", BPE(",\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"a\",0],\"cls\":[\"a\",0]}"), "\"BertProcessing\""},
-    {"template", BPE(",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\",\"type_id\":0}}],\"special_tokens\":{}}"),
+    {"post",
+     BPE(",\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"a\",0],\"cls\":[\"a\",0]}"),
+     "\"BertProcessing\""},
+    {"template",
+     BPE(",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\",\"type_id\":0}}],\"special_tokens\":{}}"),
      "\"x\" is not among the special_tokens"},
     {"two templates",
-     BPE(",\"post_processor\":{\"type\":\"Sequence\",\"processors\":[" AB_TEMPLATE "," AB_TEMPLATE "]}"),
+     BPE(",\"post_processor\":{\"type\":\"Sequence\",\"processors\":[" AB_TEMPLATE "," AB_TEMPLATE
+         "]}"),
      "a TemplateProcessing after one that adds tokens"},
-    {"old Metaspace", BPE(",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\",\"add_prefix_space\":false}"),
+    {"old Metaspace",
+     BPE(",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\",\"add_prefix_space\":false}"),
      "\"prepend_scheme\" is not \"never\""},
-    {"added flag", BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"c\",\"special\":1}]"), "\"special\" is"},
-    {"added id", BPE(",\"added_tokens\":[{\"id\":1,\"content\":\"c\"}]"), "the id 1 stands for \"b\" and for \"c\""},
-    {"added other id", BPE(",\"added_tokens\":[{\"id\":9,\"content\":\"a\"}]"), "\"a\" is there twice, as 0 and 9"},
-    {"added twice", BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"c\"},{\"id\":3,\"content\":\"c\"}]"), "number 2: \"c\" is there twice"},
+    {"added flag", BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"c\",\"special\":1}]"),
+     "\"special\" is"},
+    {"added id", BPE(",\"added_tokens\":[{\"id\":1,\"content\":\"c\"}]"),
+     "the id 1 stands for \"b\" and for \"c\""},
+    {"added other id", BPE(",\"added_tokens\":[{\"id\":9,\"content\":\"a\"}]"),
+     "\"a\" is there twice, as 0 and 9"},
+    {"added twice",
+     BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"c\"},{\"id\":3,\"content\":\"c\"}]"),
+     "number 2: \"c\" is there twice"},
     {"top", BPE(",\"extra\":1"), "the file asks for \"extra\""},
 };
 
@@ -71,7 +109,8 @@ TEST(refusals_name_what_is_wrong)
         struct tokenizer *t = tokenizer_parse(STR(refusals[i].json), STR(""), &e);
 
         if (t || !strstr(e.msg, refusals[i].want) || !strstr(e.msg, "tokenizer.json"))
-            fail_msg("%s: \"%s\" does not say \"%s\"", refusals[i].name, t ? "(accepted)" : e.msg, refusals[i].want);
+            fail_msg("%s: \"%s\" does not say \"%s\"", refusals[i].name, t ? "(accepted)" : e.msg,
+                     refusals[i].want);
         if (strchr(e.msg, '\n'))
             fail_msg("%s: more than one line", refusals[i].name);
     }
@@ -79,17 +118,21 @@ TEST(refusals_name_what_is_wrong)
 
 TEST(config_names_tokens)
 {
-    static const char json[] = BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"<s>\",\"special\":true}]");
+    static const char json[] =
+        BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"<s>\",\"special\":true}]");
     struct err e = ERR_INIT;
     struct tokenizer *t = tokenizer_parse(
-        STR(json), STR("{\"bos_token\":\"<s>\",\"eos_token\":{\"content\":\"ab\"},\"pad_token\":null}"), &e);
+        STR(json),
+        STR("{\"bos_token\":\"<s>\",\"eos_token\":{\"content\":\"ab\"},\"pad_token\":null}"), &e);
 
     CHECK_OK("open", t, &e);
     CHECK_INT("bos", tokenizer_bos(t), 3);
     CHECK_INT("eos", tokenizer_eos(t), 2);
     CHECK_INT("pad", tokenizer_pad(t), -1);
-    CHECK("special", tokenizer_is_special(t, 3) && !tokenizer_is_special(t, 2) && !tokenizer_is_special(t, -1));
-    CHECK("special", !tokenizer_is_special(t, 4) && tokenizer_is_added(t, 3) && !tokenizer_is_added(t, 0));
+    CHECK("special", tokenizer_is_special(t, 3) && !tokenizer_is_special(t, 2) &&
+                         !tokenizer_is_special(t, -1));
+    CHECK("special",
+          !tokenizer_is_special(t, 4) && tokenizer_is_added(t, 3) && !tokenizer_is_added(t, 0));
     CHECK_INT("find", tokenizer_find(t, STR("<s>")), 3);
     CHECK_INT("find", tokenizer_find(t, STR("c")), -1);
     CHECK_INT("size", tokenizer_vocab_size(t), 4);
@@ -113,12 +156,19 @@ static const struct {
 } crate_cases[] = {
     {"a blank that the token before has swallowed",
      BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"<x>\",\"rstrip\":true},{\"id\":4,\"content\":\" \",\"lstrip\":true}]"),
-     "<x> ab b", 4, {3, 2, 4, 1}},
+     "<x> ab b",
+     4,
+     {3, 2, 4, 1}},
     {"a blank that a token swallows, and one that takes itself",
      BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"<x>\",\"rstrip\":true},{\"id\":4,\"content\":\" \"}]"),
-     "<x> ab", 3, {3, 4, 2}},
+     "<x> ab",
+     3,
+     {3, 4, 2}},
     {"no unk_id, but a longer token covers the character",
-     MODEL("{\"type\":\"Unigram\",\"unk_id\":null,\"vocab\":[[\"a\",-1],[\"ac\",-2],[\"b\",-3]]}"), "acb", 2, {1, 2}},
+     MODEL("{\"type\":\"Unigram\",\"unk_id\":null,\"vocab\":[[\"a\",-1],[\"ac\",-2],[\"b\",-3]]}"),
+     "acb",
+     2,
+     {1, 2}},
 };
 
 TEST(the_rust_crate_agrees)
@@ -141,8 +191,9 @@ TEST(the_rust_crate_agrees)
 
 TEST(special_tokens_may_be_spelled_out)
 {
-    static const char json[] = BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"ba\",\"special\":true},"
-                                   "{\"id\":4,\"content\":\"bb\"}]");
+    static const char json[] =
+        BPE(",\"added_tokens\":[{\"id\":3,\"content\":\"ba\",\"special\":true},"
+            "{\"id\":4,\"content\":\"bb\"}]");
     struct err e = ERR_INIT;
     struct tokenizer *t = tokenizer_parse(STR(json), STR(""), &e);
     struct token_buf parsed = {0}, plain = {0};
@@ -179,7 +230,8 @@ TEST(pieces_are_what_tokens_stand_for)
 {
     struct tokenizer *t = open_small("sentencepiece");
 
-    CHECK_STR("a blank", tokenizer_piece(t, tokenizer_find(t, STR("\xE2\x96\x81the"))), STR(" the"));
+    CHECK_STR("a blank", tokenizer_piece(t, tokenizer_find(t, STR("\xE2\x96\x81the"))),
+              STR(" the"));
     CHECK_STR("a byte", tokenizer_piece(t, tokenizer_find(t, STR("<0xE4>"))), STR("\xE4"));
     CHECK_STR("a special token", tokenizer_piece(t, 1), STR("<s>"));
     tokenizer_close(t);
@@ -189,7 +241,7 @@ TEST(pieces_are_what_tokens_stand_for)
     tokenizer_close(t);
 }
 
-/* --- Threads ------------------------------------------------------------------------------------ */
+/* --- Threads ---------------------------------------------------------------------------------- */
 
 struct worker {
     const struct tokenizer *t;
@@ -222,7 +274,8 @@ static void *encode_many(void *arg)
 
 TEST(threads_share_a_tokenizer)
 {
-    static const char *const names[] = {"byte-level", "possessive", "sentencepiece", "unigram", "decorated"};
+    static const char *const names[] = {"byte-level", "possessive", "sentencepiece", "unigram",
+                                        "decorated"};
 
     for (size_t i = 0; i < LEN(names); i++) {
         struct tokenizer *t = open_small(names[i]);
@@ -242,12 +295,13 @@ TEST(threads_share_a_tokenizer)
     }
 }
 
-/* --- Unigram ------------------------------------------------------------------------------------ */
+/* --- Unigram ---------------------------------------------------------------------------------- */
 
 static const struct {
     const char *text;
     double score;
-} pieces[] = {{"a", -3}, {"b", -4}, {"ab", -6.5}, {"aba", -7}, {"bab", -7.5}, {"bb", -8.25}, {"abab", -12}};
+} pieces[] = {{"a", -3},     {"b", -4},     {"ab", -6.5}, {"aba", -7},
+              {"bab", -7.5}, {"bb", -8.25}, {"abab", -12}};
 
 /* The best sum over all ways to cut text; every character is a piece, so there is a way. */
 static double best_score(struct str text)
@@ -276,7 +330,8 @@ TEST(unigram_is_best_of_all)
         buf_addf(&json, "%s[\"%s\",%g]", i ? "," : "", pieces[i].text, pieces[i].score);
     buf_addz(&json, "]}}");
     CHECK_OK("open", (t = tokenizer_parse(buf_str(&json), STR(""), &e)), &e);
-    for (unsigned bits = 1; bits < 1u << 12; bits++) { /* every word of a and b up to eleven letters */
+    for (unsigned bits = 1; bits < 1u << 12;
+         bits++) { /* every word of a and b up to eleven letters */
         char word[16] = {0};
         struct token_buf ids = {0};
         double score = 0;

@@ -1,10 +1,10 @@
 /* cpu_attention.c - the paged cache: storing keys and values, and attention over blocks.
  *
- * Context is cut into splits of 256 tokens (16 blocks). A row folds its splits in order, alone, so its bits
- * depend on its own length only. What is chosen freely is which rows run side by side: queries are sorted
- * by the blocks of their sequences, and rows whose split lies in the same blocks share one kernel call, be
- * they heads of one token, tokens of one prompt, or samples that share a prompt. So a shared prompt is
- * read once for all of them.
+ * Context is cut into splits of 256 tokens (16 blocks). A row folds its splits in order, alone, so
+ * its bits depend on its own length only. What is chosen freely is which rows run side by side:
+ * queries are sorted by the blocks of their sequences, and rows whose split lies in the same blocks
+ * share one kernel call, be they heads of one token, tokens of one prompt, or samples that share a
+ * prompt. So a shared prompt is read once for all of them.
  *
  * A work item is one kv head and one set of queries; a worker takes it through all its splits. */
 #include "device/cpu/cpu_device.h"
@@ -19,8 +19,8 @@ enum { MAX_SET_ROWS = 512, MIN_SET_ROWS = 16, ITEMS_PER_WORKER = 4 };
 
 struct query {
     int token, seq;
-    int position;      /* in the sequence: it sees position + 1 tokens */
-    int n_shared;      /* leading splits in the same blocks as those of the query before it */
+    int position; /* in the sequence: it sees position + 1 tokens */
+    int n_shared; /* leading splits in the same blocks as those of the query before it */
 };
 
 /* Sized by reserve; filled by begin_step; the same for all layers. */
@@ -29,8 +29,8 @@ struct attend_plan {
     int *order;            /* [max_seqs] */
     int *shared;           /* [max_seqs] n_shared of each sequence's first query */
     int n_queries, queries_per_set, n_sets;
-    char *scratch;         /* of all workers */
-    size_t scratch_bytes;  /* of one */
+    char *scratch;        /* of all workers */
+    size_t scratch_bytes; /* of one */
 };
 
 int cpu_padded_dim(int head_dim)
@@ -80,7 +80,8 @@ bool cpu_reserve_attention(struct cpu_device *c, struct err *e)
     p->scratch_bytes = (p->scratch_bytes + 4095) / 4096 * 4096;
     p->scratch = aligned_alloc(4096, p->scratch_bytes * (size_t)pool_size(c->pool));
     if (!p->scratch)
-        return err_set(e, ERR_MEMORY, "no memory for attention's scratch of %zu bytes", p->scratch_bytes);
+        return err_set(e, ERR_MEMORY, "no memory for attention's scratch of %zu bytes",
+                       p->scratch_bytes);
     return true;
 }
 
@@ -92,7 +93,8 @@ static int shared_splits(const struct step *s, int a, int b)
     const int32_t *y = s->block_table + (size_t)b * (size_t)s->max_blocks;
     int n = 0;
 
-    while (n < full && memcmp(x + n * SPLIT_BLOCKS, y + n * SPLIT_BLOCKS, SPLIT_BLOCKS * sizeof(*x)) == 0)
+    while (n < full &&
+           memcmp(x + n * SPLIT_BLOCKS, y + n * SPLIT_BLOCKS, SPLIT_BLOCKS * sizeof(*x)) == 0)
         n++;
     return n;
 }
@@ -121,14 +123,16 @@ static void sort_seqs(const struct step *s, int *order)
     }
 }
 
-bool cpu_begin_step(struct device *d, const struct qkv_spec *spec, const struct step *s, struct err *e)
+bool cpu_begin_step(struct device *d, const struct qkv_spec *spec, const struct step *s,
+                    struct err *e)
 {
     struct cpu_device *c = (struct cpu_device *)d;
     struct attend_plan *p = c->plan;
     int group = spec->n_heads / spec->n_kv_heads, per_set, n = 0;
 
     if (s->n_tokens > c->limits.max_tokens || s->n_seqs > c->limits.max_seqs)
-        return err_set(e, ERR_INPUT, "a step of %d tokens in %d sequences is over the limits %d and %d",
+        return err_set(e, ERR_INPUT,
+                       "a step of %d tokens in %d sequences is over the limits %d and %d",
                        s->n_tokens, s->n_seqs, c->limits.max_tokens, c->limits.max_seqs);
     sort_seqs(s, p->order);
     for (int i = 0; i < s->n_seqs; i++) {
@@ -151,7 +155,7 @@ bool cpu_begin_step(struct device *d, const struct qkv_spec *spec, const struct 
     return true;
 }
 
-/* --- storing ----------------------------------------------------------------------------------- */
+/* --- storing ---------------------------------------------------------------------------------- */
 
 struct store_job {
     const struct cpu_device *device;
@@ -178,7 +182,8 @@ static void find_angles(const struct store_job *job, int t, struct angles *a)
 
     for (int i = 0; i < half; i++) {
         int axis = r->axis ? r->axis[i] : 0;
-        int64_t position = job->step->positions[(size_t)axis * (size_t)job->step->n_tokens + (size_t)t];
+        int64_t position =
+            job->step->positions[(size_t)axis * (size_t)job->step->n_tokens + (size_t)t];
 
         a->cos[i] = table[(position * half + i) * 2];
         a->sin[i] = table[(position * half + i) * 2 + 1];
@@ -186,7 +191,8 @@ static void find_angles(const struct store_job *job, int t, struct angles *a)
 }
 
 /* One head of one token: normed if the model does, then turned. */
-static void turn_head(const struct store_job *job, const struct angles *a, const float *x, const struct tensor *norm, float *y)
+static void turn_head(const struct store_job *job, const struct angles *a, const float *x,
+                      const struct tensor *norm, float *y)
 {
     const struct cpu_kernels *k = job->device->kernels;
     float normed[MAX_HEAD_DIM];
@@ -259,12 +265,13 @@ static void store_tokens(void *ctx, int part, int worker UNUSED)
 {
     const struct store_job *job = ctx;
 
-    for (int t = part * job->per_part; t < MIN((part + 1) * job->per_part, job->step->n_tokens); t++)
+    for (int t = part * job->per_part; t < MIN((part + 1) * job->per_part, job->step->n_tokens);
+         t++)
         store_token(job, t);
 }
 
-void cpu_rotate_store(struct device *d, struct tensor *q, struct kv_cache *kv, const struct tensor *qkv,
-                      const struct qkv_spec *s, const struct step *step)
+void cpu_rotate_store(struct device *d, struct tensor *q, struct kv_cache *kv,
+                      const struct tensor *qkv, const struct qkv_spec *s, const struct step *step)
 {
     struct cpu_device *c = (struct cpu_device *)d;
     struct store_job job = {c, q, kv, qkv, s, step, 1};
@@ -281,11 +288,12 @@ void cpu_rotate_store(struct device *d, struct tensor *q, struct kv_cache *kv, c
         }
     }
     /* Tokens of one block share cache lines, which workers should not take from each other. */
-    job.per_part = MIN(MAX(step->n_tokens / (ITEMS_PER_WORKER * pool_size(c->pool)), 1), KV_BLOCK_TOKENS);
+    job.per_part =
+        MIN(MAX(step->n_tokens / (ITEMS_PER_WORKER * pool_size(c->pool)), 1), KV_BLOCK_TOKENS);
     pool_for(c->pool, (step->n_tokens + job.per_part - 1) / job.per_part, store_tokens, &job);
 }
 
-/* --- attention --------------------------------------------------------------------------------- */
+/* --- attention -------------------------------------------------------------------------------- */
 
 struct attend_job {
     const struct cpu_device *device;
@@ -327,7 +335,8 @@ static void load_queries(const struct item *it, int first, int n)
     for (int i = 0; i < n; i++) {
         int token = it->queries[(first + i) / it->group].token;
         int head = it->head * it->group + (first + i) % it->group;
-        const char *from = (const char *)cpu_ptr(it->job->q) + (size_t)(token * it->job->q->row) * size;
+        const char *from =
+            (const char *)cpu_ptr(it->job->q) + (size_t)(token * it->job->q->row) * size;
 
         memcpy(it->q + (size_t)i * row_bytes, from + (size_t)head * n_bytes, n_bytes);
         memset(it->q + (size_t)i * row_bytes + n_bytes, 0, row_bytes - n_bytes);
@@ -344,7 +353,8 @@ static void attend_rows(const struct item *it, int first, int n, int split)
                             (size_t)it->queries[first / it->group].seq * (size_t)step->max_blocks +
                             split * SPLIT_BLOCKS;
     size_t bytes = head_bytes(&job->device->base, job->s->head_dim);
-    struct attend a = {.n_rows = n, .head_dim = job->s->head_dim, .padded_dim = it->dim, .q = it->q};
+    struct attend a = {
+        .n_rows = n, .head_dim = job->s->head_dim, .padded_dim = it->dim, .q = it->q};
 
     for (int i = 0; i < n; i++) {
         n_visible[i] = visible(it, first + i, split);
@@ -386,7 +396,8 @@ static void finish_rows(const struct item *it)
     for (int row = 0; row < it->n_rows; row++) {
         float *o = it->o + (size_t)row * (size_t)it->dim;
         int head = it->head * it->group + row % it->group;
-        size_t to = (size_t)(it->queries[row / it->group].token * job->y->row) + (size_t)head * (size_t)n;
+        size_t to =
+            (size_t)(it->queries[row / it->group].token * job->y->row) + (size_t)head * (size_t)n;
 
         job->device->kernels->divide(o, it->state[row].sum, n);
         if (job->y->dtype == DTYPE_F32)
@@ -403,7 +414,8 @@ static void attend_item(void *ctx, int part, int worker)
     int set = part % p->n_sets, dim = cpu_padded_dim(job->s->head_dim), longest = 0;
     int first = set * p->queries_per_set, n = MIN(p->queries_per_set, p->n_queries - first);
     char *scratch = p->scratch + (size_t)worker * p->scratch_bytes;
-    struct item it = {.job = job, .queries = p->queries + first, .head = part / p->n_sets, .dim = dim};
+    struct item it = {
+        .job = job, .queries = p->queries + first, .head = part / p->n_sets, .dim = dim};
 
     it.group = job->s->n_heads / job->s->n_kv_heads;
     it.n_rows = n * it.group;
@@ -417,8 +429,8 @@ static void attend_item(void *ctx, int part, int worker)
             n_tile = 1;
             if (visible(&it, row, split) <= 0)
                 continue;
-            while (n_tile < ATTEND_ROWS && row + n_tile < it.n_rows && joins(&it, row + n_tile, split) &&
-                   visible(&it, row + n_tile, split) > 0)
+            while (n_tile < ATTEND_ROWS && row + n_tile < it.n_rows &&
+                   joins(&it, row + n_tile, split) && visible(&it, row + n_tile, split) > 0)
                 n_tile++;
             attend_rows(&it, row, n_tile, split);
         }
@@ -426,8 +438,8 @@ static void attend_item(void *ctx, int part, int worker)
     finish_rows(&it);
 }
 
-void cpu_attend_paged(struct device *d, struct tensor *y, const struct tensor *q, const struct kv_cache *kv,
-                      const struct qkv_spec *s, const struct step *step)
+void cpu_attend_paged(struct device *d, struct tensor *y, const struct tensor *q,
+                      const struct kv_cache *kv, const struct qkv_spec *s, const struct step *step)
 {
     struct cpu_device *c = (struct cpu_device *)d;
     struct attend_job job = {c, y, q, kv, s, step};

@@ -14,7 +14,10 @@ enum { HUGE_PAGE = 2 << 20 };
 
 const struct cpu_kernels *const cpu_kernel_sets[] = {
 #if defined(__x86_64__)
-    &kernels_amx_bf16, &kernels_avx512_bf16, &kernels_avx512, &kernels_avx2,
+    &kernels_amx_bf16,
+    &kernels_avx512_bf16,
+    &kernels_avx512,
+    &kernels_avx2,
 #endif
     &kernels_plain, /* last: always there */
     NULL,
@@ -44,7 +47,8 @@ const struct cpu_kernels *cpu_kernels_find(const char *name, struct err *e)
     return NULL;
 }
 
-/* What is mapped for n_bytes: where more than half of the last huge page would be used, all of it. */
+/* What is mapped for n_bytes: where more than half of the last huge page would be used, all of it.
+ */
 static size_t mapped_bytes(size_t n_bytes)
 {
     size_t page = n_bytes % HUGE_PAGE >= HUGE_PAGE / 2 ? HUGE_PAGE : 4096;
@@ -52,8 +56,8 @@ static size_t mapped_bytes(size_t n_bytes)
     return (MAX(n_bytes, 1) + page - 1) / page * page;
 }
 
-/* Begins at a huge page, so that as much as possible lies in such: 4 KiB pages stop the processor's prefetcher at each
- * of their ends, and their entries do not fit its tables. */
+/* Begins at a huge page, so that as much as possible lies in such: 4 KiB pages stop the processor's
+ * prefetcher at each of their ends, and their entries do not fit its tables. */
 struct device_mem *cpu_alloc(size_t n_bytes, struct err *e)
 {
     size_t size = mapped_bytes(n_bytes), before;
@@ -64,7 +68,8 @@ struct device_mem *cpu_alloc(size_t n_bytes, struct err *e)
         err_set(e, ERR_MEMORY, "cannot map %zu bytes of memory", n_bytes);
         return NULL;
     }
-    ptr = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ptr = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (ptr == MAP_FAILED) {
         err_set(e, ERR_MEMORY, "cannot map %zu bytes of memory", n_bytes);
         return NULL;
@@ -75,7 +80,8 @@ struct device_mem *cpu_alloc(size_t n_bytes, struct err *e)
     ptr += before;
     munmap(ptr + size, HUGE_PAGE - before);
     if (size >= HUGE_PAGE)
-        (void)madvise(ptr, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* advice: it works without */
+        (void)madvise(ptr, size / HUGE_PAGE * HUGE_PAGE,
+                      MADV_HUGEPAGE); /* advice: it works without */
     m = xcalloc(1, sizeof(*m));
     *m = (struct device_mem){ptr, MAX(n_bytes, 1)};
     return m;
@@ -126,8 +132,8 @@ static bool cgroup_number(const char *path, size_t *n)
     struct buf b = {0};
     struct err ignored = ERR_INIT;
     int64_t v;
-    bool ok = file_exists(path) && file_read(path, 4096, &b, &ignored) && parse_i64(str_trim(buf_str(&b)), &v) &&
-              v >= 0;
+    bool ok = file_exists(path) && file_read(path, 4096, &b, &ignored) &&
+              parse_i64(str_trim(buf_str(&b)), &v) && v >= 0;
 
     if (ok)
         *n = (size_t)v;
@@ -143,7 +149,8 @@ static bool memory(struct device *d UNUSED, size_t *n_free, size_t *n_total, str
 
     if (!file_read("/proc/meminfo", 1 << 20, &b, e))
         return false;
-    ok = meminfo(buf_str(&b), "MemAvailable:", n_free) && meminfo(buf_str(&b), "MemTotal:", n_total);
+    ok =
+        meminfo(buf_str(&b), "MemAvailable:", n_free) && meminfo(buf_str(&b), "MemTotal:", n_total);
     buf_clear(&b);
     if (!ok)
         return err_set(e, ERR_IO, "/proc/meminfo does not say MemAvailable and MemTotal");
@@ -155,9 +162,11 @@ static bool memory(struct device *d UNUSED, size_t *n_free, size_t *n_total, str
     return true;
 }
 
-static bool upload(struct device *d UNUSED, const struct tensor *dst, const void *src, struct err *e UNUSED)
+static bool upload(struct device *d UNUSED, const struct tensor *dst, const void *src,
+                   struct err *e UNUSED)
 {
-    size_t n = (size_t)dst->dim[1] * dtype_size(dst->dtype), step = (size_t)dst->row * dtype_size(dst->dtype);
+    size_t n = (size_t)dst->dim[1] * dtype_size(dst->dtype),
+           step = (size_t)dst->row * dtype_size(dst->dtype);
 
     if (dst->rank == 1) {
         memcpy(cpu_ptr(dst), src, (size_t)dst->dim[0] * dtype_size(dst->dtype));
@@ -168,9 +177,11 @@ static bool upload(struct device *d UNUSED, const struct tensor *dst, const void
     return true;
 }
 
-static bool download(struct device *d UNUSED, void *dst, const struct tensor *src, struct err *e UNUSED)
+static bool download(struct device *d UNUSED, void *dst, const struct tensor *src,
+                     struct err *e UNUSED)
 {
-    size_t n = (size_t)src->dim[1] * dtype_size(src->dtype), step = (size_t)src->row * dtype_size(src->dtype);
+    size_t n = (size_t)src->dim[1] * dtype_size(src->dtype),
+           step = (size_t)src->row * dtype_size(src->dtype);
 
     if (src->rank == 1) {
         memcpy(dst, cpu_ptr(src), (size_t)src->dim[0] * dtype_size(src->dtype));

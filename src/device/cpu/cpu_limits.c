@@ -1,4 +1,5 @@
-/* cpu_limits.c - reads a buffer far larger than the caches, and multiplies without reading at all. */
+/* cpu_limits.c - reads a buffer far larger than the caches, and multiplies without reading at all.
+ */
 #include "device/cpu/cpu_limits.h"
 
 #include <string.h>

@@ -10,19 +10,20 @@
 #include "base/num.h"
 
 enum {
-    SLICE_BYTES = 256 * 1024,  /* weights of one part of a product: long enough to stream */
-    BLOCK_BYTES = 1280 * 1024, /* of x: rows of one block stay in the second cache while weights stream by */
-    BLOCK_ROWS = 256,          /* and no more than these */
-    HALF_BYTES = 640 * 1024,   /* of a block's x, from which on segments are taken in two halves */
+    SLICE_BYTES = 256 * 1024, /* weights of one part of a product: long enough to stream */
+    BLOCK_BYTES =
+        1280 * 1024,  /* of x: rows of one block stay in the second cache while weights stream by */
+    BLOCK_ROWS = 256, /* and no more than these */
+    HALF_BYTES = 640 * 1024, /* of a block's x, from which on segments are taken in two halves */
     BLOCK_STEP = 32,
     MAX_LANES = 512,
-    ROW_PART = 4096,           /* values of one part of a row loop: a few microseconds */
-    GATE_UP_PANELS = 8,        /* panels of gate and up that one worker has in hand at a time */
+    ROW_PART = 4096,    /* values of one part of a row loop: a few microseconds */
+    GATE_UP_PANELS = 8, /* panels of gate and up that one worker has in hand at a time */
     CACHE_LINE = 64,
 };
 
-/* Elements from one padded row to the next: an odd number of cache lines, so that the rows which a product
- * reads side by side lie in different sets of the caches. */
+/* Elements from one padded row to the next: an odd number of cache lines, so that the rows which a
+ * product reads side by side lie in different sets of the caches. */
 static int64_t packed_row(int k_packed)
 {
     return ((int64_t)k_packed * 2 / CACHE_LINE | 1) * CACHE_LINE / 2;
@@ -37,17 +38,21 @@ bool cpu_reserve_linear(struct cpu_device *c, struct err *e)
     cpu_release(c->gate_up);
     c->gate_up = NULL;
     c->packed_x = NULL;
-    if (!size_mul(rows, cols, &n_bytes) || !size_mul(n_bytes, dtype_size(c->base.compute), &n_bytes))
-        return err_set(e, ERR_MEMORY, "%zu x %zu inputs do not fit into the address space", rows, cols);
+    if (!size_mul(rows, cols, &n_bytes) ||
+        !size_mul(n_bytes, dtype_size(c->base.compute), &n_bytes))
+        return err_set(e, ERR_MEMORY, "%zu x %zu inputs do not fit into the address space", rows,
+                       cols);
     c->packed_x = cpu_alloc(n_bytes, e);
     if (!c->packed_x)
         return false;
-    c->gate_up = cpu_alloc((size_t)pool_size(c->pool) * rows * GATE_UP_PANELS * PANEL * sizeof(float), e);
+    c->gate_up =
+        cpu_alloc((size_t)pool_size(c->pool) * rows * GATE_UP_PANELS * PANEL * sizeof(float), e);
     return c->gate_up != NULL;
 }
 
-/* A product is cut in lanes: a block of rows by a range of panels. Each worker begins with lanes of its own, takes
- * their slices one by one, so that x stays in its cache and the next weights are known, and then helps others. */
+/* A product is cut in lanes: a block of rows by a range of panels. Each worker begins with lanes of
+ * its own, takes their slices one by one, so that x stays in its cache and the next weights are
+ * known, and then helps others. */
 struct linear_job {
     struct gemm gemm;
     const struct cpu_device *device;
@@ -81,7 +86,8 @@ static void pack_rows(void *ctx, int part, int worker UNUSED)
 }
 
 /* Fills the job but for its outputs, laying x out as the kernels want it. */
-static void begin_linear(struct linear_job *job, struct cpu_device *c, const struct tensor *x, const struct weight *w)
+static void begin_linear(struct linear_job *job, struct cpu_device *c, const struct tensor *x,
+                         const struct weight *w)
 {
     struct gemm *g = &job->gemm;
 
@@ -113,7 +119,8 @@ static void cut_linear(struct linear_job *job)
 {
     const struct weight *w = job->w;
     size_t row_bytes = (size_t)w->k_packed * dtype_size(w->dtype);
-    int n_workers = pool_size(job->device->pool), pairs = (w->n_panels + 1) / 2, m = job->gemm.m, rows, n_slices;
+    int n_workers = pool_size(job->device->pool), pairs = (w->n_panels + 1) / 2, m = job->gemm.m,
+        rows, n_slices;
 
     job->gemm.half = BOTH_HALVES;
     if (is_tiled(job) && w->n_segments > 1 && (size_t)MIN(m, BLOCK_ROWS) * row_bytes > HALF_BYTES) {
@@ -142,7 +149,8 @@ struct linear_part {
 static struct linear_part part_of(const struct linear_job *job, int lane, int slice)
 {
     struct linear_part p = {.gemm = job->gemm};
-    int64_t block = lane / job->n_ranges, range = lane % job->n_ranges, pairs = (job->w->n_panels + 1) / 2;
+    int64_t block = lane / job->n_ranges, range = lane % job->n_ranges,
+            pairs = (job->w->n_panels + 1) / 2;
     int64_t steps = (p.gemm.m + BLOCK_STEP - 1) / BLOCK_STEP;
     int64_t from = range * pairs / job->n_ranges, n = (range + 1) * pairs / job->n_ranges - from;
     int end = (int)((block + 1) * steps / job->n_blocks) * BLOCK_STEP;
@@ -223,15 +231,18 @@ void cpu_linear(struct device *d, struct tensor *y, const struct tensor *x, cons
     }
 }
 
-/* silu(gate) * up of a part's rows and the outputs of panels [first, last), which lie in scratch[., GATE_UP_PANELS * 16]. */
-static void silu_panels(const struct linear_job *job, const struct linear_part *part, int first, int last, float *scratch)
+/* silu(gate) * up of a part's rows and the outputs of panels [first, last), which lie in scratch[.,
+ * GATE_UP_PANELS * 16]. */
+static void silu_panels(const struct linear_job *job, const struct linear_part *part, int first,
+                        int last, float *scratch)
 {
     const struct cpu_kernels *k = job->device->kernels;
     int f = job->w->n / 2;
 
     for (int i = 0; i < part->gemm.m; i++) {
         for (int p = first; p < last; p += 2) {
-            float *gate = scratch + ((size_t)i * GATE_UP_PANELS + (size_t)(p - first)) * PANEL, *up = gate + PANEL;
+            float *gate = scratch + ((size_t)i * GATE_UP_PANELS + (size_t)(p - first)) * PANEL,
+                  *up = gate + PANEL;
             int col = p / 2 * PANEL, n = MIN(f - col, PANEL);
             int64_t at = (part->m + i) * job->y->row + col;
 
@@ -254,7 +265,8 @@ static void silu_part(void *ctx, int part UNUSED, int worker)
     struct linear_job *job = ctx;
     struct linear_part p = take_part(job, worker);
     size_t rows = ((size_t)job->device->limits.max_tokens + PANEL - 1) / PANEL * PANEL;
-    float *scratch = (float *)job->device->gate_up->ptr + (size_t)worker * rows * GATE_UP_PANELS * PANEL;
+    float *scratch =
+        (float *)job->device->gate_up->ptr + (size_t)worker * rows * GATE_UP_PANELS * PANEL;
 
     for (int first = p.first, last; first < p.last; first = last) {
         last = MIN(first + GATE_UP_PANELS, p.last);
@@ -266,8 +278,8 @@ static void silu_part(void *ctx, int part UNUSED, int worker)
     }
 }
 
-void cpu_linear_silu_mul(struct device *d, struct tensor *y, const struct tensor *x, const struct weight *w,
-                         const struct tensor *bias)
+void cpu_linear_silu_mul(struct device *d, struct tensor *y, const struct tensor *x,
+                         const struct weight *w, const struct tensor *bias)
 {
     struct cpu_device *c = (struct cpu_device *)d;
     struct linear_job job;
@@ -299,7 +311,8 @@ struct rows_job {
     int per_part; /* rows */
 };
 
-static void run_rows(struct cpu_device *c, struct rows_job *job, int64_t n_rows, int64_t width, pool_fn *fn)
+static void run_rows(struct cpu_device *c, struct rows_job *job, int64_t n_rows, int64_t width,
+                     pool_fn *fn)
 {
     job->device = c;
     job->per_part = (int)MAX(ROW_PART / MAX(width, 1), 1);
@@ -323,8 +336,8 @@ static void norm_rows(void *ctx, int part, int worker UNUSED)
     int n = (int)job->x->dim[1];
     float row[MAX_ROW];
 
-    for (int64_t t = (int64_t)part * job->per_part; t < MIN((int64_t)(part + 1) * job->per_part, job->x->dim[0]);
-         t++) {
+    for (int64_t t = (int64_t)part * job->per_part;
+         t < MIN((int64_t)(part + 1) * job->per_part, job->x->dim[0]); t++) {
         const float *x = (const float *)cpu_ptr(job->x) + t * job->x->row;
 
         if (job->r) {
@@ -338,7 +351,8 @@ static void norm_rows(void *ctx, int part, int worker UNUSED)
     }
 }
 
-void cpu_rms_norm(struct device *d, struct tensor *y, const struct tensor *x, const struct tensor *w, float eps)
+void cpu_rms_norm(struct device *d, struct tensor *y, const struct tensor *x,
+                  const struct tensor *w, float eps)
 {
     struct rows_job job = {.y = y, .x = x, .w = w, .eps = eps};
 
@@ -353,7 +367,8 @@ void cpu_add_rms_norm(struct device *d, struct tensor *y, struct tensor *r, cons
     run_rows((struct cpu_device *)d, &job, x->dim[0], x->dim[1], norm_rows);
 }
 
-void cpu_gather_rows(struct device *d UNUSED, struct tensor *y, const struct tensor *x, const int32_t *rows)
+void cpu_gather_rows(struct device *d UNUSED, struct tensor *y, const struct tensor *x,
+                     const int32_t *rows)
 {
     size_t size = dtype_size(x->dtype), n = (size_t)x->dim[1] * size;
 
@@ -362,7 +377,8 @@ void cpu_gather_rows(struct device *d UNUSED, struct tensor *y, const struct ten
                (const char *)cpu_ptr(x) + (size_t)(rows[i] * x->row) * size, n);
 }
 
-void cpu_scatter_rows(struct device *d UNUSED, struct tensor *y, const struct tensor *x, const int32_t *rows)
+void cpu_scatter_rows(struct device *d UNUSED, struct tensor *y, const struct tensor *x,
+                      const int32_t *rows)
 {
     size_t size = dtype_size(x->dtype), n = (size_t)x->dim[1] * size;
 

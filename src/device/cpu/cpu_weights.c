@@ -1,8 +1,9 @@
 /* cpu_weights.c - matrices in panels of 16 outputs.
  *
- * A panel holds 16 outputs side by side for every input in turn, so a product streams through a weight from
- * its first byte to its last: f32 [K][16], bf16 [K'/2][16][2], where the pairs are what one bf16 dot
- * product instruction takes. Segments of K are padded to 32 inputs each (bf16), outputs to 16. */
+ * A panel holds 16 outputs side by side for every input in turn, so a product streams through a
+ * weight from its first byte to its last: f32 [K][16], bf16 [K'/2][16][2], where the pairs are what
+ * one bf16 dot product instruction takes. Segments of K are padded to 32 inputs each (bf16),
+ * outputs to 16. */
 #include "device/cpu/cpu_device.h"
 
 #include <math.h>
@@ -18,8 +19,8 @@ struct pack_job {
     _Atomic int bad_part; /* a part with a value that is not finite, or -1 */
 };
 
-/* Values [index, index + n) of a dummy tensor: uniform, mean 0, standard deviation 0.02. One Philox call
- * gives 8 of them. */
+/* Values [index, index + n) of a dummy tensor: uniform, mean 0, standard deviation 0.02. One Philox
+ * call gives 8 of them. */
 static void dummy_values(uint64_t key, uint64_t index, int n, float *out)
 {
     static const float width = 0.02f * 1.7320508f * 2.0f / 65536.0f;
@@ -42,7 +43,9 @@ static void read_row(const struct host_tensor *t, int64_t row, int from, int n, 
     size_t at = (size_t)(row * t->row + from);
 
     if (!t->ptr) {
-        dummy_values(t->dummy_key, (uint64_t)((t->dummy_row + row) * t->dummy_cols + t->dummy_col + from), n, out);
+        dummy_values(t->dummy_key,
+                     (uint64_t)((t->dummy_row + row) * t->dummy_cols + t->dummy_col + from), n,
+                     out);
         return;
     }
     if (t->dtype == DTYPE_F32) {
@@ -75,7 +78,8 @@ static void put(const struct weight *w, char *panel, int j, int k, const float *
         return;
     }
     for (int i = 0; i < n; i++)
-        ((uint16_t *)panel)[((size_t)((k + i) / 2) * PANEL + (size_t)j) * 2 + (size_t)((k + i) % 2)] =
+        ((uint16_t *)
+             panel)[((size_t)((k + i) / 2) * PANEL + (size_t)j) * 2 + (size_t)((k + i) % 2)] =
             f32_to_bf16(x[i]);
 }
 
@@ -156,7 +160,8 @@ struct weight *cpu_pack(struct device *d, const struct weight_spec *s, struct er
     w->n_panels = w->is_gate_up ? (w->n / 2 + PANEL - 1) / PANEL * 2 : (w->n + PANEL - 1) / PANEL;
     if (!size_mul((size_t)w->k_packed * PANEL, dtype_size(w->dtype), &w->panel_bytes) ||
         !size_mul(w->panel_bytes, (size_t)w->n_panels, &n_bytes)) {
-        err_set(e, ERR_MEMORY, "a weight of %d x %d does not fit into the address space", w->n, w->k);
+        err_set(e, ERR_MEMORY, "a weight of %d x %d does not fit into the address space", w->n,
+                w->k);
         goto fail;
     }
     w->mem = cpu_alloc(n_bytes, e);
@@ -164,7 +169,8 @@ struct weight *cpu_pack(struct device *d, const struct weight_spec *s, struct er
         goto fail;
     pool_for(c->pool, w->n_panels, pack_panel, &job);
     if (job.bad_part >= 0) {
-        err_set(e, ERR_INPUT, "part %d holds a value that is not finite (NaN or infinity)", (int)job.bad_part);
+        err_set(e, ERR_INPUT, "part %d holds a value that is not finite (NaN or infinity)",
+                (int)job.bad_part);
         goto fail;
     }
     return w;
@@ -213,9 +219,11 @@ static void embed_row(void *ctx, int t, int worker UNUSED)
         return;
     }
     for (int k = 0; k < w->k; k++)
-        y[k] = bf16_to_f32(((const uint16_t *)panel)[((size_t)(k / 2) * PANEL + (size_t)(n % PANEL)) * 2 +
-                                                     (size_t)(k % 2)]) +
-               0.0f;
+        y[k] =
+            bf16_to_f32((
+                (const uint16_t *)
+                    panel)[((size_t)(k / 2) * PANEL + (size_t)(n % PANEL)) * 2 + (size_t)(k % 2)]) +
+            0.0f;
 }
 
 void cpu_embed(struct device *d, struct tensor *y, const struct weight *table, const int32_t *ids)

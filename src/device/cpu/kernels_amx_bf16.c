@@ -1,9 +1,11 @@
-/* kernels_amx_bf16.c - products and attention on AMX tiles: TDPBF16PS adds a [16 x 32] by [32 x 16] product of bf16 to
- * 16 x 16 sums in f32. A row of the result depends on that row of the first factor alone, and every output
- * meets its inputs 32 at a time in order, so rows have the same bits beside any others.
+/* kernels_amx_bf16.c - products and attention on AMX tiles: TDPBF16PS adds a [16 x 32] by [32 x 16]
+ * product of bf16 to 16 x 16 sums in f32. A row of the result depends on that row of the first
+ * factor alone, and every output meets its inputs 32 at a time in order, so rows have the same bits
+ * beside any others.
  *
- * Two row tiles by two panels share each load, over the whole of K (or of a segment): cutting K in pieces whose weights
- * stay in the first cache was no faster (11.6 against 10.6 ns for each TDPBF16PS), since sums then come and go. */
+ * Two row tiles by two panels share each load, over the whole of K (or of a segment): cutting K in
+ * pieces whose weights stay in the first cache was no faster (11.6 against 10.6 ns for each
+ * TDPBF16PS), since sums then come and go. */
 #include "device/cpu/kernels.h"
 
 #if defined(__AMX_BF16__) || defined(__AMXBF16__) /* the second is how clang 14 spells it */
@@ -13,18 +15,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define VEC_LANES 16
-#define GEMM_ROWS 4
+#define VEC_LANES   16
+#define GEMM_ROWS   4
 #define GEMM_PANELS 4
 #include "device/cpu/kernels_vec.h"
 #include "device/cpu/kernels_dpbf16.h"
 
 enum {
-    TILE_K = 32,               /* inputs of one tile */
+    TILE_K = 32, /* inputs of one tile */
     TILE_BYTES = 1024,
     TILE_VALUES = 256,
-    PASS_ROWS = 32,            /* two row tiles */
-    PAST_CACHES_BYTES = 768 << 10, /* qkv of 512 rows (2.4 MB): 0.54 instead of 0.86 ms */
+    PASS_ROWS = 32,                   /* two row tiles */
+    PAST_CACHES_BYTES = 768 << 10,    /* qkv of 512 rows (2.4 MB): 0.54 instead of 0.86 ms */
     ARCH_REQUEST_PERMISSION = 0x1023, /* arch_prctl(ARCH_REQ_XCOMP_PERM, ...) */
     STATE_TILE_DATA = 18,
 };
@@ -67,7 +69,8 @@ static void configure_wide(int n_rows)
     configure((const int[8]){n0, n0, n1, n1, n0, n1, 16, 16});
 }
 
-/* Sums of two row tiles by two panels; padded, so that those of two segments are not a multiple of 4 KiB apart. */
+/* Sums of two row tiles by two panels; padded, so that those of two segments are not a multiple of
+ * 4 KiB apart. */
 struct sums {
     _Alignas(64) float v[4 * TILE_VALUES + PANEL];
 };
@@ -80,15 +83,17 @@ struct run {
     int n_waiting; /* sums in the tree that it completes */
 };
 
-/* Sums on their way up the tree: those of a segment, of two and of four, which wait for their neighbours, and
- * those of the newest odd segment. Few enough for the first cache. */
+/* Sums on their way up the tree: those of a segment, of two and of four, which wait for their
+ * neighbours, and those of the newest odd segment. Few enough for the first cache. */
 enum { ODD = 3, N_SUMS };
 
-/* Finishes lines [line, line + n) of a run, n_waiting a constant in each. Line i is row i of its four tiles. */
-typedef void finish_fn(const struct gemm *g, struct sums *sums, const struct run *r, int line, int n);
+/* Finishes lines [line, line + n) of a run, n_waiting a constant in each. Line i is row i of its
+ * four tiles. */
+typedef void finish_fn(const struct gemm *g, struct sums *sums, const struct run *r, int line,
+                       int n);
 
-/* What goes on while tiles multiply, a little at every step: the weights of the next two panels are fetched, and the
- * run before is finished by the vector units, which have nothing else to do. */
+/* What goes on while tiles multiply, a little at every step: the weights of the next two panels are
+ * fetched, and the run before is finished by the vector units, which have nothing else to do. */
 struct beside {
     const char *fetch, *fetch_end; /* of the first panel */
     size_t fetch_next;             /* bytes to the second */
@@ -97,8 +102,8 @@ struct beside {
     finish_fn *finish_y;
     struct sums sums[N_SUMS];
     struct run done;
-    int line, n_lines;             /* of done: the next one to finish, and how many at a step */
-    uint16_t *next_gate_up;        /* where that line goes, if done is plain */
+    int line, n_lines;      /* of done: the next one to finish, and how many at a step */
+    uint16_t *next_gate_up; /* where that line goes, if done is plain */
 };
 
 static struct sums *sums_of(struct beside *b, const struct run *r)
@@ -112,20 +117,23 @@ INLINE __m512 sum_up(const struct sums *sums, int tile, int line, const int n_wa
     int at = tile * TILE_VALUES + line * PANEL;
     __m512 x = _mm512_load_ps(&sums[n_waiting > 0 ? ODD : 0].v[at]);
 
-    UNROLL_FOR(int i = 0; i < n_waiting; i++) x = _mm512_add_ps(_mm512_load_ps(&sums[i].v[at]), x);
+    UNROLL_FOR (int i = 0; i < n_waiting; i++)
+        x = _mm512_add_ps(_mm512_load_ps(&sums[i].v[at]), x);
     return x;
 }
 
 INLINE void finish_inner(struct sums *sums, int line, int n, const int n_waiting)
 {
     for (int i = line; i < line + n; i++)
-        UNROLL_FOR(int tile = 0; tile < 4; tile++)
-            _mm512_store_ps(&sums[n_waiting].v[tile * TILE_VALUES + i * PANEL], sum_up(sums, tile, i, n_waiting));
+        UNROLL_FOR (int tile = 0; tile < 4; tile++)
+            _mm512_store_ps(&sums[n_waiting].v[tile * TILE_VALUES + i * PANEL],
+                            sum_up(sums, tile, i, n_waiting));
 }
 
-/* Two rows of both panels a line, plus bias. The second half of the segments is added to what the first half left in y. */
-INLINE void finish_y(const struct gemm *g, struct sums *sums, const struct run *r, int line, int n, const int n_waiting,
-                     const bool past_caches)
+/* Two rows of both panels a line, plus bias. The second half of the segments is added to what the
+ * first half left in y. */
+INLINE void finish_y(const struct gemm *g, struct sums *sums, const struct run *r, int line, int n,
+                     const int n_waiting, const bool past_caches)
 {
     bool adds = g->half == SECOND_HALF, has_bias = g->bias && g->half != FIRST_HALF;
 
@@ -154,7 +162,8 @@ INLINE void finish_y(const struct gemm *g, struct sums *sums, const struct run *
 }
 
 #define FINISH_FUNCTION(name, n_waiting, past_caches) \
-    static void name(const struct gemm *g, struct sums *sums, const struct run *r, int line, int n) \
+    static void name(const struct gemm *g, struct sums *sums, const struct run *r, int line, \
+                     int n) \
     { \
         finish_y(g, sums, r, line, n, n_waiting, past_caches); \
     }
@@ -167,12 +176,14 @@ FINISH_FUNCTION(finish_8, 3, false)
 FINISH_FUNCTION(finish_8_past, 3, true)
 
 /* silu(gate) * up of a gate panel and its up panel, as bf16. */
-static void finish_gate_up(const struct gemm *g, struct sums *sums, const struct run *r, int line, int n)
+static void finish_gate_up(const struct gemm *g, struct sums *sums, const struct run *r, int line,
+                           int n)
 {
     int col = r->p / 2 * PANEL, n_outputs = g->n / 2;
     __mmask16 mask = (__mmask16)((1u << MIN(n_outputs - col, PANEL)) - 1);
     __m512 gate_bias = g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + col) : _mm512_setzero_ps();
-    __m512 up_bias = g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + n_outputs + col) : _mm512_setzero_ps();
+    __m512 up_bias =
+        g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + n_outputs + col) : _mm512_setzero_ps();
     uint16_t *column = g->gate_up + r->m * g->y_row + col;
 
     for (int i = line; i < line + n; i++) {
@@ -180,8 +191,9 @@ static void finish_gate_up(const struct gemm *g, struct sums *sums, const struct
             __m512 gate = _mm512_add_ps(sum_up(sums, row / 16 * 2, i, 0), gate_bias);
             __m512 up = _mm512_add_ps(sum_up(sums, row / 16 * 2 + 1, i, 0), up_bias);
 
-            _mm256_mask_storeu_epi16(column + row * g->y_row, mask,
-                                     (__m256i)_mm512_cvtneps_pbh((__m512)silu_mul_one((vf)gate, (vf)up)));
+            _mm256_mask_storeu_epi16(
+                column + row * g->y_row, mask,
+                (__m256i)_mm512_cvtneps_pbh((__m512)silu_mul_one((vf)gate, (vf)up)));
         }
     }
 }
@@ -189,7 +201,8 @@ static void finish_gate_up(const struct gemm *g, struct sums *sums, const struct
 /* Whether finish_gate_up_line can finish a run: no bias, nothing masked, 32 rows. */
 static bool is_plain_gate_up(const struct gemm *g, const struct run *r)
 {
-    return g->gate_up && !g->bias && r->n_rows == PASS_ROWS && r->two_p && (r->p / 2 + 1) * PANEL <= g->n / 2;
+    return g->gate_up && !g->bias && r->n_rows == PASS_ROWS && r->two_p &&
+           (r->p / 2 + 1) * PANEL <= g->n / 2;
 }
 
 INLINE void put_gate_up(uint16_t *y, const float *gate, const float *up)
@@ -199,8 +212,8 @@ INLINE void put_gate_up(uint16_t *y, const float *gate, const float *up)
     _mm256_storeu_si256((__m256i *)(void *)y, (__m256i)_mm512_cvtneps_pbh((__m512)x));
 }
 
-/* The next line of a plain run, in as few instructions as there can be: the processor looks only some hundred ahead, and
- * among them must be the tiles to come. */
+/* The next line of a plain run, in as few instructions as there can be: the processor looks only
+ * some hundred ahead, and among them must be the tiles to come. */
 INLINE void finish_gate_up_line(struct beside *b, int64_t y_row)
 {
     const float *s = b->sums[0].v + b->line * PANEL;
@@ -239,19 +252,20 @@ INLINE void work_beside(struct beside *b, const bool plain_gate_up)
     }
 }
 
-/* The sums of the run before leave a tile just before it is needed again: stored all at once they would make the
- * products wait (at 4 steps a segment 9.4 instead of 7.9 ns for each TDPBF16PS). */
+/* The sums of the run before leave a tile just before it is needed again: stored all at once they
+ * would make the products wait (at 4 steps a segment 9.4 instead of 7.9 ns for each TDPBF16PS). */
 #define NEXT_SUMS(tile, to) \
     do { \
         if (to) { \
-            _tile_stored(tile, (to)->v + (tile) * TILE_VALUES, 64); \
+            _tile_stored(tile, (to)->v + (tile)*TILE_VALUES, 64); \
             _tile_zero(tile); \
         } \
     } while (0)
 
-/* One tile of K for two row tiles (or one) by two panels (or one). The first of a run stores the sums before. */
-INLINE void step(const char *x0, const char *x1, size_t x_row, const char *w0, const char *w1, const bool two_m,
-                 const bool two_p, struct sums *before)
+/* One tile of K for two row tiles (or one) by two panels (or one). The first of a run stores the
+ * sums before. */
+INLINE void step(const char *x0, const char *x1, size_t x_row, const char *w0, const char *w1,
+                 const bool two_m, const bool two_p, struct sums *before)
 {
     _tile_loadd(6, w0, 64);
     _tile_loadd(4, x0, x_row);
@@ -272,8 +286,9 @@ INLINE void step(const char *x0, const char *x1, size_t x_row, const char *w0, c
         _tile_dpbf16ps(3, 5, 7);
 }
 
-INLINE void multiply(const char *x, size_t x_row, const char *w0, const char *w1, int n_steps, const bool two_m,
-                     const bool two_p, struct sums *before, struct beside *b, const bool plain_gate_up)
+INLINE void multiply(const char *x, size_t x_row, const char *w0, const char *w1, int n_steps,
+                     const bool two_m, const bool two_p, struct sums *before, struct beside *b,
+                     const bool plain_gate_up)
 {
     const char *x1 = x + 16 * x_row;
 
@@ -298,7 +313,8 @@ static void save_sums(struct beside *b)
 }
 
 /* Leaves a run's sums in the tiles, whose present ones are those of b->done. */
-static void multiply_run(const struct gemm *g, const struct run *r, int from, int to, struct beside *b)
+static void multiply_run(const struct gemm *g, const struct run *r, int from, int to,
+                         struct beside *b)
 {
     const char *x = (const char *)g->x + (size_t)(r->m * g->x_row + from) * 2;
     const char *w = g->w + (size_t)r->p * g->panel_bytes + (size_t)from * PANEL * 2;
@@ -333,11 +349,12 @@ static void finish_done(struct beside *b)
     b->done = (struct run){0};
 }
 
-/* Whether y is so large that it leaves the caches before it is read: then its lines need not be fetched first. */
+/* Whether y is so large that it leaves the caches before it is read: then its lines need not be
+ * fetched first. */
 static bool is_past_caches(const struct gemm *g)
 {
-    return g->m * g->y_row * 4 >= PAST_CACHES_BYTES && (uintptr_t)g->y % 64 == 0 && g->y_row % PANEL == 0 &&
-           g->n % PANEL == 0 && g->half == BOTH_HALVES;
+    return g->m * g->y_row * 4 >= PAST_CACHES_BYTES && (uintptr_t)g->y % 64 == 0 &&
+           g->y_row % PANEL == 0 && g->n % PANEL == 0 && g->half == BOTH_HALVES;
 }
 
 static finish_fn *finish_of(const struct gemm *g, int n_segments)
@@ -345,15 +362,20 @@ static finish_fn *finish_of(const struct gemm *g, int n_segments)
     if (g->gate_up)
         return finish_gate_up;
     switch (n_segments) {
-    case 1: return is_past_caches(g) ? finish_1_past : finish_1;
-    case 2: return finish_2;
-    case 4: return finish_4;
-    default: return is_past_caches(g) ? finish_8_past : finish_8;
+    case 1:
+        return is_past_caches(g) ? finish_1_past : finish_1;
+    case 2:
+        return finish_2;
+    case 4:
+        return finish_4;
+    default:
+        return is_past_caches(g) ? finish_8_past : finish_8;
     }
 }
 
 /* Segments [s0, s1) of up to 32 rows from m by panel p and its neighbour. */
-static void multiply_segments(const struct gemm *g, int m, int p, bool two_p, int s0, int s1, struct beside *b)
+static void multiply_segments(const struct gemm *g, int m, int p, bool two_p, int s0, int s1,
+                              struct beside *b)
 {
     struct run r = {.m = m, .n_rows = MIN(g->m - m, PASS_ROWS), .p = p, .two_p = two_p};
 
@@ -372,9 +394,12 @@ static void multiply_segments(const struct gemm *g, int m, int p, bool two_p, in
 /* 32 rows at a time meet two panels. */
 static void amx_gemm_bf16(const struct gemm *g, int first, int last)
 {
-    int s0 = g->half == SECOND_HALF ? g->n_segments / 2 : 0, s1 = g->half == FIRST_HALF ? g->n_segments / 2 : g->n_segments;
-    size_t from = (size_t)g->segment_start[s0] * PANEL * 2, to = (size_t)g->segment_start[s1] * PANEL * 2;
-    int n_passes = (g->m + PASS_ROWS - 1) / PASS_ROWS, n_steps = MAX((int)(to - from) / TILE_BYTES / (s1 - s0), 1);
+    int s0 = g->half == SECOND_HALF ? g->n_segments / 2 : 0,
+        s1 = g->half == FIRST_HALF ? g->n_segments / 2 : g->n_segments;
+    size_t from = (size_t)g->segment_start[s0] * PANEL * 2,
+           to = (size_t)g->segment_start[s1] * PANEL * 2;
+    int n_passes = (g->m + PASS_ROWS - 1) / PASS_ROWS,
+        n_steps = MAX((int)(to - from) / TILE_BYTES / (s1 - s0), 1);
     struct beside b;
 
     b.g = g;
@@ -385,7 +410,8 @@ static void amx_gemm_bf16(const struct gemm *g, int first, int last)
     b.n_fetched = (TILE_BYTES / 64 + n_passes - 1) / n_passes;
     b.n_lines = (16 + n_steps - 1) / n_steps;
     for (int p = first; p < last; p += 2) {
-        if (n_passes > 1 && p + 3 < g->next_end) { /* up to 32 rows the processor's own prefetcher is enough */
+        if (n_passes > 1 &&
+            p + 3 < g->next_end) { /* up to 32 rows the processor's own prefetcher is enough */
             b.fetch = g->w + (size_t)(p + 2) * g->panel_bytes + from;
             b.fetch_end = b.fetch + (to - from);
         }
@@ -397,7 +423,7 @@ static void amx_gemm_bf16(const struct gemm *g, int first, int last)
     _tile_release();
 }
 
-/* --- attention --------------------------------------------------------------------------------- */
+/* --- attention -------------------------------------------------------------------------------- */
 
 INLINE void zero_sums(void)
 {
@@ -407,12 +433,13 @@ INLINE void zero_sums(void)
     _tile_zero(3);
 }
 
-/* For attention: tiles 0-3 hold sums of n rows, 4 queries, 5 keys of a block, 6 softmax weights of a block's 16
- * tokens, 7 values of 8 pairs of tokens. */
+/* For attention: tiles 0-3 hold sums of n rows, 4 queries, 5 keys of a block, 6 softmax weights of
+ * a block's 16 tokens, 7 values of 8 pairs of tokens. */
 static void configure_attention(int n)
 {
     struct tile_config c = {.palette = 1};
-    const uint8_t rows[8] = {(uint8_t)n, (uint8_t)n, (uint8_t)n, (uint8_t)n, (uint8_t)n, 16, (uint8_t)n, 8};
+    const uint8_t rows[8] = {(uint8_t)n, (uint8_t)n, (uint8_t)n, (uint8_t)n,
+                             (uint8_t)n, 16,         (uint8_t)n, 8};
 
     for (int i = 0; i < 8; i++) {
         c.row_bytes[i] = i == 6 ? KV_BLOCK_TOKENS * 2 : 64;
@@ -421,8 +448,9 @@ static void configure_attention(int n)
     __asm__ volatile("ldtilecfg %0" ::"m"(c));
 }
 
-/* Keys of blocks [b, b + 4) and values of the four before: few rows (those of one sequence) wait for memory, and one
- * head's part of a block is too short for the processor to see a stream in it. */
+/* Keys of blocks [b, b + 4) and values of the four before: few rows (those of one sequence) wait
+ * for memory, and one head's part of a block is too short for the processor to see a stream in it.
+ */
 static void fetch_blocks(const struct attend *a, int b)
 {
     int n_bytes = a->padded_dim * KV_BLOCK_TOKENS * 2;
@@ -470,9 +498,11 @@ static void amx_scores(const struct attend *a, int b, int n, float (*s)[KV_SPLIT
 }
 
 /* Values [i, i + 16 n) of all rows, n 2 or 4, over all blocks in order. */
-static void amx_mix(const struct attend *a, int i, const bool four, uint16_t (*p)[KV_SPLIT_TOKENS], float *o)
+static void amx_mix(const struct attend *a, int i, const bool four, uint16_t (*p)[KV_SPLIT_TOKENS],
+                    float *o)
 {
-    size_t o_row = (size_t)a->padded_dim * 4, p_row = sizeof(p[0]), v_row = (size_t)a->padded_dim * 4;
+    size_t o_row = (size_t)a->padded_dim * 4, p_row = sizeof(p[0]),
+           v_row = (size_t)a->padded_dim * 4;
 
     zero_sums();
     for (int b = 0; b < a->n_blocks; b++) {
@@ -520,12 +550,13 @@ static void amx_attend_bf16(const struct attend *a)
         if (a->is_first)
             a->state[r] = split[r];
         else
-            fold_split(&a->state[r], a->o + (size_t)r * (size_t)dim, &split[r], o + (size_t)r * (size_t)dim, dim);
+            fold_split(&a->state[r], a->o + (size_t)r * (size_t)dim, &split[r],
+                       o + (size_t)r * (size_t)dim, dim);
     }
     _tile_release();
 }
 
-/* --- the limit --------------------------------------------------------------------------------- */
+/* --- the limit -------------------------------------------------------------------------------- */
 
 static double amx_peak(enum dtype compute)
 {

@@ -3,8 +3,8 @@
 
 #if defined(__AVX2__)
 
-#define VEC_LANES 8
-#define GEMM_ROWS 4
+#define VEC_LANES   8
+#define GEMM_ROWS   4
 #define GEMM_PANELS 1
 #include "device/cpu/kernels_vec.h"
 

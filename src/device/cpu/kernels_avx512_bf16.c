@@ -5,8 +5,8 @@
 
 #include <immintrin.h>
 
-#define VEC_LANES 16
-#define GEMM_ROWS 4
+#define VEC_LANES   16
+#define GEMM_ROWS   4
 #define GEMM_PANELS 4
 #include "device/cpu/kernels_vec.h"
 #include "device/cpu/kernels_dpbf16.h"

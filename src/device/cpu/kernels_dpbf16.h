@@ -1,5 +1,5 @@
-/* kernels_dpbf16.h - products and attention on VDPBF16PS: acc += first * first + second * second of each pair.
- * Included after kernels_vec.h by the sets whose CPUs have it. */
+/* kernels_dpbf16.h - products and attention on VDPBF16PS: acc += first * first + second * second of
+ * each pair. Included after kernels_vec.h by the sets whose CPUs have it. */
 #pragma once
 
 enum { DP_ROWS = 6, DP_PANELS = 4 };
@@ -34,7 +34,8 @@ INLINE void dp_finish(const struct gemm *g, int m, int p, const int n_m, const i
                     x[s] = _mm512_add_ps(x[2 * s], x[2 * s + 1]);
             if (g->bias)
                 x[0] = _mm512_add_ps(x[0], _mm512_maskz_loadu_ps(mask, g->bias + first));
-            _mm512_mask_storeu_ps(g->y + (m + i) * g->y_row + first - g->y_first * PANEL, mask, x[0]);
+            _mm512_mask_storeu_ps(g->y + (m + i) * g->y_row + first - g->y_first * PANEL, mask,
+                                  x[0]);
         }
     }
 }
@@ -46,24 +47,26 @@ INLINE void dp_gemm_block(const struct gemm *g, int m, int p, const int n_m, con
     __m512 acc[DP_ROWS * DP_PANELS];
 
     for (int s = 0; s < g->n_segments; s++) {
-        UNROLL_FOR(int i = 0; i < n_m * n_p; i++) acc[i] = _mm512_setzero_ps();
+        UNROLL_FOR (int i = 0; i < n_m * n_p; i++)
+            acc[i] = _mm512_setzero_ps();
         for (int k = g->segment_start[s]; k < g->segment_start[s + 1]; k += 2) {
             __m512bh b[DP_PANELS];
 
-            UNROLL_FOR(int j = 0; j < n_p; j++) {
+            UNROLL_FOR (int j = 0; j < n_p; j++) {
                 const char *at = w + (size_t)j * g->panel_bytes + (size_t)k * PANEL * 2;
 
                 b[j] = dp_pairs(at);
                 _mm_prefetch(at + 2048, _MM_HINT_T0);
             }
-            UNROLL_FOR(int i = 0; i < n_m; i++) {
+            UNROLL_FOR (int i = 0; i < n_m; i++) {
                 __m512bh a = dp_pair((const uint16_t *)g->x + (m + i) * g->x_row + k);
 
-                UNROLL_FOR(int j = 0; j < n_p; j++)
+                UNROLL_FOR (int j = 0; j < n_p; j++)
                     acc[i * n_p + j] = _mm512_dpbf16_ps(acc[i * n_p + j], a, b[j]);
             }
         }
-        UNROLL_FOR(int i = 0; i < n_m * n_p; i++) _mm512_storeu_ps(sums[s][i], acc[i]);
+        UNROLL_FOR (int i = 0; i < n_m * n_p; i++)
+            _mm512_storeu_ps(sums[s][i], acc[i]);
     }
     dp_finish(g, m, p, n_m, n_p, sums);
 }
@@ -81,7 +84,9 @@ INLINE void dp_gemm_block(const struct gemm *g, int m, int p, const int n_m, con
 static __attribute__((unused)) void dp_gemm_bf16(const struct gemm *g, int first, int last)
 {
     for (int p = first, n_p; p < last; p += n_p) {
-        n_p = last - p >= DP_PANELS ? DP_PANELS : last - p >= 2 ? 2 : 1; /* parts of a product are cut at pairs */
+        n_p = last - p >= DP_PANELS ? DP_PANELS
+              : last - p >= 2       ? 2
+                                    : 1; /* parts of a product are cut at pairs */
         for (int m = 0; m < g->m; m += DP_ROWS) {
             switch (MIN(g->m - m, DP_ROWS)) {
                 DP_CASE(1);
@@ -100,15 +105,18 @@ static __attribute__((unused)) void dp_to_bf16(uint16_t *y, const float *x, int 
     int whole = n / 16 * 16;
 
     for (int i = 0; i < whole; i += 16)
-        _mm256_storeu_si256((__m256i *)(void *)(y + i), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x + i)));
+        _mm256_storeu_si256((__m256i *)(void *)(y + i),
+                            (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x + i)));
     for (int i = whole; i < n; i++)
         y[i] = f32_to_bf16(x[i]);
 }
 
-/* --- attention --------------------------------------------------------------------------------- */
+/* --- attention -------------------------------------------------------------------------------- */
 
-/* As softmax_split, with the weights rounded to bf16 in p; their sum is that of the unrounded ones. */
-INLINE void dp_softmax(uint16_t *p, float *s, int n_blocks, int n_visible, float scale, struct attend_state *st)
+/* As softmax_split, with the weights rounded to bf16 in p; their sum is that of the unrounded ones.
+ */
+INLINE void dp_softmax(uint16_t *p, float *s, int n_blocks, int n_visible, float scale,
+                       struct attend_state *st)
 {
     vf sum = {0};
 
@@ -122,18 +130,22 @@ INLINE void dp_softmax(uint16_t *p, float *s, int n_blocks, int n_visible, float
     st->sum = lanes_sum(&sum);
 }
 
-INLINE void dp_scores(const struct attend *a, int row, const int n, int b, float (*s)[KV_SPLIT_TOKENS])
+INLINE void dp_scores(const struct attend *a, int row, const int n, int b,
+                      float (*s)[KV_SPLIT_TOKENS])
 {
     __m512 acc[ATTEND_STRIP];
 
-    UNROLL_FOR(int r = 0; r < n; r++) acc[r] = _mm512_setzero_ps();
+    UNROLL_FOR (int r = 0; r < n; r++)
+        acc[r] = _mm512_setzero_ps();
     for (int i = 0; i < a->padded_dim; i += 2) {
         __m512bh k = dp_pairs(a->k[b] + (size_t)i * PANEL * 2);
 
-        UNROLL_FOR(int r = 0; r < n; r++)
-            acc[r] = _mm512_dpbf16_ps(acc[r], dp_pair((const uint16_t *)a->q + (row + r) * a->padded_dim + i), k);
+        UNROLL_FOR (int r = 0; r < n; r++)
+            acc[r] = _mm512_dpbf16_ps(
+                acc[r], dp_pair((const uint16_t *)a->q + (row + r) * a->padded_dim + i), k);
     }
-    UNROLL_FOR(int r = 0; r < n; r++) _mm512_storeu_ps(&s[r][b * KV_BLOCK_TOKENS], acc[r]);
+    UNROLL_FOR (int r = 0; r < n; r++)
+        _mm512_storeu_ps(&s[r][b * KV_BLOCK_TOKENS], acc[r]);
 }
 
 /* Values [i, i + 16 n_v) of n rows. */
@@ -142,22 +154,24 @@ INLINE void dp_mix(const struct attend *a, const int n, int i, uint16_t (*p)[KV_
 {
     __m512 acc[ATTEND_STRIP * 2];
 
-    UNROLL_FOR(int r = 0; r < n * n_v; r++) acc[r] = _mm512_setzero_ps();
+    UNROLL_FOR (int r = 0; r < n * n_v; r++)
+        acc[r] = _mm512_setzero_ps();
     for (int b = 0; b < a->n_blocks; b++) {
         for (int t = 0; t < KV_BLOCK_TOKENS / 2; t++) {
             const char *at = a->v[b] + ((size_t)t * (size_t)a->padded_dim + (size_t)i) * 4;
 
-            UNROLL_FOR(int v = 0; v < n_v; v++) {
+            UNROLL_FOR (int v = 0; v < n_v; v++) {
                 __m512bh values = dp_pairs(at + v * PANEL * 4);
 
-                UNROLL_FOR(int r = 0; r < n; r++)
-                    acc[r * n_v + v] =
-                        _mm512_dpbf16_ps(acc[r * n_v + v], dp_pair(&p[r][b * KV_BLOCK_TOKENS + 2 * t]), values);
+                UNROLL_FOR (int r = 0; r < n; r++)
+                    acc[r * n_v + v] = _mm512_dpbf16_ps(
+                        acc[r * n_v + v], dp_pair(&p[r][b * KV_BLOCK_TOKENS + 2 * t]), values);
             }
         }
     }
-    UNROLL_FOR(int r = 0; r < n; r++)
-        UNROLL_FOR(int v = 0; v < n_v; v++) _mm512_storeu_ps(&o[r][i + v * PANEL], acc[r * n_v + v]);
+    UNROLL_FOR (int r = 0; r < n; r++)
+        UNROLL_FOR (int v = 0; v < n_v; v++)
+            _mm512_storeu_ps(&o[r][i + v * PANEL], acc[r * n_v + v]);
 }
 
 INLINE void dp_attend_strip(const struct attend *a, int row, const int n)
@@ -188,10 +202,18 @@ static __attribute__((unused)) void dp_attend_bf16(const struct attend *a)
 {
     for (int row = 0; row < a->n_rows; row += ATTEND_STRIP) {
         switch (MIN(a->n_rows - row, ATTEND_STRIP)) {
-        case 1: dp_attend_strip(a, row, 1); break;
-        case 2: dp_attend_strip(a, row, 2); break;
-        case 3: dp_attend_strip(a, row, 3); break;
-        default: dp_attend_strip(a, row, 4); break;
+        case 1:
+            dp_attend_strip(a, row, 1);
+            break;
+        case 2:
+            dp_attend_strip(a, row, 2);
+            break;
+        case 3:
+            dp_attend_strip(a, row, 3);
+            break;
+        default:
+            dp_attend_strip(a, row, 4);
+            break;
         }
     }
 }
@@ -203,9 +225,10 @@ static __attribute__((unused)) double dp_peak(enum dtype compute)
 
     if (compute != DTYPE_BF16)
         return vec_peak(compute);
-    UNROLL_FOR(int j = 0; j < PEAK_CHAINS; j++) a[j] = _mm512_setzero_ps();
+    UNROLL_FOR (int j = 0; j < PEAK_CHAINS; j++)
+        a[j] = _mm512_setzero_ps();
     for (int i = 0; i < PEAK_STEPS; i++) {
-        UNROLL_FOR(int j = 0; j < PEAK_CHAINS; j++) {
+        UNROLL_FOR (int j = 0; j < PEAK_CHAINS; j++) {
             a[j] = _mm512_dpbf16_ps(a[j], x, x);
             __asm__ volatile("" : "+v"(a[j]));
         }

@@ -40,7 +40,8 @@ static void gemm_bf16(const struct gemm *g, int first, int last)
             for (int s = 0; s < g->n_segments; s++)
                 for (int k = g->segment_start[s]; k < g->segment_start[s + 1]; k++)
                     sums[s] += bf16_to_f32(x[k]) * weight_bf16(panel, k, n % PANEL);
-            g->y[m * g->y_row + n - g->y_first * PANEL] = tree_sum(sums, g->n_segments) + (g->bias ? g->bias[n] : 0);
+            g->y[m * g->y_row + n - g->y_first * PANEL] =
+                tree_sum(sums, g->n_segments) + (g->bias ? g->bias[n] : 0);
         }
     }
 }
@@ -57,14 +58,15 @@ static void gemm_f32(const struct gemm *g, int first, int last)
             for (int s = 0; s < g->n_segments; s++)
                 for (int k = g->segment_start[s]; k < g->segment_start[s + 1]; k++)
                     sums[s] += x[k] * weight_f32(panel, k, n % PANEL);
-            g->y[m * g->y_row + n - g->y_first * PANEL] = tree_sum(sums, g->n_segments) + (g->bias ? g->bias[n] : 0);
+            g->y[m * g->y_row + n - g->y_first * PANEL] =
+                tree_sum(sums, g->n_segments) + (g->bias ? g->bias[n] : 0);
         }
     }
 }
 
 /* Folds one split into the running softmax of a row: both are rescaled to the larger maximum. */
-static void fold(struct attend_state *st, float *o, const struct attend_state *split, const float *split_o,
-                 int n)
+static void fold(struct attend_state *st, float *o, const struct attend_state *split,
+                 const float *split_o, int n)
 {
     float max = fmaxf(st->max, split->max);
     float a = expf(st->max - max), b = expf(split->max - max);
@@ -90,7 +92,8 @@ static float v_bf16(const char *block, int token, int i, int padded_dim)
 {
     uint16_t v;
 
-    memcpy(&v, block + ((size_t)(token / 2 * padded_dim + i) * 2 + (size_t)(token % 2)) * 2, sizeof(v));
+    memcpy(&v, block + ((size_t)(token / 2 * padded_dim + i) * 2 + (size_t)(token % 2)) * 2,
+           sizeof(v));
     return bf16_to_f32(v);
 }
 
@@ -142,7 +145,8 @@ static void attend_row(const struct attend *a, int row, const float *q, const st
             o[i] += p[t] * kv->v(a->v[t / KV_BLOCK_TOKENS], t % KV_BLOCK_TOKENS, i, a->padded_dim);
     if (a->is_first) {
         a->state[row] = split;
-        memcpy(a->o + (size_t)row * (size_t)a->padded_dim, o, (size_t)a->padded_dim * sizeof(float));
+        memcpy(a->o + (size_t)row * (size_t)a->padded_dim, o,
+               (size_t)a->padded_dim * sizeof(float));
     } else {
         fold(&a->state[row], a->o + (size_t)row * (size_t)a->padded_dim, &split, o, a->head_dim);
     }

@@ -183,8 +183,7 @@ INLINE float bf16_at(const uint16_t *x)
     return f;
 }
 
-/* --- products ----------------------------------------------------------------------------------
- */
+/* --- products --------------------------------------------------------------------------------- */
 
 /* One block of outputs: rows [m, m + n_m), panels [p, p + n_p). n_m, n_p and is_bf16 are constants
  * where this is called, so that the accumulators stay in registers. */
@@ -276,8 +275,7 @@ enum { HALF_PANELS = GEMM_PANELS > 2 ? 2 : 1 };
 GEMM_FUNCTION(vec_gemm_bf16, true)
 GEMM_FUNCTION(vec_gemm_f32, false)
 
-/* --- attention ---------------------------------------------------------------------------------
- */
+/* --- attention -------------------------------------------------------------------------------- */
 
 /* Scales the scores of one split, s[n_blocks * 16], and hides those that a row does not see; the
  * largest. */
@@ -462,8 +460,7 @@ INLINE void attend_strip(const struct attend *a, int row, const int n, const boo
 ATTEND_FUNCTION(vec_attend_bf16, true)
 ATTEND_FUNCTION(vec_attend_f32, false)
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 /* The last group of a row that is no multiple of 16 is padded by zeros. */
 static __attribute__((unused)) void vec_rms_norm(float *y, const float *x, const float *w, int n,
@@ -567,8 +564,7 @@ static __attribute__((unused)) void vec_to_bf16(uint16_t *y, const float *x, int
         y[i] = f32_to_bf16(x[i]);
 }
 
-/* --- the limit ---------------------------------------------------------------------------------
- */
+/* --- the limit -------------------------------------------------------------------------------- */
 
 enum { PEAK_CHAINS = 12, PEAK_STEPS = 100000 };
 

@@ -1,5 +1,6 @@
-/* nf_elem.h - see nf.h. Elements stand inside Calcium's numbers, so their size counts: Antic 0.2 keeps
- * them as a polynomial, or as numerators and a denominator in fields of degree one and two. */
+/* nf_elem.h - see nf.h. Elements stand inside Calcium's numbers, so their size counts: Antic 0.2
+ * keeps them as a polynomial, or as numerators and a denominator in fields of degree one and two.
+ */
 #pragma once
 
 #include <flint/fmpq_poly.h>
