@@ -11,7 +11,7 @@ enum fail_class remote_class_of_status(int status)
         return FAIL_NONE;
     if (status == 408 || status == 409 || status == 425 || status == 429)
         return FAIL_RATE;
-    if (status >= 500)
+    if (status >= 500 && status != 501) /* what is not built will not be there at the next try */
         return FAIL_SERVER;
     return FAIL_REQUEST;
 }

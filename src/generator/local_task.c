@@ -58,12 +58,17 @@ static bool add_bad_words(struct local_task *t, const struct local_prompt *p,
 
 /* The markers of thoughts are tokens of their own, where the model has them. */
 static bool set_thinking(struct local_task *t, const struct local_prompt *p,
-                         const struct sampling *s)
+                         const struct gen_request *r)
 {
     const struct tokenizer *tok = local_prompt_tokenizer(p);
+    const struct sampling *s = &r->sampling;
 
     if (!s->has_thinking_budget)
         return true;
+    if (r->constraint.kind != CONSTRAINT_NONE) /* what is forced might not be what is allowed */
+        return err_set(&t->err, ERR_INPUT,
+                       "thinking_token_budget and %s cannot be asked for together",
+                       r->constraint.field ? r->constraint.field : "a constraint");
     t->request.thinking = (struct thinking_limit){
         .is_set = true,
         .open_id = tokenizer_find(tok, STR("<think>")),
@@ -109,7 +114,7 @@ static bool set_params(struct local_task *t, const struct local_prompt *p,
     t->request.n_prompt_logprobs = r->kind == GEN_SCORE ? s->n_logprobs : s->n_prompt_logprobs;
     t->request.logprobs_start = r->kind == GEN_SCORE ? t->n_context : s->logprobs_start;
     t->request.ignore_eos = s->ignore_eos;
-    return set_thinking(t, p, s) && add_bad_words(t, p, s);
+    return set_thinking(t, p, r) && add_bad_words(t, p, s);
 }
 
 static bool set_text(struct local_task *t, const struct local_prompt *p, const struct sampling *s)

@@ -14,7 +14,7 @@ static const struct {
     {413, FAIL_REQUEST, false, false}, {425, FAIL_RATE, true, false},
     {429, FAIL_RATE, true, true},      {500, FAIL_SERVER, true, false},
     {502, FAIL_SERVER, true, false},   {503, FAIL_SERVER, true, true},
-    {504, FAIL_SERVER, true, false},
+    {504, FAIL_SERVER, true, false},   {501, FAIL_REQUEST, false, false},
 };
 
 TEST(classes)

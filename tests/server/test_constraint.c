@@ -70,6 +70,8 @@ static const struct {
      "only use one kind"},
     {"two fields", CHAT, "$guided_regex$:$a$,$response_format$:{$type$:$json_object$}", 400,
      "`guided_regex`: the form of the answer is constrained already by `response_format`"},
+    {"a budget of thoughts beside it", CHAT, "$guided_choice$:[$a$],$thinking_token_budget$:5", 400,
+     "thinking_token_budget and guided_choice cannot be asked for together"},
     {"no object", CHAT, "$structured_outputs$:$a$", 400, "must be an object"},
     {"an unknown key", CHAT, "$structured_outputs$:{$regexp$:$a$}", 400, "no key \\\"regexp\\\""},
     {"a regex of a wrong type", CHAT, "$guided_regex$:3", 400, "a regex must be a string"},
