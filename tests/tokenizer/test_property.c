@@ -8,9 +8,9 @@
 #include "tokenizer/normalize.h"
 
 #ifdef __SANITIZE_THREAD__ /* ten times slower, and one thread runs here */
-enum { N_TEXTS = 2000, N_MORE_TEXTS = 600 };
+enum { N_TEXTS = 2000, N_MORE_TEXTS = 600, N_LONG_WORDS = 30 };
 #else
-enum { N_TEXTS = 10000, N_MORE_TEXTS = 3000 };
+enum { N_TEXTS = 10000, N_MORE_TEXTS = 3000, N_LONG_WORDS = 200 };
 #endif
 
 static const char *const names[] = {"qwen2.5",
@@ -108,7 +108,7 @@ TEST(long_words_merge_alike)
     struct err e = ERR_INIT;
 
     slow_open(&s, SMALL "sentencepiece.json");
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < N_LONG_WORDS; i++) {
         struct buf text = {0};
         struct token_buf got = {0}, want = {0};
         uint32_t n = 30 + random_below(&r, 500);
