@@ -103,12 +103,8 @@ static int compare(const void *a, const void *b)
 /* Additions and multiplications of a prompt of n tokens whose last one has its logits taken. */
 static double prefill_flops(const struct model_config *c, double n)
 {
-    double qkv = (double)c->hidden_size * (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
-    double layer = qkv + (double)c->n_heads * c->head_dim * c->hidden_size +
-                   3.0 * c->hidden_size * c->intermediate_size;
-    double attention = 4 * n / 2 * c->n_heads * c->head_dim;
-
-    return n * c->n_layers * (2 * layer + attention) + 2.0 * c->vocab_size * c->hidden_size;
+    return n * (2 * model_layer_weights(c) + model_attention_flops(c, n / 2)) +
+           2 * model_head_weights(c);
 }
 
 static void measure_prefill(struct bench *b, int n)

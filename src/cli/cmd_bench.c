@@ -82,25 +82,6 @@ static bool read_n_parallel(struct bench *b, struct err *e)
 
 /* --- what the work costs at least ------------------------------------------------------------- */
 
-static double layer_weights(const struct model_config *c)
-{
-    double qkv = (double)c->hidden_size * (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
-    double o = (double)c->n_heads * c->head_dim * c->hidden_size;
-
-    return c->n_layers * (qkv + o + 3.0 * c->hidden_size * c->intermediate_size);
-}
-
-static double head_weights(const struct model_config *c)
-{
-    return (double)c->vocab_size * c->hidden_size;
-}
-
-/* Scores and weighted sums over `context` keys, for one query. */
-static double attention_flops(const struct model_config *c, double context)
-{
-    return 4.0 * context * c->n_heads * c->head_dim * c->n_layers;
-}
-
 static void count_work(const struct bench *b, struct result *r)
 {
     const struct model_config *c = model_config(b->model);
@@ -111,12 +92,14 @@ static void count_work(const struct bench *b, struct result *r)
     double cached = b->opts.shared_prompt ? p + n * g / 2
                                           : n * context; /* a shared prompt need be read but once */
 
-    r->prefill_flops = n_prompts * p * (2 * layer_weights(c) + attention_flops(c, p / 2)) +
-                       n_prompts * 2 * head_weights(c);
-    r->decode_flops = (double)r->n_decode *
-                      (2 * layer_weights(c) + 2 * head_weights(c) + attention_flops(c, context));
+    r->prefill_flops =
+        n_prompts * p * (2 * model_layer_weights(c) + model_attention_flops(c, p / 2)) +
+        n_prompts * 2 * model_head_weights(c);
+    r->decode_flops =
+        (double)r->n_decode * (2 * model_layer_weights(c) + 2 * model_head_weights(c) +
+                               model_attention_flops(c, context));
     r->decode_bytes =
-        r->n_steps * (value * (layer_weights(c) + head_weights(c)) + cached * kv_token);
+        r->n_steps * (value * (model_layer_weights(c) + model_head_weights(c)) + cached * kv_token);
 }
 
 /* --- running ---------------------------------------------------------------------------------- */

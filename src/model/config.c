@@ -431,3 +431,21 @@ int model_config_max_len(const struct model_config *c)
         n = fmin(n, c->sliding_window);
     return (int)fmin(n, MAX_LEN);
 }
+
+double model_layer_weights(const struct model_config *c)
+{
+    double qkv = (double)c->hidden_size * (c->n_heads + 2 * c->n_kv_heads) * c->head_dim;
+    double o = (double)c->n_heads * c->head_dim * c->hidden_size;
+
+    return c->n_layers * (qkv + o + 3.0 * c->hidden_size * c->intermediate_size);
+}
+
+double model_head_weights(const struct model_config *c)
+{
+    return (double)c->vocab_size * c->hidden_size;
+}
+
+double model_attention_flops(const struct model_config *c, double context)
+{
+    return 4.0 * context * c->n_heads * c->head_dim * c->n_layers;
+}

@@ -87,6 +87,11 @@ bool model_config_read(const char *dir, const char *rope_scaling, struct model_c
                        struct err *e) MUST_CHECK;
 /* The longest context that the positions allow: with YaRN factor * original. */
 int model_config_max_len(const struct model_config *c);
+/* What a token meets: the values of all layers' matrices, those of the head, and the additions and
+ * multiplications of attention for one query over `context` keys. */
+double model_layer_weights(const struct model_config *c);
+double model_head_weights(const struct model_config *c);
+double model_attention_flops(const struct model_config *c, double context);
 
 const struct model_config *model_config(const struct model *m);
 int model_max_model_len(const struct model *m);
